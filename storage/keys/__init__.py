@@ -1,0 +1,1 @@
+"""Key providers: where the root key lives and who may use it."""

@@ -1,0 +1,441 @@
+"""The one class of storage that others use: seals bytes into a backend, hands back facts, and reads by them.
+
+The vault remembers nothing that matters. What it returns must be committed to the caller's database in this order: keys
+before the first byte, a part or tail only after `seal_part` or `seal_tail` returned, the released layout only after
+`release` returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from storage import keyring, names
+from storage.backend import Backend, Composes, Copies, Purges
+from storage.errors import (
+    BackendUnavailable,
+    ComposeRefused,
+    KeyRefused,
+    LengthMismatch,
+    ObjectNotFound,
+    ObjectTampered,
+    StorageError,
+    SuiteUnknown,
+)
+from storage.facts import DataKey, Layout, Part, ScopeKey, StoredObject, Tail
+from storage.keyring import SecretKey
+from storage.keys.provider import KeyProvider
+from storage.reader import Reader, check_shape
+from storage.streaming import SDR1, SUITE, Buffer, Geometry, Random, open_sealed, part_aad, seal, tail_aad
+
+__all__ = ["DataKey", "Layout", "Part", "Reader", "ScopeKey", "StoredObject", "Tail", "Vault", "Writer"]
+
+SERVICE = "nea-storage"
+CACHE_SECONDS = 300.0
+CACHE_ENTRIES = 10_000
+_POOLED_FROM_BYTES = 1024 * 1024
+
+
+class _Buffers:
+    """Part-sized, page-aligned buffers, used again, because fresh pages cost as much as the cipher."""
+
+    def __init__(self, size_bytes: int, kept: int) -> None:
+        self._size_bytes = size_bytes
+        self._kept = kept
+        self._free: list[mmap.mmap] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def take(self, size_bytes: int) -> Iterator[memoryview]:
+        if size_bytes < min(_POOLED_FROM_BYTES, self._size_bytes) or size_bytes > self._size_bytes:
+            yield memoryview(bytearray(size_bytes))
+            return
+        with self._lock:
+            held = self._free.pop() if self._free else None
+        pages = held or mmap.mmap(-1, self._size_bytes)
+        try:
+            yield memoryview(pages)[:size_bytes]
+        finally:
+            with self._lock:
+                if len(self._free) < self._kept:
+                    self._free.append(pages)
+
+
+class Vault:
+    """Encrypted objects in one backend under one key provider. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        keys: KeyProvider,
+        *,
+        random: Random = os.urandom,
+        geometry: Geometry = SDR1,
+        clock: Callable[[], float] = time.monotonic,
+        kept_buffers: int = 4,
+    ) -> None:
+        """Takes: `clock`, monotonic seconds, for the cache of scope keys; `geometry` other than SDR1 in tests only."""
+        self._backend = backend
+        self._keys = keys
+        self._random = random
+        self._geometry = geometry
+        self._clock = clock
+        self._buffers = _Buffers(geometry.part_ciphertext_bytes, kept_buffers)
+        self._cache: OrderedDict[str, tuple[ScopeKey, SecretKey, float]] = OrderedDict()
+        self._cache_lock = threading.Lock()
+
+    @property
+    def part_plain_bytes(self) -> int:
+        """The plaintext length of every part but the last."""
+        return self._geometry.part_plain_bytes
+
+    @property
+    def backend(self) -> Backend:
+        """Where the objects lie, for collection and reconciliation."""
+        return self._backend
+
+    # Keys
+
+    def new_scope_key(self, scope: str) -> ScopeKey:
+        """A fresh key for a scope, wrapped; commit it before the first data key under it.
+
+        Raises: KeyUnavailable.
+        """
+        key = keyring.new_key(self._random)
+        sk_id = str(uuid.UUID(bytes=self._random(16), version=4))
+        kid = self._keys.current()
+        made = ScopeKey(sk_id, scope, kid, self._keys.wrap(key, _context(scope, sk_id)))
+        self._remember(made, key)
+        return made
+
+    def rewrap_scope_key(self, scope_key: ScopeKey) -> ScopeKey:
+        """The same key under the provider's current version; the caller replaces its row.
+
+        Raises: KeyRefused, KeyUnavailable.
+        """
+        key = self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id))
+        kid = self._keys.current()
+        return replace(scope_key, kid=kid, blob=self._keys.wrap(key, _context(scope_key.scope, scope_key.sk_id)))
+
+    def new_data_key(self, scope_key: ScopeKey, oid: str, total_bytes: int) -> DataKey:
+        """A fresh key for an object of that plaintext length; commit it before the first part is sealed.
+
+        Raises: NameRefused, GeometryRefused, KeyRefused, KeyUnavailable.
+        """
+        names.checked_oid(oid)
+        self._geometry.parts(total_bytes)
+        key = keyring.new_key(self._random)
+        blob = keyring.wrap_data_key(
+            self._scope_secret(scope_key),
+            key,
+            oid=oid,
+            sk_id=scope_key.sk_id,
+            total_bytes=total_bytes,
+            random=self._random,
+        )
+        return DataKey(oid, scope_key.sk_id, SUITE, total_bytes, blob, keyring.commitment(key, oid))
+
+    def forget_keys(self) -> None:
+        """Empty the cache of scope keys, at shutdown or after a rotation."""
+        with self._cache_lock:
+            self._cache.clear()
+
+    def _remember(self, scope_key: ScopeKey, key: SecretKey) -> None:
+        with self._cache_lock:
+            self._cache[scope_key.sk_id] = (scope_key, key, self._clock() + CACHE_SECONDS)
+            self._cache.move_to_end(scope_key.sk_id)
+            while len(self._cache) > CACHE_ENTRIES:
+                self._cache.popitem(last=False)
+
+    def _scope_secret(self, scope_key: ScopeKey) -> SecretKey:
+        with self._cache_lock:
+            held = self._cache.get(scope_key.sk_id)
+            # The whole record is compared, so that a swapped row is refused even while the right one is remembered.
+            if held is not None and held[0] == scope_key and self._clock() < held[2]:
+                return held[1]
+            self._cache.pop(scope_key.sk_id, None)
+        key = self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id))
+        self._remember(scope_key, key)
+        return key
+
+    def _data_secret(self, scope_key: ScopeKey, data_key: DataKey) -> SecretKey:
+        if data_key.sk_id != scope_key.sk_id:
+            raise KeyRefused(diagnosis="E1", level="data", oid=data_key.oid)
+        secret = keyring.unwrap_data_key(
+            self._scope_secret(scope_key),
+            data_key.blob,
+            oid=data_key.oid,
+            sk_id=data_key.sk_id,
+            total_bytes=data_key.total_bytes,
+            suite=data_key.suite,
+        )
+        if data_key.suite != SUITE:
+            raise SuiteUnknown(suite=data_key.suite)
+        keyring.check_commitment(secret, data_key.oid, data_key.commitment)
+        return secret
+
+    # Writing
+
+    def resume(self, scope_key: ScopeKey, data_key: DataKey) -> Writer:
+        """A writer for an object, new or half received; it is given no cipher state because there is none.
+
+        Raises: KeyRefused (E1), ObjectTampered (E2), KeyUnavailable, SuiteUnknown.
+        """
+        secret = self._data_secret(scope_key, data_key)
+        stream_key = keyring.derive(secret, "stream", data_key.oid)
+        return Writer(self._backend, data_key, stream_key, self._geometry, self._random, self._buffers)
+
+    def discard(self, keys: Iterable[str]) -> None:
+        """Delete staged names if the store lets us; what remains is the collector's."""
+        for key in keys:
+            with suppress(StorageError):
+                self._backend.delete(key)
+
+    # Reading
+
+    def open(self, stored: StoredObject) -> Reader:
+        """An object, staged or released, for reading.
+
+        Raises: KeyRefused (E1), ObjectTampered (E2, or E4 for facts that do not fit), KeyUnavailable, SuiteUnknown.
+        """
+        return self._reader(stored, self._data_secret(stored.scope_key, stored.data_key))
+
+    def verify(self, stored: StoredObject) -> str:
+        """Read, compare and open everything.
+
+        Returns: the SHA-256 of the plaintext, in hexadecimal, recomputed over the opened parts.
+        Raises: as `open`, and ObjectTampered (E3, E4, E5, E6), ObjectNotFound, BackendUnavailable.
+        """
+        return self.open(stored).digest()
+
+    def export_key(self, stored: StoredObject) -> dict[str, object]:
+        """What a stranger needs to open this one object without us; to be guarded like the document itself."""
+        secret = self._data_secret(stored.scope_key, stored.data_key)
+        stream_key = keyring.derive(secret, "stream", stored.data_key.oid)
+        return {
+            "suite": SUITE,
+            "oid": stored.data_key.oid,
+            "total_bytes": stored.data_key.total_bytes,
+            "stream_key": stream_key.reveal().hex(),
+        }
+
+    def _reader(self, stored: StoredObject, secret: SecretKey) -> Reader:
+        stream_key = keyring.derive(secret, "stream", stored.data_key.oid)
+        return Reader(self._backend, stored, stream_key, self._geometry)
+
+    # Release
+
+    def record(self, stored: StoredObject, sealed: Mapping[str, object]) -> None:
+        """Write the recovery copy of the facts, closed by their HMAC, with the business metadata sealed inside.
+
+        Raises: as `open`, and BackendUnavailable, StorageFull.
+        """
+        self._record(stored, self._data_secret(stored.scope_key, stored.data_key), sealed)
+
+    def _record(self, stored: StoredObject, secret: SecretKey, sealed: Mapping[str, object]) -> None:
+        data_key = stored.data_key
+        facts = {
+            "v": 1,
+            "suite": data_key.suite,
+            "oid": data_key.oid,
+            "sk_id": data_key.sk_id,
+            "total_len": data_key.total_bytes,
+            "layout": str(stored.layout),
+            "wrapped_key": data_key.blob.hex(),
+            "commitment": data_key.commitment.hex(),
+            "parts": [[part.header.hex(), part.sha256.hex(), part.plain_bytes] for part in stored.parts],
+            "metadata": keyring.seal_metadata(secret, data_key.oid, sealed, self._random).hex(),
+        }
+        self._backend.put(names.sidecar(data_key.oid), keyring.manifest(secret, data_key.oid, facts))
+
+    def release(
+        self, stored: StoredObject, *, metadata: Mapping[str, str], sealed: Mapping[str, object]
+    ) -> StoredObject:
+        """Bring a verified object from staging to documents, without its bytes passing through us where the store can.
+
+        Safe to repeat after any interruption: a finished earlier attempt is recognised and kept. The staged blobs stay
+        until the caller has committed the answer and discards them.
+        Takes: `metadata`, ASCII and not personal, kept beside the object; `sealed`, the business metadata for the
+        sidecar.
+        Returns: the object as it lies now, layout *whole* or *parts*.
+        Raises: as `open`, and ObjectTampered (E3, E4), ObjectNotFound, BackendUnavailable, StorageFull.
+        """
+        check_shape(stored, self._geometry)
+        secret = self._data_secret(stored.scope_key, stored.data_key)
+        described = {**metadata, **_description(stored.data_key)}
+        self._record(stored, secret, sealed)
+        released = self._released(stored, described)
+        self._reader(released, secret).check_headers()
+        self._record(released, secret, sealed)
+        return released
+
+    def _released(self, stored: StoredObject, described: Mapping[str, str]) -> StoredObject:
+        if stored.layout == Layout.PARTS:
+            return stored
+        data_key = stored.data_key
+        target = names.document(data_key.oid)
+        whole = replace(stored, layout=Layout.WHOLE, parts=tuple(replace(part, key=target) for part in stored.parts))
+        if stored.layout == Layout.WHOLE or self._lies(
+            target, self._geometry.stored_bytes(data_key.total_bytes), described
+        ):
+            return whole
+        backend = self._backend
+        if isinstance(backend, Composes) and all(
+            part.sealed_bytes >= backend.compose_minimum_bytes for part in stored.parts[:-1]
+        ):
+            try:
+                backend.compose(target, [part.key for part in stored.parts], described)
+            except ComposeRefused:
+                return self._copied(stored, described)
+            if not self._lies(target, self._geometry.stored_bytes(data_key.total_bytes), described):
+                raise BackendUnavailable("The store joined the parts but does not show the whole object.", key=target)
+            return whole
+        return self._copied(stored, described)
+
+    def _copied(self, stored: StoredObject, described: Mapping[str, str]) -> StoredObject:
+        placed: list[Part] = []
+        for part in stored.parts:
+            target = names.document_part(stored.data_key.oid, part.index)
+            if not self._lies(target, part.sealed_bytes, described):
+                if isinstance(self._backend, Copies):
+                    self._backend.copy(part.key, target, described)
+                else:
+                    self._backend.put(target, self._backend.get(part.key), metadata=described, sha256=part.sha256)
+            placed.append(replace(part, key=target))
+        return replace(stored, layout=Layout.PARTS, parts=tuple(placed))
+
+    def _lies(self, key: str, size_bytes: int, described: Mapping[str, str]) -> bool:
+        try:
+            head = self._backend.head(key)
+        except ObjectNotFound:
+            return False
+        return head.size_bytes == size_bytes and dict(head.metadata) == dict(described)
+
+    def shred(self, stored: StoredObject) -> None:
+        """Delete every blob of an object, sidecar first, old versions included where the store keeps them; safe to
+        repeat.
+
+        The caller deletes the wrapped data key first; without it what backups hold is noise.
+        Raises: BackendUnavailable if a listing afterwards still shows any.
+        """
+        oid = names.checked_oid(stored.data_key.oid)
+        forget = self._backend.purge if isinstance(self._backend, Purges) else self._backend.delete
+        places = (names.sidecar(oid), names.document(oid), names.staged_prefix(oid))
+        known = [names.sidecar(oid), *(part.key for part in stored.parts)]
+        listed = [head.key for place in places for head in self._backend.list(place)]
+        for key in dict.fromkeys([*known, *listed]):
+            forget(key)
+        if any(True for place in places for _ in self._backend.list(place)):
+            raise BackendUnavailable("Something of a shredded object is still listed.", oid=oid)
+
+
+class Writer:
+    """Seals the parts and tails of one object; holds its stream key only."""
+
+    __slots__ = ("_backend", "_buffers", "_data_key", "_geometry", "_random", "_stream_key")
+
+    def __init__(
+        self,
+        backend: Backend,
+        data_key: DataKey,
+        stream_key: SecretKey,
+        geometry: Geometry,
+        random: Random,
+        buffers: _Buffers,
+    ) -> None:
+        self._backend = backend
+        self._data_key = data_key
+        self._stream_key = stream_key
+        self._geometry = geometry
+        self._random = random
+        self._buffers = buffers
+
+    @property
+    def part_count(self) -> int:
+        """How many parts the object will have."""
+        return self._geometry.parts(self._data_key.total_bytes)
+
+    def expected_part_bytes(self, index: int) -> int:
+        """The plaintext length that part must have.
+
+        Raises: GeometryRefused if the object has no such part.
+        """
+        return self._geometry.part_length(self._data_key.total_bytes, index)
+
+    def seal_part(self, index: int, plaintext: Buffer) -> Part:
+        """Seal a whole part and store it durably under a fresh name.
+
+        Raises: LengthMismatch unless it is exactly as long as its place; BackendUnavailable, StorageFull. After a
+        failure the name is abandoned; sealing again takes a fresh name, salt and nonce prefix.
+        """
+        given = memoryview(plaintext).nbytes
+        if given != self.expected_part_bytes(index):
+            raise LengthMismatch(expected=self.expected_part_bytes(index), given=given)
+        oid = self._data_key.oid
+        key = names.staged_part(oid, index, self._random(names.RANDOM_BYTES))
+        aad = part_aad(oid, self._data_key.total_bytes, index)
+        header, digest, sealed_bytes = self._store(key, aad, plaintext)
+        return Part(index, key, header, digest, given, sealed_bytes)
+
+    def seal_tail(self, index: int, plaintext: Buffer) -> Tail:
+        """Seal the leftover of an unfinished part and store it durably under a fresh name.
+
+        Raises: LengthMismatch unless it is shorter than its part and not empty; BackendUnavailable, StorageFull.
+        """
+        given = memoryview(plaintext).nbytes
+        if not 0 < given < self.expected_part_bytes(index):
+            raise LengthMismatch(expected=self.expected_part_bytes(index), given=given)
+        oid = self._data_key.oid
+        key = names.staged_tail(oid, self._random(names.RANDOM_BYTES))
+        header, digest, sealed_bytes = self._store(key, tail_aad(oid, index, given), plaintext)
+        return Tail(index, key, header, digest, given, sealed_bytes)
+
+    def open_tail(self, tail: Tail) -> bytes:
+        """The plaintext of a tail, to be continued.
+
+        Raises: ObjectTampered (E3, E4, E5, E6), ObjectNotFound, BackendUnavailable.
+        """
+        oid = self._data_key.oid
+        sealed = self._backend.get(tail.key, 0, tail.sealed_bytes + 1)
+        if sealed[: len(tail.header)] != tail.header:
+            raise ObjectTampered(diagnosis="E3", oid=oid, part=tail.index)
+        if len(sealed) != tail.sealed_bytes:
+            if self._backend.head(tail.key).size_bytes == tail.sealed_bytes:
+                raise BackendUnavailable(key=tail.key)
+            raise ObjectTampered(diagnosis="E4", oid=oid, part=tail.index)
+        if hashlib.sha256(sealed).digest() != tail.sha256:
+            raise ObjectTampered(diagnosis="E6", oid=oid, part=tail.index)
+        aad = tail_aad(oid, tail.index, tail.plain_bytes)
+        opened = open_sealed(self._stream_key.reveal(), aad, tail.header, sealed, tail.plain_bytes, self._geometry)
+        return b"".join(opened)
+
+    def _store(self, key: str, aad: bytes, plaintext: Buffer) -> tuple[bytes, bytes, int]:
+        size_bytes = self._geometry.sealed_bytes(memoryview(plaintext).nbytes)
+        with self._buffers.take(size_bytes) as buffer:
+            header = seal(self._stream_key.reveal(), aad, plaintext, buffer, self._random, self._geometry)
+            digest = hashlib.sha256(buffer).digest()
+            self._backend.put(key, buffer, sha256=digest)
+        return header, digest, size_bytes
+
+
+def _context(scope: str, sk_id: str) -> dict[str, str]:
+    return {"svc": SERVICE, "scope": scope, "sk_id": sk_id, "v": "1"}
+
+
+def _description(data_key: DataKey) -> dict[str, str]:
+    return {
+        "sdr": "1",
+        "suite": data_key.suite,
+        "oid": data_key.oid,
+        "sk_id": data_key.sk_id,
+        "len": str(data_key.total_bytes),
+        "commit": data_key.commitment.hex(),
+    }
