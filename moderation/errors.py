@@ -1,0 +1,179 @@
+# ruff: noqa: N818 (classes are named for what is so)
+"""What can be wrong in moderation; one class for each fact. Only the web layer turns a class into a status."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+
+class ModerationError(Exception):
+    """Something in moderation is not as it must be."""
+
+    def __init__(self, detail: str = "", /, **facts: object) -> None:
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "").splitlines()[0]
+        self.facts = facts
+        super().__init__(self.detail)
+
+    @property
+    def code(self) -> str:
+        """Return the class name in kebab case, e.g. ``mark-out-of-range``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+# Things that do not exist
+
+
+class UnknownCase(ModerationError):
+    """There is no such moderation case. Go back to the list of components and choose one from it."""
+
+
+class UnknownCandidate(ModerationError):
+    """There is no such candidate for this component at this centre. Check the entries."""
+
+
+class UnknownSeries(ModerationError):
+    """There is no such series. Import its basedata first."""
+
+
+class UnknownComponent(ModerationError):
+    """There is no such component in this series. Import the basedata that describes it."""
+
+
+class UnknownProfile(ModerationError):
+    """There is no such sample profile. Choose one from the list of profiles."""
+
+
+class UnknownSampleItem(ModerationError):
+    """There is no such work in any sample. Open it again from the worklist."""
+
+
+class NoSample(ModerationError):
+    """No sample has been chosen for this component yet. It is chosen when the centre's marks are confirmed."""
+
+
+class NoResults(ModerationError):
+    """No results have been released for this series yet."""
+
+
+# Marks
+
+
+class MarkOutOfRange(ModerationError):
+    """The mark must be a whole number from 0 to the maximum of the component."""
+
+
+class MarkMissing(ModerationError):
+    """A candidate is blank. Give a mark, or say why there is none: blank is neither zero nor absent."""
+
+
+class MarkNotAllowed(ModerationError):
+    """This status cannot carry a mark. Remove the mark or choose another status."""
+
+
+class DuplicateCandidate(ModerationError):
+    """The same candidate appears twice. Keep one row for each candidate."""
+
+
+class MarksIncomplete(ModerationError):
+    """Some candidates have no mark or are not ticked as checked. Complete and check every candidate first."""
+
+
+class MarksLocked(ModerationError):
+    """The marks have been submitted and can no longer be changed here. Ask the awarding body to reopen them."""
+
+
+class ReasonMissing(ModerationError):
+    """This step needs a reason. Write one in a few words."""
+
+
+class StaleVersion(ModerationError):
+    """Somebody changed this while you were working. Load it again, compare, and save once more."""
+
+
+# The case and its sample
+
+
+class IllegalTransition(ModerationError):
+    """This step is not possible in the present state of the case."""
+
+
+class ProfileInvalid(ModerationError):
+    """The sample profile is not usable: its bands must start at 1, without gap or overlap."""
+
+
+class ProfileNotPicked(ModerationError):
+    """Under this profile the sample is chosen by a person, not by the picker."""
+
+
+class WrongSubmissionMode(ModerationError):
+    """The work of this component travels another way. The mode is fixed by the entered option."""
+
+
+class SampleIncomplete(ModerationError):
+    """Some work of the sample has not arrived. Every sampled candidate needs work or a stated reason."""
+
+
+class ConsignmentMissing(ModerationError):
+    """No despatched consignment is recorded for this sample."""
+
+
+class ReceiptDiscrepancy(ModerationError):
+    """What arrived differs from the contents list, and the difference has not been described."""
+
+
+# Marking and outcome
+
+
+class NotAllocated(ModerationError):
+    """This centre's work is not allocated to you."""
+
+
+class NotInStage(ModerationError):
+    """This work is not to be read at this stage. The whole sample is read only when the first works differ."""
+
+
+class ToleranceMissing(ModerationError):
+    """No tolerance has been entered for this component. An officer must enter it as a whole number of marks."""
+
+
+class OutcomeMissing(ModerationError):
+    """No outcome has been proposed for this component yet."""
+
+
+class OutcomeNotConfirmable(ModerationError):
+    """This outcome carries no marks that could go to results. Return the marks to the centre, or decide as officer."""
+
+
+class SamePerson(ModerationError):
+    """This needs a second person: whoever did the step before cannot do this one."""
+
+
+class RecomputationDiffers(ModerationError):
+    """A second calculation of the moderated marks gives different marks. Nothing was confirmed."""
+
+
+# Results
+
+
+class ResultsGateClosed(ModerationError):
+    """Results cannot be released: something is still open."""
+
+
+class ResultsEmbargoed(ModerationError):
+    """Results may not be seen yet."""
+
+
+class BoundariesInvalid(ModerationError):
+    """The grade boundaries contradict themselves: each grade once, each with its own mark."""
+
+
+# Imports
+
+
+class ImportRefused(ModerationError):
+    """The file contradicts what is already here. Nothing of it was imported."""
+
+
+class OlderSequence(ModerationError):
+    """A file with a higher sequence number was imported before. Nothing of this older one was imported."""
