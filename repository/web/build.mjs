@@ -1,0 +1,42 @@
+// Builds what the pages need into static/build/: one style sheet and the two libraries' browser bundles.
+// Run by `npm run build`; nothing is fetched, so it works without a network once `npm ci` has run.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as sass from "sass";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, "node_modules");
+const build = join(here, "static", "build");
+
+rmSync(build, { recursive: true, force: true });
+mkdirSync(build, { recursive: true });
+
+const { css } = sass.compile(join(here, "styles", "application.scss"), {
+  loadPaths: [modules],
+  quietDeps: true,
+  style: "compressed",
+});
+// The content security policy and the shape of static/ allow no picture or font that is not inside the sheet.
+const outside = [...css.matchAll(/url\(\s*["']?(?!data:|#)([^"')]+)/g)].map((match) => match[1]);
+if (outside.length > 0 || css.includes("@font-face")) {
+  throw new Error(`application.css refers to files that nothing serves: ${outside.join(", ") || "a font face"}`);
+}
+writeFileSync(join(build, "application.css"), css);
+
+const copies = [
+  ["govuk-frontend/dist/govuk/govuk-frontend.min.js", "govuk-frontend.min.js"],
+  ["tus-js-client/dist/tus.min.js", "tus.min.js"],
+];
+for (const [from, to] of copies) {
+  // Source maps are not shipped, so the line that points at one would be a 404 in every developer's console.
+  const text = readFileSync(join(modules, from), "utf8").replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "\n");
+  writeFileSync(join(build, to), text);
+}
+const notices = ["govuk-frontend", "tus-js-client"].map((name) => {
+  const { version, license, homepage } = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
+  return `${name} ${version}, licence ${license}${homepage ? `, ${homepage}` : ""}`;
+});
+writeFileSync(join(build, "NOTICES.txt"), `${notices.join("\n")}\n`);
+
+console.log(`built application.css (${Math.round(css.length / 1024)} KiB) and ${copies.length} bundles`);
