@@ -104,7 +104,7 @@ class Reader:
             raise ObjectTampered(**{**error.facts, "oid": self._stored.data_key.oid, "part": part.index}) from None
 
     def _fetch(self, part: Part, start: int, stop: int) -> bytes:
-        """Exactly the bytes a part must have there; at the end of a blob one more is asked for, to see what was added."""
+        """Exactly the bytes a part must have there; at a blob's end one more is asked for, to see additions."""
         base = self._base(part)
         ends_blob = stop == part.sealed_bytes and self._ends_blob(part)
         for _ in range(_SHORT_READS):

@@ -34,6 +34,7 @@ from storage.facts import DataKey, Layout, Part, ScopeKey, StoredObject, Tail
 from storage.keyring import SecretKey
 from storage.keys.provider import KeyProvider
 from storage.reader import Reader, check_shape
+from storage.sidecar import read_sidecar, sidecar_facts
 from storage.streaming import SDR1, SUITE, Buffer, Geometry, Random, open_sealed, part_aad, seal, tail_aad
 
 __all__ = ["DataKey", "Layout", "Part", "Reader", "ScopeKey", "StoredObject", "Tail", "Vault", "Writer"]
@@ -241,20 +242,42 @@ class Vault:
         self._record(stored, self._data_secret(stored.scope_key, stored.data_key), sealed)
 
     def _record(self, stored: StoredObject, secret: SecretKey, sealed: Mapping[str, object]) -> None:
-        data_key = stored.data_key
-        facts = {
-            "v": 1,
-            "suite": data_key.suite,
-            "oid": data_key.oid,
-            "sk_id": data_key.sk_id,
-            "total_len": data_key.total_bytes,
-            "layout": str(stored.layout),
-            "wrapped_key": data_key.blob.hex(),
-            "commitment": data_key.commitment.hex(),
-            "parts": [[part.header.hex(), part.sha256.hex(), part.plain_bytes] for part in stored.parts],
-            "metadata": keyring.seal_metadata(secret, data_key.oid, sealed, self._random).hex(),
-        }
-        self._backend.put(names.sidecar(data_key.oid), keyring.manifest(secret, data_key.oid, facts))
+        oid = stored.data_key.oid
+        facts = sidecar_facts(stored, keyring.seal_metadata(secret, oid, sealed, self._random))
+        self._backend.put(names.sidecar(oid), keyring.manifest(secret, oid, facts))
+
+    def recover(self, scope_key: ScopeKey, oid: str) -> tuple[StoredObject, dict[str, object]]:
+        """The facts of an object from its sidecar, after the database was lost; never used while serving.
+
+        Returns: the object and its business metadata, believed only since unwrap, commitment and HMAC all hold.
+        Raises: KeyRefused (E1), ObjectTampered (E2, E3), ObjectNotFound, KeyUnavailable, BackendUnavailable.
+        """
+        untrusted = read_sidecar(self._backend.get(names.sidecar(names.checked_oid(oid))), oid)
+        secret = self._data_secret(scope_key, untrusted.data_key)
+        keyring.check_manifest(secret, oid, untrusted.facts)
+        parts = tuple(
+            Part(
+                index=index,
+                key=self._found(oid, str(untrusted.facts["layout"]), index, header),
+                header=header,
+                sha256=digest,
+                plain_bytes=plain_bytes,
+                sealed_bytes=self._geometry.sealed_bytes(plain_bytes),
+            )
+            for index, (header, digest, plain_bytes) in enumerate(untrusted.parts)
+        )
+        metadata = keyring.open_metadata(secret, oid, untrusted.metadata)
+        return StoredObject(scope_key, untrusted.data_key, parts, Layout(str(untrusted.facts["layout"]))), metadata
+
+    def _found(self, oid: str, layout: str, index: int, header: bytes) -> str:
+        if layout == Layout.WHOLE:
+            return names.document(oid)
+        if layout == Layout.PARTS:
+            return names.document_part(oid, index)
+        for head in self._backend.list(f"{names.staged_prefix(oid)}{index}."):
+            if self._backend.get(head.key, 0, len(header)) == header:
+                return head.key
+        raise ObjectNotFound(oid=oid, part=index)
 
     def release(
         self, stored: StoredObject, *, metadata: Mapping[str, str], sealed: Mapping[str, object]
