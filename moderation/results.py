@@ -1,0 +1,205 @@
+"""From moderated marks to a result: weighting, totals, grades, indicators, embargo and reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from fractions import Fraction
+
+from moderation.errors import BoundariesInvalid
+from moderation.marks import MarkStatus
+from moderation.working_days import london_at
+
+UNGRADED = "U"
+
+
+class Indicator(StrEnum):
+    """What is shown beside, or instead of, a grade; never a grade itself.
+
+    Source: OCR, http://www.ocr.org.uk/administration/post_results/general.aspx.
+    """
+
+    NO_RESULT = "X"
+    PARTLY_ABSENT = "#"
+    PENDING = "Q"
+    ABSENT = "A"
+
+
+class Audience(StrEnum):
+    """Who looks at results; each has its own instant from which it may."""
+
+    AWARDING_BODY = "AWARDING_BODY"
+    CENTRE = "CENTRE"
+    CANDIDATE = "CANDIDATE"
+    PUBLIC = "PUBLIC"
+
+
+@dataclass(frozen=True, slots=True)
+class Embargo:
+    """From when each audience may see a release of results."""
+
+    restricted_at: datetime
+    candidates_at: datetime
+    public_at: datetime
+
+    def __post_init__(self) -> None:
+        if not self.restricted_at <= self.candidates_at <= self.public_at:
+            raise ValueError("an embargo ends for the centre first, then for candidates, then for the public")
+
+    def opens_at(self, audience: Audience) -> datetime | None:
+        """Return when the audience may look; ``None`` for the awarding body, which always may."""
+        return {
+            Audience.CENTRE: self.restricted_at,
+            Audience.CANDIDATE: self.candidates_at,
+            Audience.PUBLIC: self.public_at,
+        }.get(audience)
+
+    def is_open(self, audience: Audience, now: datetime) -> bool:
+        """Say whether the audience may look now."""
+        opens_at = self.opens_at(audience)
+        return opens_at is None or now >= opens_at
+
+
+def embargo_from(
+    restricted_on: date,
+    *,
+    restricted: time = time(0, 1),
+    candidates: time = time(8, 0),
+    public: time = time(9, 30),
+) -> Embargo:
+    """Return the embargo of a release: centres from 00:01 London time, candidates the next day from 08:00.
+
+    Source: OCR results day 2023; times of day are data.
+    """
+    next_day = restricted_on + timedelta(days=1)
+    return Embargo(london_at(restricted_on, restricted), london_at(next_day, candidates), london_at(next_day, public))
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentMark:
+    """The mark of one component as it enters the total; ``status`` is ``None`` when nothing is known."""
+
+    component_code: str
+    mark: int | None
+    status: MarkStatus | None
+    maximum_mark: int
+    weighted_maximum: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Total, grade and indicator of one candidate in one option."""
+
+    total: Fraction | None
+    grade: str | None
+    indicator: Indicator | None
+
+
+def weighted(mark: int, maximum_mark: int, weighted_maximum: Fraction) -> Fraction:
+    """Return raw mark × weighted maximum ÷ raw maximum, exactly; nothing is rounded.
+
+    Source: OCR, linear qualifications.
+    """
+    return weighted_maximum * mark / maximum_mark
+
+
+def check_boundaries(boundaries: Sequence[tuple[str, int]], maximum: Fraction | None) -> tuple[tuple[str, int], ...]:
+    """Return the boundaries, highest first; raises ``BoundariesInvalid`` unless all grades and marks differ."""
+    grades = {grade for grade, _ in boundaries}
+    marks = {mark for _, mark in boundaries}
+    if len(grades) != len(boundaries) or len(marks) != len(boundaries) or UNGRADED in grades:
+        raise BoundariesInvalid
+    if any(mark < 0 or (maximum is not None and mark > maximum) for mark in marks):
+        raise BoundariesInvalid(f"A grade boundary lies outside 0 to {maximum}.", maximum=str(maximum))
+    return tuple(sorted(boundaries, key=lambda row: -row[1]))
+
+
+def grade_of(total: Fraction, boundaries: Sequence[tuple[str, int]]) -> str:
+    """Return the grade of a total: the highest boundary reached, or ``U``; ``boundaries`` highest first."""
+    for grade, mark in boundaries:
+        if total >= mark:
+            return grade
+    return UNGRADED
+
+
+def aggregate(components: Sequence[ComponentMark], boundaries: Sequence[tuple[str, int]]) -> Aggregate:
+    """Return the result of an option from its component marks.
+
+    A pending component makes the whole result pending; a missing one leaves no result; absence from some components
+    adds nothing to the total and is shown, absence from all of them leaves no total.
+    Source: OCR indicators; order of precedence is project policy.
+    """
+    if any(one.status is MarkStatus.PENDING_Q for one in components):
+        return Aggregate(None, None, Indicator.PENDING)
+    absent = [one for one in components if one.status is MarkStatus.ABSENT]
+    if not components or any(one.mark is None and one.status is not MarkStatus.ABSENT for one in components):
+        return Aggregate(None, None, Indicator.NO_RESULT)
+    if len(absent) == len(components):
+        return Aggregate(None, None, Indicator.ABSENT)
+    total = sum(
+        (weighted(one.mark, one.maximum_mark, one.weighted_maximum) for one in components if one.mark is not None),
+        Fraction(0),
+    )
+    return Aggregate(total, grade_of(total, boundaries), Indicator.PARTLY_ABSENT if absent else None)
+
+
+def exact_text(value: Fraction) -> str:
+    """Return a number without loss: as a decimal where it ends, otherwise as a fraction such as ``100/3``."""
+    rest = value.denominator
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return str(value)
+    places = max(twos, fives)
+    digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
+    sign = "-" if value < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What became of every entry of a component at a centre; the difference must be zero.
+
+    Source: project policy, results gate: entries = moderated + absent + zero + carried forward + held.
+    """
+
+    component_code: str
+    centre_number: str
+    entries: int
+    moderated: int
+    absent: int
+    zero: int
+    carried_forward: int
+    held: int
+
+    @property
+    def difference(self) -> int:
+        """Return how many entries are unaccounted for."""
+        return self.entries - self.moderated - self.absent - self.zero - self.carried_forward - self.held
+
+
+def reconcile(
+    component_code: str, centre_number: str, entries: int, marks: Sequence[tuple[str, int | None]], *, held: bool
+) -> Reconciliation:
+    """Return the reconciliation of a case from its moderated (status, mark) rows; ``held`` = the whole case waits."""
+    if held:
+        return Reconciliation(component_code, centre_number, entries, 0, 0, 0, 0, entries)
+    counts = {"moderated": 0, "absent": 0, "zero": 0, "carried_forward": 0, "held": 0}
+    for status, mark in marks:
+        counts[_kind(status, mark)] += 1
+    return Reconciliation(component_code, centre_number, entries, **counts)
+
+
+def _kind(status: str, mark: int | None) -> str:
+    if status == MarkStatus.ABSENT:
+        return "absent"
+    if status in {MarkStatus.ZERO_NO_WORTH, MarkStatus.ZERO_UNAUTHENTICATED}:
+        return "zero"
+    if status == MarkStatus.CARRIED_FORWARD:
+        return "carried_forward"
+    return "held" if mark is None else "moderated"

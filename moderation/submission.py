@@ -1,0 +1,157 @@
+"""The life of a moderation case, from open marks to released results: states, events and the only legal moves."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from moderation.entries import SubmissionMode
+from moderation.errors import IllegalTransition
+
+
+class CaseState(StrEnum):
+    """Where a case stands.
+
+    Source: OCR's "submitted" and "confirmed" for marks; the other names are project policy.
+    """
+
+    MARKS_OPEN = "MARKS_OPEN"
+    MARKS_SAVED = "MARKS_SAVED"
+    MARKS_CHECKED = "MARKS_CHECKED"
+    MARKS_SUBMITTED = "MARKS_SUBMITTED"
+    MARKS_CONFIRMED = "MARKS_CONFIRMED"
+    WAITING_FOR_MEMBERS = "WAITING_FOR_MEMBERS"
+    SAMPLE_SELECTED = "SAMPLE_SELECTED"
+    SAMPLE_NOT_REQUIRED = "SAMPLE_NOT_REQUIRED"
+    SAMPLE_REQUESTED = "SAMPLE_REQUESTED"
+    UPLOADING = "UPLOADING"
+    DESPATCHED = "DESPATCHED"
+    VISIT_BOOKED = "VISIT_BOOKED"
+    SUBMITTED = "SUBMITTED"
+    RECEIVED = "RECEIVED"
+    RECEIPT_QUERY = "RECEIPT_QUERY"
+    RECEIPT_COMPLETE = "RECEIPT_COMPLETE"
+    FULL_SAMPLE = "FULL_SAMPLE"
+    OUTCOME_PROPOSED = "OUTCOME_PROPOSED"
+    INVALID_ORDER = "INVALID_ORDER"
+    RETURNED_TO_CENTRE = "RETURNED_TO_CENTRE"
+    OUTCOME_LOCKED = "OUTCOME_LOCKED"
+    RESULTS_ISSUED = "RESULTS_ISSUED"
+    REPORT_RELEASED = "REPORT_RELEASED"
+    MALPRACTICE_HOLD = "MALPRACTICE_HOLD"
+
+
+class CaseEvent(StrEnum):
+    """What happens to a case."""
+
+    SAVE_MARKS = "SAVE_MARKS"
+    CHECK_MARKS = "CHECK_MARKS"
+    SUBMIT_MARKS = "SUBMIT_MARKS"
+    CONFIRM_MARKS = "CONFIRM_MARKS"
+    WAIT_FOR_MEMBERS = "WAIT_FOR_MEMBERS"
+    SELECT_SAMPLE = "SELECT_SAMPLE"
+    NEED_NO_SAMPLE = "NEED_NO_SAMPLE"
+    REQUEST_SAMPLE = "REQUEST_SAMPLE"
+    START_UPLOAD = "START_UPLOAD"
+    DESPATCH = "DESPATCH"
+    BOOK_VISIT = "BOOK_VISIT"
+    SUBMIT_SAMPLE = "SUBMIT_SAMPLE"
+    RECEIVE = "RECEIVE"
+    QUERY_RECEIPT = "QUERY_RECEIPT"
+    COMPLETE_RECEIPT = "COMPLETE_RECEIPT"
+    CALL_FULL_SAMPLE = "CALL_FULL_SAMPLE"
+    PROPOSE_OUTCOME = "PROPOSE_OUTCOME"
+    FIND_INVALID_ORDER = "FIND_INVALID_ORDER"
+    RETURN_TO_CENTRE = "RETURN_TO_CENTRE"
+    CONFIRM_OUTCOME = "CONFIRM_OUTCOME"
+    ISSUE_RESULTS = "ISSUE_RESULTS"
+    RELEASE_REPORT = "RELEASE_REPORT"
+    HOLD = "HOLD"
+
+
+_S, _E = CaseState, CaseEvent
+
+TRANSITIONS: Final[MappingProxyType[tuple[CaseState, CaseEvent], CaseState]] = MappingProxyType(
+    {
+        (_S.MARKS_OPEN, _E.SAVE_MARKS): _S.MARKS_SAVED,
+        (_S.MARKS_SAVED, _E.SAVE_MARKS): _S.MARKS_SAVED,
+        (_S.MARKS_CHECKED, _E.SAVE_MARKS): _S.MARKS_SAVED,
+        (_S.RETURNED_TO_CENTRE, _E.SAVE_MARKS): _S.MARKS_SAVED,
+        (_S.MARKS_SAVED, _E.CHECK_MARKS): _S.MARKS_CHECKED,
+        (_S.MARKS_CHECKED, _E.SUBMIT_MARKS): _S.MARKS_SUBMITTED,
+        (_S.MARKS_SUBMITTED, _E.CONFIRM_MARKS): _S.MARKS_CONFIRMED,
+        (_S.MARKS_CONFIRMED, _E.WAIT_FOR_MEMBERS): _S.WAITING_FOR_MEMBERS,
+        (_S.MARKS_CONFIRMED, _E.SELECT_SAMPLE): _S.SAMPLE_SELECTED,
+        (_S.WAITING_FOR_MEMBERS, _E.SELECT_SAMPLE): _S.SAMPLE_SELECTED,
+        (_S.MARKS_CONFIRMED, _E.NEED_NO_SAMPLE): _S.SAMPLE_NOT_REQUIRED,
+        (_S.WAITING_FOR_MEMBERS, _E.NEED_NO_SAMPLE): _S.SAMPLE_NOT_REQUIRED,
+        (_S.SAMPLE_SELECTED, _E.REQUEST_SAMPLE): _S.SAMPLE_REQUESTED,
+        (_S.SAMPLE_REQUESTED, _E.START_UPLOAD): _S.UPLOADING,
+        (_S.SAMPLE_REQUESTED, _E.DESPATCH): _S.DESPATCHED,
+        (_S.SAMPLE_REQUESTED, _E.BOOK_VISIT): _S.VISIT_BOOKED,
+        (_S.UPLOADING, _E.SUBMIT_SAMPLE): _S.SUBMITTED,
+        (_S.DESPATCHED, _E.DESPATCH): _S.DESPATCHED,
+        (_S.DESPATCHED, _E.RECEIVE): _S.RECEIVED,
+        (_S.VISIT_BOOKED, _E.RECEIVE): _S.RECEIVED,
+        (_S.SUBMITTED, _E.COMPLETE_RECEIPT): _S.RECEIPT_COMPLETE,
+        (_S.RECEIVED, _E.COMPLETE_RECEIPT): _S.RECEIPT_COMPLETE,
+        (_S.SUBMITTED, _E.QUERY_RECEIPT): _S.RECEIPT_QUERY,
+        (_S.RECEIVED, _E.QUERY_RECEIPT): _S.RECEIPT_QUERY,
+        (_S.RECEIPT_QUERY, _E.START_UPLOAD): _S.UPLOADING,
+        (_S.RECEIPT_QUERY, _E.DESPATCH): _S.DESPATCHED,
+        (_S.RECEIPT_QUERY, _E.COMPLETE_RECEIPT): _S.RECEIPT_COMPLETE,
+        (_S.RECEIPT_COMPLETE, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
+        (_S.RECEIPT_COMPLETE, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,
+        (_S.FULL_SAMPLE, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,
+        (_S.SAMPLE_NOT_REQUIRED, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,
+        (_S.RECEIPT_COMPLETE, _E.FIND_INVALID_ORDER): _S.INVALID_ORDER,
+        (_S.FULL_SAMPLE, _E.FIND_INVALID_ORDER): _S.INVALID_ORDER,
+        (_S.SAMPLE_NOT_REQUIRED, _E.FIND_INVALID_ORDER): _S.INVALID_ORDER,
+        (_S.OUTCOME_PROPOSED, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
+        (_S.INVALID_ORDER, _E.RETURN_TO_CENTRE): _S.RETURNED_TO_CENTRE,
+        # An officer may accept the centre's marks outside tolerance, or against the order, only with a reason.
+        (_S.INVALID_ORDER, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,
+        (_S.OUTCOME_PROPOSED, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,
+        (_S.OUTCOME_PROPOSED, _E.CONFIRM_OUTCOME): _S.OUTCOME_LOCKED,
+        (_S.OUTCOME_LOCKED, _E.ISSUE_RESULTS): _S.RESULTS_ISSUED,
+        (_S.RESULTS_ISSUED, _E.ISSUE_RESULTS): _S.RESULTS_ISSUED,
+        (_S.RESULTS_ISSUED, _E.RELEASE_REPORT): _S.REPORT_RELEASED,
+        (_S.REPORT_RELEASED, _E.ISSUE_RESULTS): _S.REPORT_RELEASED,
+        **{
+            (state, _E.HOLD): _S.MALPRACTICE_HOLD
+            for state in _S
+            if state not in {_S.RESULTS_ISSUED, _S.REPORT_RELEASED, _S.MALPRACTICE_HOLD}
+        },
+    }
+)
+
+MARKS_EDITABLE = frozenset({_S.MARKS_OPEN, _S.MARKS_SAVED, _S.MARKS_CHECKED, _S.RETURNED_TO_CENTRE})
+WORK_EXPECTED = frozenset({_S.SAMPLE_REQUESTED, _S.UPLOADING, _S.DESPATCHED, _S.VISIT_BOOKED, _S.RECEIPT_QUERY})
+READABLE = frozenset({_S.SUBMITTED, _S.RECEIVED, _S.RECEIPT_COMPLETE, _S.FULL_SAMPLE})
+SETTLED = frozenset({_S.OUTCOME_LOCKED, _S.RESULTS_ISSUED, _S.REPORT_RELEASED})
+
+MODE_OF_EVENT = MappingProxyType(
+    {
+        _E.START_UPLOAD: SubmissionMode.UPLOAD,
+        _E.SUBMIT_SAMPLE: SubmissionMode.UPLOAD,
+        _E.DESPATCH: SubmissionMode.POSTAL,
+        _E.BOOK_VISIT: SubmissionMode.VISIT,
+    }
+)
+
+
+def move(state: CaseState, event: CaseEvent) -> CaseState:
+    """Return the state after an event; raises ``IllegalTransition`` naming both.
+
+    Source: project policy, the state table of moderation.
+    """
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(
+            f"This step ({event.lower().replace('_', ' ')}) is not possible while the case is "
+            f"“{state.lower().replace('_', ' ')}”.",
+            state=str(state),
+            event=str(event),
+        ) from None
