@@ -150,7 +150,7 @@ class Transfer {
     this.line.className = `app-files__file app-files__file--${state}`;
     this.status.textContent = words;
     const moving = ["waiting", "hashing", "sending", "paused"].includes(state);
-    this.progress.hidden = !["sending", "paused", "stopped"].includes(state);
+    this.progress.hidden = !(["sending", "paused"].includes(state) || (state === "stopped" && this.bar.value > 0));
     this.pauseButton.hidden = !["sending", "paused"].includes(state);
     this.pauseButton.firstChild.textContent = state === "paused" ? "Resume" : "Pause";
     this.againButton.hidden = state !== "stopped" || this.refused === true;
