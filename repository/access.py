@@ -1,0 +1,178 @@
+"""Who may see or change what: one table, read top to bottom. What is not in it is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from repository.errors import NotFound, NotSignedIn
+
+
+class Role(StrEnum):
+    """What a person acts as; a sign-in acts under exactly one."""
+
+    TEACHER = "teacher"
+    EXAMS_OFFICER = "exams_officer"
+    MODERATOR = "moderator"
+    AB_OFFICER = "ab_officer"
+    TRACKING_CLERK = "tracking_clerk"
+
+
+ROLE_TITLES: Mapping[Role, str] = {
+    Role.TEACHER: "Teacher",
+    Role.EXAMS_OFFICER: "Exams officer",
+    Role.MODERATOR: "Moderator",
+    Role.AB_OFFICER: "Awarding body officer",
+    Role.TRACKING_CLERK: "Script tracking clerk",
+}
+CENTRE_ROLES = frozenset({Role.TEACHER, Role.EXAMS_OFFICER})
+
+
+class Scope(StrEnum):
+    """Over which rows a permission reaches."""
+
+    ALL = "all"
+    MY_CENTRE = "my_centre"
+    ALLOCATED = "allocated"
+    """The person has an open allocation for the case's component and centre."""
+    OWN = "own"
+    """The thing is the person's own, such as an upload in flight."""
+
+
+class Action(StrEnum):
+    """Everything a person can ask of the service. Every route names one."""
+
+    PUBLIC = "public"
+    """No sign-in needed: sign-in itself, static files, help."""
+    HOME = "home"
+    SERIES_READ = "series.read"
+    REFERENCE_IMPORT = "reference.import"
+    ENTRIES_IMPORT = "entries.import"
+    CASE_READ = "case.read"
+    MARKS_READ = "marks.read"
+    MARKS_SAVE = "marks.save"
+    MARKS_SUBMIT = "marks.submit"
+    SAMPLE_READ = "sample.read"
+    SAMPLE_SUBMIT = "sample.submit"
+    UPLOAD_CREATE = "upload.create"
+    UPLOAD_CONTINUE = "upload.continue"
+    DOCUMENT_STATUS = "document.status"
+    DOCUMENT_VIEW = "document.view"
+    DOCUMENT_WITHDRAW = "document.withdraw"
+    RECEIPT_READ = "receipt.read"
+    CONSIGNMENT_READ = "consignment.read"
+    CONSIGNMENT_DESPATCH = "consignment.despatch"
+    CONSIGNMENT_RECEIVE = "consignment.receive"
+    VISIT_BOOK = "visit.book"
+    WORKLIST_READ = "worklist.read"
+    MODERATOR_MARK_READ = "moderator_mark.read"
+    MODERATOR_MARK_WRITE = "moderator_mark.write"
+    OUTCOME_READ = "outcome.read"
+    OUTCOME_CONFIRM = "outcome.confirm"
+    ALLOCATION_WRITE = "allocation.write"
+    RESULTS_GATE = "results.gate"
+    RESULTS_RELEASE = "results.release"
+    RESULTS_READ = "results.read"
+    SITTING_READ = "sitting.read"
+    REGISTER_WRITE = "register.write"
+    PACKET_WRITE = "packet.write"
+    TRACKING_EVENT = "tracking.event"
+    BUNDLE_WRITE = "bundle.write"
+    SCRIPT_IMAGE = "script.image"
+
+
+_T, _E, _M, _A, _C = Role.TEACHER, Role.EXAMS_OFFICER, Role.MODERATOR, Role.AB_OFFICER, Role.TRACKING_CLERK
+_ALL, _CENTRE, _ALLOCATED, _OWN = Scope.ALL, Scope.MY_CENTRE, Scope.ALLOCATED, Scope.OWN
+
+POLICY: Mapping[Action, Mapping[Role, Scope]] = {
+    Action.HOME: {_T: _OWN, _E: _OWN, _M: _OWN, _A: _OWN, _C: _OWN},
+    Action.SERIES_READ: {_T: _ALL, _E: _ALL, _M: _ALL, _A: _ALL, _C: _ALL},
+    Action.REFERENCE_IMPORT: {_A: _ALL},
+    Action.ENTRIES_IMPORT: {_E: _CENTRE, _A: _ALL},
+    Action.CASE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.MARKS_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.MARKS_SAVE: {_T: _CENTRE, _E: _CENTRE},
+    Action.MARKS_SUBMIT: {_E: _CENTRE},
+    Action.SAMPLE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.SAMPLE_SUBMIT: {_E: _CENTRE},
+    Action.UPLOAD_CREATE: {_T: _CENTRE, _E: _CENTRE},
+    Action.UPLOAD_CONTINUE: {_T: _OWN, _E: _OWN},
+    Action.DOCUMENT_STATUS: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.DOCUMENT_VIEW: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED},
+    Action.DOCUMENT_WITHDRAW: {_T: _CENTRE, _E: _CENTRE},
+    Action.RECEIPT_READ: {_T: _CENTRE, _E: _CENTRE, _A: _ALL},
+    Action.CONSIGNMENT_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.CONSIGNMENT_DESPATCH: {_E: _CENTRE},
+    Action.CONSIGNMENT_RECEIVE: {_M: _ALLOCATED},
+    Action.VISIT_BOOK: {_E: _CENTRE},
+    Action.WORKLIST_READ: {_M: _OWN},
+    Action.MODERATOR_MARK_READ: {_M: _ALLOCATED, _A: _ALL},
+    Action.MODERATOR_MARK_WRITE: {_M: _ALLOCATED},
+    Action.OUTCOME_READ: {_M: _ALLOCATED, _A: _ALL},
+    Action.OUTCOME_CONFIRM: {_A: _ALL},
+    Action.ALLOCATION_WRITE: {_A: _ALL},
+    Action.RESULTS_GATE: {_A: _ALL},
+    Action.RESULTS_RELEASE: {_A: _ALL},
+    Action.RESULTS_READ: {_E: _CENTRE, _A: _ALL},
+    Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
+    Action.REGISTER_WRITE: {_E: _CENTRE},
+    Action.PACKET_WRITE: {_E: _CENTRE},
+    Action.TRACKING_EVENT: {_C: _ALL},
+    Action.BUNDLE_WRITE: {_C: _ALL},
+    Action.SCRIPT_IMAGE: {_C: _ALL},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in person, acting under one assignment."""
+
+    person_id: str
+    assignment_id: str
+    name: str
+    role: Role
+    centre_number: str | None
+
+    @property
+    def role_title(self) -> str:
+        """Return the role in plain words."""
+        return ROLE_TITLES[self.role]
+
+
+def scope_of(actor: Actor, action: Action) -> Scope | None:
+    """Return over which rows ``actor`` may do ``action``, or None if the policy has no entry: denied."""
+    return POLICY.get(action, {}).get(actor.role)
+
+
+def require_role(actor: Actor | None, action: Action) -> None:
+    """Refuse an action that the role never has, before anything is looked up.
+
+    Raises: ``NotSignedIn`` without an actor; ``NotFound`` where the policy has no entry, as if nothing were there.
+    """
+    if action is Action.PUBLIC:
+        return
+    if actor is None:
+        raise NotSignedIn
+    if scope_of(actor, action) is None:
+        raise NotFound
+
+
+def require(
+    actor: Actor, action: Action, *, centre_number: str | None = None, allocated: bool = False, own: bool = False
+) -> None:
+    """Permit ``action`` on one thing, or raise.
+
+    Takes: the thing's ``centre_number`` (None if it has none); whether the person holds an open allocation
+    for it; whether it is the person's own.
+    Raises: ``NotFound`` when it is outside the scope: a forbidden thing looks the same as an absent one.
+    """
+    scope = scope_of(actor, action)
+    permitted = (
+        scope is Scope.ALL
+        or (scope is Scope.MY_CENTRE and centre_number is not None and centre_number == actor.centre_number)
+        or (scope is Scope.ALLOCATED and allocated)
+        or (scope is Scope.OWN and own)
+    )
+    if not permitted:
+        raise NotFound

@@ -1,0 +1,98 @@
+"""Acts on documents: asking how one stands, viewing it, withdrawing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from moderation.tables import ModerationCase
+from repository import access, audit, evidence, objects, people
+from repository.access import Action, Actor, Role
+from repository.audit import Context
+from repository.documents import DocumentState
+from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
+from repository.receiving import OPEN_STATES
+from repository.tables import DocumentRow
+from storage.vault import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """A document that may be shown now, and where its bytes are."""
+
+    document_id: str
+    filename: str
+    media_type: str
+    size_bytes: int
+    page_count: int | None
+    case_id: str
+    candidate_id: str
+    sample_item_id: str
+    stored: StoredObject
+
+
+def status(session: Session, context: Context, document_id: str) -> DocumentRow:
+    """Return a document's row to whoever may know its state; raises ``NotFound`` otherwise."""
+    document, _, case = _permitted(session, context, Action.DOCUMENT_STATUS, document_id)
+    del case
+    return document
+
+
+def view(session: Session, context: Context, document_id: str) -> Viewing:
+    """Permit and record one viewing of a released document.
+
+    Raises: ``NotFound`` for a document outside the actor's scope, and for a moderator before its release;
+    ``DocumentNotReady`` for its own centre.
+    """
+    actor = _actor(context)
+    document, item_id, case = _permitted(session, context, Action.DOCUMENT_VIEW, document_id)
+    if document.state != DocumentState.RELEASED or document.media_type is None:
+        if actor.role is Role.MODERATOR:
+            raise NotFound
+        raise DocumentNotReady(document.reason or "", state=document.state)
+    found = evidence.find(session, document_id)
+    if found is None:
+        raise NotFound
+    audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, case=case.id)
+    return Viewing(
+        document.id,
+        document.filename,
+        document.media_type,
+        document.size_bytes,
+        document.page_count,
+        case.id,
+        found[1].candidate_id,
+        item_id,
+        objects.stored_object(session, document.oid),
+    )
+
+
+def withdraw(session: Session, context: Context, document_id: str) -> str:
+    """Withdraw a document whose sample is not submitted yet; returns the case's id. Raises ``NotFound``, ``SlotClosed``."""
+    document, _, case = _permitted(session, context, Action.DOCUMENT_WITHDRAW, document_id)
+    if case.state not in OPEN_STATES:
+        raise SlotClosed(state=case.state)
+    evidence.withdraw(session, context, document.id)
+    return case.id
+
+
+def _permitted(
+    session: Session, context: Context, action: Action, document_id: str
+) -> tuple[DocumentRow, str, ModerationCase]:
+    actor = _actor(context)
+    found = evidence.find(session, document_id)
+    if found is None:
+        raise NotFound
+    document, item, case = found
+    allocated = people.is_allocated(
+        session, actor.person_id, case.series_key, case.component_code, case.centre_number, context.now
+    )
+    access.require(actor, action, centre_number=case.centre_number, allocated=allocated)
+    return document, item.id, case
+
+
+def _actor(context: Context) -> Actor:
+    if context.actor is None:
+        raise NotSignedIn
+    return context.actor

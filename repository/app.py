@@ -1,0 +1,120 @@
+"""The composition root: the only place where objects meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from aiohttp import web
+
+from repository import inspection, migrating, receipts, receiving, releasing
+from repository.database import Database
+from repository.services import Services
+from repository.settings import Settings
+from repository.web import keys, middleware, pages, routes
+from repository.work import Bell, Worker
+from storage.backend import Backend
+from storage.directory import DirectoryBackend
+from storage.keys.file import FileKeyring
+from storage.retry import RetryingBackend
+from storage.s3 import S3Backend
+from storage.vault import Vault
+
+KEEPALIVE_SECONDS = 75
+SHUTDOWN_SECONDS = 5
+FORM_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+def utc_now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+def open_backend(settings: Settings) -> Backend:
+    """Return the store the settings name: a bucket, or the local directory."""
+    if settings.s3 is None:
+        return DirectoryBackend(settings.data_dir / "objects")
+    return RetryingBackend(
+        S3Backend(
+            bucket=settings.s3.bucket,
+            endpoint_url=settings.s3.endpoint_url or None,
+            region=settings.s3.region,
+            access_key_id=settings.s3.access_key_id,
+            secret_access_key=settings.s3.secret_access_key,
+        )
+    )
+
+
+async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
+    """Open everything the settings name and hand it over as one value.
+
+    Raises: ``DatabaseBehind`` when the database needs ``nea migrate``; errors of storage for a store or keyring
+    that cannot be opened.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    await migrating.check(database)
+    keyring = FileKeyring(settings.keyring_path, passphrase=settings.keyring_passphrase or None)
+    return Services(
+        settings=settings,
+        database=database,
+        vault=Vault(open_backend(settings), keyring),
+        inspection=await inspection.choose(),
+        signer=receipts.load_signer(settings.data_dir / "receipt-signing.key"),
+        bell=Bell(),
+        clock=clock,
+        new_token=lambda: secrets.token_urlsafe(32),
+    )
+
+
+def create_app(services: Services) -> web.Application:
+    """Return the application over composed services: routes, middleware, and the background worker."""
+    app = web.Application(
+        middlewares=[middleware.identify, middleware.explain, middleware.permit], client_max_size=FORM_LIMIT_BYTES
+    )
+    app[keys.SERVICES] = services
+    app[keys.RECEIVER] = receiving.Receiver(services, receiving.WriterGate())
+    app[keys.TEMPLATES] = pages.templates()
+    app.on_response_prepare.append(middleware.add_headers)
+    routes.add_to(app)
+    app.cleanup_ctx.append(_worker)
+    return app
+
+
+async def _worker(app: web.Application) -> AsyncIterator[None]:
+    services = app[keys.SERVICES]
+    worker = Worker(
+        services.database,
+        services.bell,
+        services.clock,
+        {receiving.VERIFY: partial(releasing.verify, services)},
+    )
+    task = asyncio.create_task(worker.run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def serve(services: Services, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set.
+
+    Takes: ``started``, called once with the address when requests are accepted.
+    """
+    runner = web.AppRunner(
+        create_app(services), keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, services.settings.host, services.settings.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        started(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await services.database.close()

@@ -1,0 +1,99 @@
+"""``nea serve``, ``nea migrate`` and ``nea check-config``: running the service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from rich.console import Console
+
+from repository import app, migrating, sign_in_lines
+from repository.database import Database
+from repository.settings import Settings
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine to its end, on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands to the parser."""
+    serve = commands.add_parser("serve", help="serve pages, API and background work until stopped")
+    serve.add_argument("--port", type=int, help="port to listen on; 0 picks a free one (default: NEA_PORT)")
+    serve.set_defaults(command=_serve)
+    migrate = commands.add_parser("migrate", help="bring the database to the shape this version needs")
+    migrate.set_defaults(command=_migrate)
+    check = commands.add_parser("check-config", help="show the settings and what this machine offers")
+    check.set_defaults(command=_check_config)
+
+
+def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.port is not None:
+        settings = dataclasses.replace(settings, port=arguments.port)
+    return run(serve(settings))
+
+
+async def serve(settings: Settings, announce: Callable[[str], None] = print) -> int:
+    """Serve until SIGINT or SIGTERM. ``announce`` is given each line a person should read."""
+    services = await app.compose(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    lines = await services.database.read(sign_in_lines.read) if settings.rehearsal else []
+
+    def started(address: str) -> None:
+        announce(f"NEA Repository is at {address} (stop with Ctrl-C)")
+        if services.inspection.sandbox is None:
+            announce("Strangers' files are opened in a child process without a sandbox: bubblewrap does not work here.")
+        if lines:
+            announce("Rehearsal: development sign-in, on this computer only.")
+        for line in lines:
+            announce(f"  {line.title:<42} {address}/sign-in/{line.token}")
+        sys.stdout.flush()
+
+    await app.serve(services, started=started, stop=stop)
+    announce("Stopped.")
+    return 0
+
+
+def _migrate(_arguments: argparse.Namespace, settings: Settings) -> int:
+    async def migrate() -> int:
+        database = Database(settings.database_url)
+        try:
+            await migrating.migrate(database)
+        finally:
+            await database.close()
+        return 0
+
+    return run(migrate())
+
+
+def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
+    async def check() -> int:
+        services = await app.compose(settings)
+        shown = {
+            "database": services.database.url.render_as_string(hide_password=True),
+            "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
+            "sandbox": "bubblewrap" if services.inspection.sandbox else "none: child processes only",
+            "virus scanner": "none configured: documents are not virus-scanned",
+            "receipt public key": services.signer.public_key_hex,
+        }
+        Console().print_json(json.dumps(shown))
+        await services.database.close()
+        return 0
+
+    return run(check())

@@ -1,0 +1,120 @@
+"""Facts that the service raises; ``web.problems`` alone turns them into a status."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+
+class RepositoryError(Exception):
+    """Something in the service is not as it must be."""
+
+    def __init__(self, detail: str = "", /, **facts: object) -> None:
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "").splitlines()[0]
+        self.facts = facts
+        super().__init__(self.detail)
+
+    @property
+    def code(self) -> str:
+        """Return the stable name of the fact: the class name in kebab case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+class SettingRefused(RepositoryError):
+    """A setting has a value that the service cannot start with."""
+
+
+class NotSignedIn(RepositoryError):
+    """Sign in to see this page."""
+
+
+class SignInRefused(RepositoryError):
+    """That sign-in link or token is not valid. Ask for a new one."""
+
+
+class NotFound(RepositoryError):
+    """There is nothing here that you can see. Check the address, or go back to your home page."""
+
+
+class RequestForged(RepositoryError):
+    """The request did not come from a page of this service. Open the page again and repeat what you did."""
+
+
+class RequestMalformed(RepositoryError):
+    """The request could not be read."""
+
+
+class FieldRefused(RepositoryError):
+    """A value on the form is not acceptable."""
+
+
+class OffsetMismatch(RepositoryError):
+    """The upload continues from a different place. Ask where it stands with HEAD, then send from there."""
+
+
+class UploadTooLong(RepositoryError):
+    """The body holds more bytes than the upload declared. Nothing of the excess was kept."""
+
+
+class UploadBusy(RepositoryError):
+    """Another connection is writing this upload. Try again in a few seconds."""
+
+
+class UploadGone(RepositoryError):
+    """The upload has ended: it was cancelled, withdrawn or has expired."""
+
+
+class UploadComplete(RepositoryError):
+    """The upload is complete and part of a submitted sample; it cannot be removed now."""
+
+
+class ChecksumMismatch(RepositoryError):
+    """The bytes received do not match their checksum. Nothing of this request was kept; send it again."""
+
+
+class ChecksumUnknown(RepositoryError):
+    """The checksum algorithm is not offered. Use sha256 or sha1."""
+
+
+class ProtocolVersionRefused(RepositoryError):
+    """The upload protocol version is not offered. Use tus 1.0.0."""
+
+
+class MediaTypeRefused(RepositoryError):
+    """The body has the wrong media type for this address."""
+
+
+class FileTooLarge(RepositoryError):
+    """The file is larger than this place accepts."""
+
+
+class WrongSubmissionMode(RepositoryError):
+    """The work of this component is not uploaded; its entry option fixes another way."""
+
+
+class SlotClosed(RepositoryError):
+    """The sample has been submitted, so files can no longer be added, replaced or removed."""
+
+
+class RangeRefused(RepositoryError):
+    """The requested range lies outside the document."""
+
+
+class DocumentNotReady(RepositoryError):
+    """The document has not been checked and released yet."""
+
+
+class InspectionFailed(RepositoryError):
+    """The file could not be read safely."""
+
+
+class SecondPersonNeeded(RepositoryError):
+    """This step needs a second person: somebody other than the one who did the step before."""
+
+
+class ServiceBusy(RepositoryError):
+    """The service is busy. Nothing was lost; try again in a few seconds."""
+
+
+class DatabaseBehind(RepositoryError):
+    """The database is older than this version of the service. Run `nea migrate`."""

@@ -1,0 +1,135 @@
+"""Links a document to a sample item and carries the news down: what is in, what is missing, what is held."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from moderation.submission import CaseEvent, CaseState
+from moderation.tables import ModerationCase, SampleItem
+from repository import audit
+from repository.audit import Context
+from repository.documents import STATE_WORDS, DocumentState, may_move
+from repository.errors import RequestMalformed
+from repository.tables import DocumentRow, Evidence
+
+WORK_SLOT = "work"
+"""The slot every component has: the candidate's work itself. A component's own slots come with reference data."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedDocument:
+    """One file of a candidate, as a centre or a moderator sees it listed."""
+
+    document_id: str
+    filename: str
+    size_bytes: int
+    media_type: str | None
+    page_count: int | None
+    state: DocumentState
+    sha256: str | None
+    declared: bool
+    reason: str | None
+    remedy: str | None
+    received_at: datetime
+    version: int
+
+    @property
+    def state_words(self) -> str:
+        """Return the state in plain words."""
+        return STATE_WORDS[self.state]
+
+
+def check_slot(slot: str) -> str:
+    """Return a slot name; raises ``RequestMalformed`` if it is not one."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", slot):
+        raise RequestMalformed("The slot must be a short name such as `work`.", key="slot")
+    return slot
+
+
+def documents_of(session: Session, sample_id: str) -> Mapping[str, tuple[AttachedDocument, ...]]:
+    """Return the files attached to each item of a sample, oldest first, withdrawn ones left out."""
+    rows = session.execute(
+        select(Evidence, DocumentRow)
+        .join(DocumentRow, DocumentRow.id == Evidence.document_id)
+        .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
+        .where(SampleItem.sample_id == sample_id, Evidence.withdrawn_at.is_(None))
+        .order_by(DocumentRow.received_at, DocumentRow.id)
+    )
+    found: dict[str, list[AttachedDocument]] = {}
+    for link, document in rows:
+        held = found.setdefault(link.sample_item_id, [])
+        held.append(_attached(document, version=len(held) + 1))
+    return {item: tuple(files) for item, files in found.items()}
+
+
+def item_ids_with_work(session: Session, sample_id: str) -> frozenset[str]:
+    """Return the items that have at least one released document: what counts as received."""
+    items = documents_of(session, sample_id)
+    return frozenset(
+        item for item, files in items.items() if any(file.state is DocumentState.RELEASED for file in files)
+    )
+
+
+def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem, ModerationCase] | None:
+    """Return a document with the item and case it is evidence for, or None if it is not evidence."""
+    row = session.execute(
+        select(DocumentRow, SampleItem, ModerationCase)
+        .join(Evidence, Evidence.document_id == DocumentRow.id)
+        .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
+        .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+        .where(DocumentRow.id == document_id)
+    ).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def note_arrival(session: Session, context: Context, sample_item_id: str) -> None:
+    """Move the case to UPLOADING when its first file arrives."""
+    from moderation.records import cases
+
+    item = session.get_one(SampleItem, sample_item_id)
+    case = session.get_one(ModerationCase, item.case_id)
+    if case.state == CaseState.SAMPLE_REQUESTED:
+        actor = context.actor.person_id if context.actor else "system"
+        cases.move_case(session, case, CaseEvent.UPLOAD_STARTED, actor=actor, now=context.now)
+
+
+def move(session: Session, context: Context, document: DocumentRow, after: DocumentState) -> None:
+    """Move a document to another state; raises ``ValueError`` for a move that does not exist."""
+    before = DocumentState(document.state)
+    if not may_move(before, after):
+        raise ValueError(f"a document cannot go from {before} to {after}")
+    document.state = after
+    document.decided_at = context.now
+    audit.record(session, context, f"document.{after}", "document", document.id, before=before)
+
+
+def withdraw(session: Session, context: Context, document_id: str) -> None:
+    """Withdraw a document from its item; its row and the record of it stay."""
+    document = session.get_one(DocumentRow, document_id)
+    link = session.scalars(select(Evidence).where(Evidence.document_id == document_id)).one()
+    if link.withdrawn_at is None:
+        link.withdrawn_at = context.now
+        move(session, context, document, DocumentState.WITHDRAWN)
+
+
+def _attached(document: DocumentRow, version: int) -> AttachedDocument:
+    return AttachedDocument(
+        document.id,
+        document.filename,
+        document.size_bytes,
+        document.media_type,
+        document.page_count,
+        DocumentState(document.state),
+        document.sha256,
+        document.declared_sha256 is not None,
+        document.reason,
+        document.remedy,
+        document.received_at,
+        version,
+    )

@@ -1,0 +1,1 @@
+"""Migrations of all packages' tables, in one history."""

@@ -1,0 +1,123 @@
+"""Encrypted objects as the database records them: rows to the facts that the vault takes back, and the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, new_id
+from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
+
+ORIGINALS = "original"
+SCRIPTS = "script"
+
+
+def scope_name(centre_number: str, series_key: str, object_class: str) -> str:
+    """Return the scope of a key: centre × series × class. Shredding it shreds everything under it."""
+    return f"{centre_number}/{series_key}/{object_class}"
+
+
+def scope_key(session: Session, vault: Vault, scope: str, now: datetime) -> ScopeKey:
+    """Return the scope's key, made and wrapped at its first use, in the caller's transaction."""
+    row = session.scalars(select(ScopeKeyRow).where(ScopeKeyRow.scope == scope)).first()
+    if row is None:
+        made = vault.new_scope_key(scope)
+        row = ScopeKeyRow(sk_id=made.sk_id, scope=made.scope, kid=made.kid, blob=made.blob, created_at=now)
+        session.add(row)
+        session.flush()
+    return ScopeKey(row.sk_id, row.scope, row.kid, row.blob)
+
+
+def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int) -> DataKey:
+    """Make the data key of a new object of ``total_bytes`` and record its wrap, in the caller's transaction."""
+    made = vault.new_data_key(key, new_id(), total_bytes)
+    session.add(
+        DataKeyRow(
+            oid=made.oid,
+            sk_id=made.sk_id,
+            suite=made.suite,
+            total_bytes=made.total_bytes,
+            blob=made.blob,
+            commitment=made.commitment,
+        )
+    )
+    session.flush()
+    return made
+
+
+def keys_of(session: Session, oid: str) -> tuple[ScopeKey, DataKey]:
+    """Return the keys of an object, both wrapped."""
+    data = session.get_one(DataKeyRow, oid)
+    scope = session.get_one(ScopeKeyRow, data.sk_id)
+    return (
+        ScopeKey(scope.sk_id, scope.scope, scope.kid, scope.blob),
+        DataKey(data.oid, data.sk_id, data.suite, data.total_bytes, data.blob, data.commitment),
+    )
+
+
+def add_part(session: Session, oid: str, part: Part) -> None:
+    """Record one durable part."""
+    session.add(
+        ObjectPart(
+            oid=oid,
+            part_index=part.index,
+            key=part.key,
+            header=part.header,
+            sha256=part.sha256,
+            plain_bytes=part.plain_bytes,
+            sealed_bytes=part.sealed_bytes,
+        )
+    )
+
+
+def stored_object(session: Session, oid: str) -> StoredObject:
+    """Return the facts of a complete object, as the vault reads it."""
+    row = session.get_one(StoredObjectRow, oid)
+    parts = session.scalars(select(ObjectPart).where(ObjectPart.oid == oid).order_by(ObjectPart.part_index))
+    key, data_key = keys_of(session, oid)
+    facts = tuple(Part(p.part_index, p.key, p.header, p.sha256, p.plain_bytes, p.sealed_bytes) for p in parts)
+    return StoredObject(key, data_key, facts, row.layout)
+
+
+def save_released(session: Session, released: StoredObject, sha256: str) -> None:
+    """Record where a released object lies now, and the hash of its plaintext."""
+    oid = released.data_key.oid
+    row = session.get_one(StoredObjectRow, oid)
+    row.layout = released.layout
+    row.plain_sha256 = sha256
+    session.execute(delete(ObjectPart).where(ObjectPart.oid == oid))
+    for part in released.parts:
+        add_part(session, oid, part)
+
+
+def seal_whole(vault: Vault, key: ScopeKey, data_key: DataKey, plaintext: bytes) -> tuple[Part, ...]:
+    """Seal and stage bytes that are already in memory, part by part. Blocks; run it in a thread."""
+    writer = vault.resume(key, data_key)
+    view = memoryview(plaintext)
+    size = vault.part_plain_bytes
+    starts = range(0, max(len(view), 1), size)
+    return tuple(writer.seal_part(index, view[start : start + size]) for index, start in enumerate(starts))
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 of bytes in lower-case hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+async def read(vault: Vault, stored: StoredObject, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+    """Give the plaintext of [start, stop) as it is decrypted, without holding the event loop.
+
+    Raises: ``storage.errors.ObjectTampered`` before any byte of a segment that does not verify.
+    """
+    reader = await asyncio.to_thread(vault.open, stored)
+    pieces: Iterator[bytes] = reader.read(start, reader.size_bytes if stop is None else stop)
+    while True:
+        piece = await asyncio.to_thread(next, pieces, None)
+        if piece is None:
+            return
+        yield piece

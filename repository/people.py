@@ -1,0 +1,142 @@
+"""People, their assignments and their sign-ins, as records. Tokens are kept as hashes only."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from moderation.tables import Allocation
+from repository import audit
+from repository.access import Actor, Role
+from repository.audit import Context
+from repository.errors import SignInRefused
+from repository.tables import Assignment, Person, SignInLink, WebSession
+
+TOUCH_SECONDS = 60
+"""A sign-in's last use is written at most this often, so that reading pages does not write on each request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A live sign-in."""
+
+    actor: Actor
+    csrf_token: str
+    notice: dict[str, Any] | None
+    stale: bool
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a 256-bit random token; such a secret needs no slow hash."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def add_person(
+    session: Session, name: str, role: Role, now: datetime, *, centre_number: str | None = None
+) -> Assignment:
+    """Add a person with one assignment that holds from now on."""
+    person = Person(display_name=name, created_at=now)
+    session.add(person)
+    session.flush()
+    assignment = Assignment(person_id=person.id, role=role, centre_number=centre_number, valid_from=now)
+    session.add(assignment)
+    session.flush()
+    return assignment
+
+
+def add_sign_in_link(session: Session, assignment_id: str, token: str) -> None:
+    """Let a token sign in under an assignment: rehearsal mode only."""
+    session.add(SignInLink(token_sha256=hash_token(token), assignment_id=assignment_id))
+
+
+def sign_in_with_link(session: Session, context: Context, token: str) -> tuple[str, str]:
+    """Open a sign-in for a development link.
+
+    Returns: the session token, shown once to the browser, and the person's assignment id.
+    Raises: ``SignInRefused`` for an unknown token.
+    """
+    link = session.get(SignInLink, hash_token(token))
+    if link is None:
+        raise SignInRefused
+    return open_session(session, context, link.assignment_id), link.assignment_id
+
+
+def open_session(session: Session, context: Context, assignment_id: str) -> str:
+    """Open a sign-in under one assignment and return its token; raises ``SignInRefused`` if the assignment has ended."""
+    assignment = session.get_one(Assignment, assignment_id)
+    if not _holds(assignment, context.now):
+        raise SignInRefused
+    token = secrets.token_urlsafe(32)
+    session.add(
+        WebSession(
+            token_sha256=hash_token(token),
+            assignment_id=assignment_id,
+            csrf_token=secrets.token_urlsafe(32),
+            created_at=context.now,
+            last_seen_at=context.now,
+        )
+    )
+    audit.record(session, context, "session.opened", "assignment", assignment_id)
+    return token
+
+
+def find_session(session: Session, token: str, now: datetime, idle_seconds: int, limit_seconds: int) -> Found | None:
+    """Return the live sign-in of a token, or None: unknown, idle for too long, too old, ended, or role ended."""
+    row = session.get(WebSession, hash_token(token))
+    if row is None or row.ended_at is not None:
+        return None
+    if now - row.last_seen_at >= timedelta(seconds=idle_seconds) or now - row.created_at >= timedelta(
+        seconds=limit_seconds
+    ):
+        return None
+    assignment = session.get_one(Assignment, row.assignment_id)
+    if not _holds(assignment, now):
+        return None
+    person = session.get_one(Person, assignment.person_id)
+    actor = Actor(person.id, assignment.id, person.display_name, Role(assignment.role), assignment.centre_number)
+    return Found(actor, row.csrf_token, row.notice, now - row.last_seen_at >= timedelta(seconds=TOUCH_SECONDS))
+
+
+def touch_session(session: Session, token: str, now: datetime) -> None:
+    """Note that a sign-in is in use."""
+    session.execute(update(WebSession).where(WebSession.token_sha256 == hash_token(token)).values(last_seen_at=now))
+
+
+def set_notice(session: Session, token: str, notice: dict[str, Any] | None) -> None:
+    """Keep a message for the next page of this sign-in."""
+    session.execute(update(WebSession).where(WebSession.token_sha256 == hash_token(token)).values(notice=notice))
+
+
+def end_session(session: Session, context: Context, token: str) -> None:
+    """End a sign-in; the next request under it fails."""
+    row = session.get(WebSession, hash_token(token))
+    if row is not None and row.ended_at is None:
+        row.ended_at = context.now
+        audit.record(session, context, "session.ended", "assignment", row.assignment_id)
+
+
+def is_allocated(
+    session: Session, person_id: str, series_key: str, component_code: str, centre_number: str, now: datetime
+) -> bool:
+    """Return whether the person holds an allocation for the component at the centre, open at ``now`` (half-open)."""
+    found = session.scalars(
+        select(Allocation.id).where(
+            Allocation.person_id == person_id,
+            Allocation.series_key == series_key,
+            Allocation.component_code == component_code,
+            Allocation.centre_number == centre_number,
+            Allocation.opens_at <= now,
+            (Allocation.closes_at.is_(None)) | (Allocation.closes_at > now),
+        )
+    ).first()
+    return found is not None
+
+
+def _holds(assignment: Assignment, now: datetime) -> bool:
+    return assignment.valid_from <= now and (assignment.valid_to is None or now < assignment.valid_to)

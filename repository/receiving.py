@@ -1,0 +1,483 @@
+"""Receives uploads: every byte acknowledged is durable first, and nothing else is acknowledged.
+
+Order of every step: seal in memory → PUT under a fresh name → commit the offset → acknowledge → delete what it replaces.
+The database's compare-and-set on the offset is the only commit point (design: storage, decisions D3–D5, rules O1–O5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from moderation.entries import SubmissionMode
+from moderation.submission import CaseState
+from moderation.tables import ModerationCase, SampleItem
+from repository import access, audit, evidence, objects, work
+from repository.access import Action, Actor
+from repository.audit import Context
+from repository.documents import DocumentState
+from repository.errors import (
+    ChecksumMismatch,
+    FileTooLarge,
+    NotFound,
+    OffsetMismatch,
+    RequestMalformed,
+    SlotClosed,
+    UploadBusy,
+    UploadGone,
+    UploadTooLong,
+    WrongSubmissionMode,
+)
+from repository.services import Services
+from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, new_id
+from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
+from storage.vault import DataKey, Part, ScopeKey, Tail, Writer
+
+VERIFY = "verify"
+TAKEOVER_SECONDS = 15
+OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING})
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """What a client asks for when it creates an upload; every field already read and bounded."""
+
+    sample_item_id: str
+    slot: str
+    filename: str
+    media_type: str | None
+    declared_sha256: str | None
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An upload that was opened: its address part, the token that alone can write it, and its document's id."""
+
+    oid: str
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an upload stands in the database."""
+
+    oid: str
+    state: UploadState
+    offset_bytes: int
+    total_bytes: int
+    expires_at: datetime
+    scope_key: ScopeKey
+    data_key: DataKey
+    tail: Tail | None
+
+
+@dataclass(slots=True)
+class Holder:
+    """The connection that writes an upload now, and how to make it give way."""
+
+    give_way: Callable[[], None]
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class WriterGate:
+    """One writer per upload in this process; a newcomer asks the holder to give way. Safety is the compare-and-set's."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, Holder] = {}
+
+    @contextlib.asynccontextmanager
+    async def hold(self, oid: str, give_way: Callable[[], None]) -> AsyncIterator[None]:
+        """Hold the upload; ``give_way`` is called when another connection wants it.
+
+        Raises: ``UploadBusy`` if the holder does not let go within ``TAKEOVER_SECONDS``.
+        """
+        try:
+            async with asyncio.timeout(TAKEOVER_SECONDS):
+                while (holder := self._holders.get(oid)) is not None:
+                    holder.give_way()
+                    await holder.released.wait()
+        except TimeoutError as error:
+            raise UploadBusy from error
+        mine = Holder(give_way)
+        self._holders[oid] = mine
+        try:
+            yield
+        finally:
+            del self._holders[oid]
+            mine.released.set()
+
+
+def create(session: Session, services: Services, context: Context, asked: NewUpload) -> Created:
+    """Open an upload for one slot of one sample item, before a byte is sent.
+
+    Raises: ``NotFound`` for an item outside the actor's centre; ``WrongSubmissionMode``; ``SlotClosed`` once the
+    sample is submitted; ``FileTooLarge`` naming the limit.
+    """
+    actor = _actor(context)
+    item = session.get(SampleItem, asked.sample_item_id)
+    if item is None:
+        raise NotFound
+    case = session.get_one(ModerationCase, item.case_id)
+    access.require(actor, Action.UPLOAD_CREATE, centre_number=case.centre_number)
+    if case.submission_mode != SubmissionMode.UPLOAD:
+        raise WrongSubmissionMode(submission_mode=case.submission_mode)
+    if case.state not in OPEN_STATES:
+        raise SlotClosed(state=case.state)
+    evidence.check_slot(asked.slot)
+    limit = services.settings.upload_limit_bytes
+    if asked.total_bytes > limit:
+        raise FileTooLarge(f"The file is larger than the {limit // 1024**2} MiB accepted here.", limit_bytes=limit)
+    scope = objects.scope_name(case.centre_number, case.series_key, objects.ORIGINALS)
+    key = objects.scope_key(session, services.vault, scope, context.now)
+    data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes)
+    token = services.new_token()
+    expires_at = context.now + timedelta(seconds=services.settings.upload_ttl_seconds)
+    session.add(
+        UploadRow(
+            oid=data_key.oid,
+            token_sha256=_hash(token),
+            person_id=actor.person_id,
+            assignment_id=actor.assignment_id,
+            centre_number=case.centre_number,
+            sample_item_id=item.id,
+            slot=asked.slot,
+            filename=asked.filename or f"{asked.slot}",
+            declared_media_type=asked.media_type,
+            declared_sha256=asked.declared_sha256,
+            total_bytes=asked.total_bytes,
+            offset_bytes=0,
+            state=UploadState.OPEN,
+            created_at=context.now,
+            expires_at=expires_at,
+        )
+    )
+    audit.record(
+        session, context, Action.UPLOAD_CREATE, "upload", data_key.oid, size_bytes=asked.total_bytes, item=item.id
+    )
+    return Created(data_key.oid, token, expires_at)
+
+
+def standing(session: Session, oid: str, token: str | None, now: datetime, *, for_writing: bool = False) -> Standing:
+    """Return where an upload stands, to whoever holds its token.
+
+    Raises: ``NotFound`` without the right token, or when the sender's assignment has ended; ``UploadGone`` for an
+    upload that was terminated or has expired.
+    """
+    row = session.get(UploadRow, oid)
+    if row is None or token is None or not hmac.compare_digest(row.token_sha256, _hash(token)):
+        raise NotFound
+    assignment = session.get_one(Assignment, row.assignment_id)
+    if assignment.valid_to is not None and assignment.valid_to <= now:
+        raise NotFound
+    if row.state in {UploadState.TERMINATED, UploadState.EXPIRED} or (
+        row.state == UploadState.OPEN and row.expires_at <= now
+    ):
+        raise UploadGone
+    if for_writing and row.state == UploadState.OPEN:
+        case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
+        if case.state not in OPEN_STATES:
+            raise SlotClosed(state=case.state)
+    key, data_key = objects.keys_of(session, oid)
+    tail = None
+    if row.tail_key and row.tail_header and row.tail_sha256:
+        tail = Tail(
+            row.tail_index or 0,
+            row.tail_key,
+            row.tail_header,
+            row.tail_sha256,
+            row.tail_plain_bytes or 0,
+            row.tail_sealed_bytes or 0,
+        )
+    return Standing(oid, UploadState(row.state), row.offset_bytes, row.total_bytes, row.expires_at, key, data_key, tail)
+
+
+class Receiver:
+    """Appends the bodies of PATCH requests to uploads."""
+
+    def __init__(self, services: Services, gate: WriterGate) -> None:
+        self._services = services
+        self._gate = gate
+
+    async def append(
+        self,
+        context: Context,
+        oid: str,
+        token: str | None,
+        offset_bytes: int,
+        body: AsyncIterator[bytes],
+        *,
+        length_bytes: int | None,
+        checksum: Checksum | None,
+        give_way: Callable[[], None],
+    ) -> int:
+        """Append a body at ``offset_bytes``.
+
+        Takes: the body's announced ``length_bytes``, if any; its ``checksum``, if declared; ``give_way``, which breaks
+        this connection when a newer one wants the upload.
+        Returns: the committed offset. When the connection breaks, what had arrived is committed all the same.
+        Raises: ``OffsetMismatch``, ``UploadTooLong``, ``UploadGone``, ``ChecksumMismatch``: nothing changed.
+        """
+        async with self._gate.hold(oid, give_way):
+            now = context.now
+            before = await self._services.database.read(lambda s: standing(s, oid, token, now, for_writing=True))
+            if before.offset_bytes != offset_bytes:
+                raise OffsetMismatch(offset_bytes=before.offset_bytes)
+            if length_bytes is not None and offset_bytes + length_bytes > before.total_bytes:
+                raise UploadTooLong(total_bytes=before.total_bytes)
+            if before.state is UploadState.COMPLETE:
+                return await self._nothing_more(before, body)
+            if checksum is not None:
+                return await self._append_checked(context, before, body, checksum)
+            return await self._append_as_it_comes(context, before, body)
+
+    async def _nothing_more(self, before: Standing, body: AsyncIterator[bytes]) -> int:
+        async for chunk in body:
+            if chunk:
+                raise UploadTooLong(total_bytes=before.total_bytes)
+        return before.offset_bytes
+
+    async def _append_checked(
+        self, context: Context, before: Standing, body: AsyncIterator[bytes], checksum: Checksum
+    ) -> int:
+        held = bytearray()
+        async for chunk in body:
+            held += chunk
+            if len(held) > CHECKED_BODY_LIMIT_BYTES:
+                raise RequestMalformed(
+                    f"A request with Upload-Checksum may hold {CHECKED_BODY_LIMIT_BYTES} bytes at most.",
+                    limit_bytes=CHECKED_BODY_LIMIT_BYTES,
+                )
+        if not checksum.matches(held):
+            raise ChecksumMismatch
+        assembly = await self._assembly(before)
+        await assembly.take(held)
+        await assembly.rest()
+        return await self._commit(context, assembly) if assembly.dirty else before.offset_bytes
+
+    async def _append_as_it_comes(self, context: Context, before: Standing, body: AsyncIterator[bytes]) -> int:
+        assembly = await self._assembly(before)
+        offset = before.offset_bytes
+        try:
+            async for chunk in body:
+                if await assembly.take(chunk):
+                    offset = await self._commit(context, assembly)
+        except ConnectionError:
+            # The line broke. What arrived is worth keeping; nobody is left to be told.
+            await assembly.rest()
+            if assembly.dirty:
+                await self._commit(context, assembly)
+            raise
+        await assembly.rest()
+        if assembly.dirty:
+            offset = await self._commit(context, assembly)
+        return offset
+
+    async def _assembly(self, before: Standing) -> Assembly:
+        writer = await asyncio.to_thread(self._services.vault.resume, before.scope_key, before.data_key)
+        tail = b""
+        if before.tail is not None:
+            tail = await asyncio.to_thread(writer.open_tail, before.tail)
+        return Assembly(writer, before, tail)
+
+    async def _commit(self, context: Context, assembly: Assembly) -> int:
+        step = assembly.step()
+        await self._services.database.write(lambda session: commit_step(session, context, step))
+        assembly.committed(step)
+        if step.replaced_key:
+            await asyncio.to_thread(self._services.vault.discard, [step.replaced_key])
+        if step.complete:
+            self._services.bell.ring()
+        return step.offset_after
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction commits: the offset moves from ``offset_before`` to ``offset_after``, or nothing does."""
+
+    oid: str
+    offset_before: int
+    offset_after: int
+    parts: tuple[Part, ...]
+    tail: Tail | None
+    replaced_key: str | None
+    complete: bool
+
+
+class Assembly:
+    """Turns bytes as they come into sealed parts and, at the end, a sealed tail. Holds one part at most."""
+
+    def __init__(self, writer: Writer, before: Standing, tail: bytes) -> None:
+        self._writer = writer
+        self._before = before
+        self._buffer = bytearray(tail)
+        self._committed_offset = before.offset_bytes
+        self._received = before.offset_bytes
+        self._index = (before.offset_bytes - len(tail)) // writer.expected_part_bytes(0) if before.total_bytes else 0
+        self._old_tail = before.tail
+        self._parts: list[Part] = []
+        self._new_tail: Tail | None = None
+        self._empty_done = False
+
+    @property
+    def dirty(self) -> bool:
+        """Return whether there is anything to commit."""
+        return self._received != self._committed_offset or self._empty_done
+
+    async def take(self, chunk: bytes | bytearray) -> bool:
+        """Take bytes; return True when a part was sealed and is durable, so that it can be committed.
+
+        Raises: ``UploadTooLong`` for bytes beyond the declared length.
+        """
+        if self._received + len(chunk) > self._before.total_bytes:
+            raise UploadTooLong(total_bytes=self._before.total_bytes)
+        view = memoryview(chunk)
+        sealed = False
+        while view:
+            room = self._writer.expected_part_bytes(self._index) - len(self._buffer)
+            self._buffer += view[:room]
+            self._received += len(view[:room])
+            view = view[room:]
+            if len(self._buffer) == self._writer.expected_part_bytes(self._index):
+                await self._seal()
+                sealed = True
+        return sealed
+
+    async def _seal(self) -> None:
+        part = await asyncio.to_thread(self._writer.seal_part, self._index, bytes(self._buffer))
+        self._parts.append(part)
+        self._buffer.clear()
+        self._index += 1
+
+    async def rest(self) -> None:
+        """Seal what is left as a tail; an upload of no bytes at all gets its one empty part."""
+        if self._before.total_bytes == 0:
+            await self._seal()
+            self._empty_done = True
+        elif self._buffer and self._received != self._committed_offset:
+            self._new_tail = await asyncio.to_thread(self._writer.seal_tail, self._index, bytes(self._buffer))
+
+    def step(self) -> Step:
+        """Return what is to be committed now."""
+        # A step without a new tail ends on a part border: bytes still buffered wait for the next step.
+        offset_after = self._received if self._new_tail else self._received - len(self._buffer)
+        return Step(
+            self._before.oid,
+            self._committed_offset,
+            offset_after,
+            tuple(self._parts),
+            self._new_tail,
+            self._old_tail.key if self._old_tail else None,
+            offset_after == self._before.total_bytes,
+        )
+
+    def committed(self, step: Step) -> None:
+        """Note that a step is in the database."""
+        self._committed_offset = step.offset_after
+        self._parts.clear()
+        self._old_tail = step.tail
+        self._new_tail = None
+        self._empty_done = False
+
+
+def commit_step(session: Session, context: Context, step: Step) -> None:
+    """Commit parts, tail and offset together; the last step also writes the document and its work.
+
+    Raises: ``OffsetMismatch`` when another writer was faster; nothing changed.
+    """
+    tail = step.tail
+    moved = session.execute(
+        update(UploadRow)
+        .where(
+            UploadRow.oid == step.oid,
+            UploadRow.offset_bytes == step.offset_before,
+            UploadRow.state == UploadState.OPEN,
+        )
+        .values(
+            offset_bytes=step.offset_after,
+            state=UploadState.COMPLETE if step.complete else UploadState.OPEN,
+            tail_index=tail.index if tail else None,
+            tail_key=tail.key if tail else None,
+            tail_header=tail.header if tail else None,
+            tail_sha256=tail.sha256 if tail else None,
+            tail_plain_bytes=tail.plain_bytes if tail else None,
+            tail_sealed_bytes=tail.sealed_bytes if tail else None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if not isinstance(moved, CursorResult) or moved.rowcount != 1:
+        raise OffsetMismatch
+    for part in step.parts:
+        objects.add_part(session, step.oid, part)
+    if step.complete:
+        _open_document(session, context, session.get_one(UploadRow, step.oid, populate_existing=True))
+
+
+def _open_document(session: Session, context: Context, upload: UploadRow) -> None:
+    session.add(StoredObjectRow(oid=upload.oid, layout="staged"))
+    session.flush()
+    document = DocumentRow(
+        id=upload.oid,
+        oid=upload.oid,
+        filename=upload.filename,
+        size_bytes=upload.total_bytes,
+        media_type=None,
+        declared_sha256=upload.declared_sha256,
+        state=DocumentState.UPLOADED,
+        uploaded_by=upload.person_id,
+        received_at=context.now,
+    )
+    session.add(document)
+    session.flush()
+    session.add(
+        Evidence(
+            id=new_id(),
+            document_id=document.id,
+            sample_item_id=upload.sample_item_id,
+            slot=upload.slot,
+            attached_at=context.now,
+        )
+    )
+    evidence.note_arrival(session, context, upload.sample_item_id)
+    work.add(session, VERIFY, document.id, context.now)
+    audit.record(session, context, "document.arrived", "document", document.id, size_bytes=upload.total_bytes)
+
+
+def terminate(session: Session, context: Context, oid: str, token: str | None) -> list[str]:
+    """End an open upload, or withdraw a complete one whose sample is not submitted.
+
+    Returns: staged names that nothing refers to any more.
+    Raises: as ``standing``; ``SlotClosed`` after submission, as retention has begun.
+    """
+    stands = standing(session, oid, token, context.now, for_writing=False)
+    row = session.get_one(UploadRow, oid)
+    case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
+    if stands.state is UploadState.COMPLETE:
+        if case.state not in OPEN_STATES:
+            raise SlotClosed(state=case.state)
+        evidence.withdraw(session, context, oid)
+    row.state = UploadState.TERMINATED
+    audit.record(session, context, "upload.terminated", "upload", oid)
+    if stands.state is UploadState.COMPLETE:
+        return []
+    staged = [part.key for part in session.scalars(select(objects.ObjectPart).where(objects.ObjectPart.oid == oid))]
+    return [*staged, stands.tail.key] if stands.tail else staged
+
+
+def _actor(context: Context) -> Actor:
+    if context.actor is None:
+        raise NotFound
+    return context.actor
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8")).digest()

@@ -1,0 +1,278 @@
+"""Tables of the service. Foreign keys point down, into ``moderation`` and ``scripts``; never the other way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from scripts.tables import ScanBundle, Script
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from moderation.tables import ModerationCase, SampleItem
+
+NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite has no zones, so it keeps naive UTC and the zone is put back on load."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC; raises ``ValueError`` for one without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must carry its zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Tables of the service."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+def new_id() -> str:
+    """Return a fresh opaque id: a random UUID, lower case with hyphens."""
+    return str(uuid4())
+
+
+class Person(Base):
+    """A human who uses the service; may sign in by several ways."""
+
+    __tablename__ = "person"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    display_name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Assignment(Base):
+    """One role and scope of a person, with the time it holds: half-open, ``valid_from`` ≤ now < ``valid_to``."""
+
+    __tablename__ = "assignment"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    role: Mapped[str] = mapped_column(String(32))
+    centre_number: Mapped[str | None] = mapped_column(String(5), index=True)
+    valid_from: Mapped[datetime] = mapped_column(Instant)
+    valid_to: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SignInLink(Base):
+    """A development sign-in of the rehearsal mode; only the hash of its token is kept."""
+
+    __tablename__ = "sign_in_link"
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignment.id"))
+
+
+class WebSession(Base):
+    """A sign-in that lasts; keyed by the hash of its token."""
+
+    __tablename__ = "web_session"
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignment.id"))
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    notice: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_seen_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ScopeKeyRow(Base):
+    """A scope key, wrapped by the root provider: one per centre, series and class of object."""
+
+    __tablename__ = "scope_key"
+    sk_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(200), unique=True)
+    kid: Mapped[str] = mapped_column(String(200))
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class DataKeyRow(Base):
+    """The wrapped data key of one object and its commitment."""
+
+    __tablename__ = "data_key"
+    oid: Mapped[str] = mapped_column(String(36), primary_key=True)
+    sk_id: Mapped[str] = mapped_column(ForeignKey("scope_key.sk_id"), index=True)
+    suite: Mapped[str] = mapped_column(String(64))
+    total_bytes: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+    commitment: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class UploadRow(Base):
+    """An upload: bytes still arriving, bound to one evidence slot. ``offset_bytes`` is the only commit point."""
+
+    __tablename__ = "upload"
+    oid: Mapped[str] = mapped_column(String(36), primary_key=True)
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignment.id"))
+    centre_number: Mapped[str] = mapped_column(String(5))
+    sample_item_id: Mapped[str] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
+    slot: Mapped[str] = mapped_column(String(64))
+    filename: Mapped[str] = mapped_column(String(255))
+    declared_media_type: Mapped[str | None] = mapped_column(String(100))
+    declared_sha256: Mapped[str | None] = mapped_column(String(64))
+    total_bytes: Mapped[int] = mapped_column(BigInteger)
+    offset_bytes: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    tail_index: Mapped[int | None] = mapped_column(Integer)
+    tail_key: Mapped[str | None] = mapped_column(String(200))
+    tail_header: Mapped[bytes | None] = mapped_column(LargeBinary(40))
+    tail_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    tail_plain_bytes: Mapped[int | None] = mapped_column(Integer)
+    tail_sealed_bytes: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (CheckConstraint("offset_bytes >= 0 AND offset_bytes <= total_bytes", name="offset_within_total"),)
+
+
+class ObjectPart(Base):
+    """One sealed part of an object: its name in the store, header, hash and sizes."""
+
+    __tablename__ = "object_part"
+    oid: Mapped[str] = mapped_column(ForeignKey("data_key.oid"), primary_key=True)
+    part_index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(200))
+    header: Mapped[bytes] = mapped_column(LargeBinary(40))
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    plain_bytes: Mapped[int] = mapped_column(Integer)
+    sealed_bytes: Mapped[int] = mapped_column(Integer)
+
+
+class StoredObjectRow(Base):
+    """An object that is complete: how it lies in the store, and the hash of its plaintext once verified."""
+
+    __tablename__ = "stored_object"
+    oid: Mapped[str] = mapped_column(ForeignKey("data_key.oid"), primary_key=True)
+    layout: Mapped[str] = mapped_column(String(16))
+    plain_sha256: Mapped[str | None] = mapped_column(String(64))
+
+
+class DocumentRow(Base):
+    """A received thing with a state (see ``documents``). The row stays whatever becomes of the bytes."""
+
+    __tablename__ = "document"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    oid: Mapped[str] = mapped_column(ForeignKey("stored_object.oid"), unique=True)
+    filename: Mapped[str] = mapped_column(String(255))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str | None] = mapped_column(String(100))
+    declared_sha256: Mapped[str | None] = mapped_column(String(64))
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    page_count: Mapped[int | None] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    reason: Mapped[str | None] = mapped_column(Text)
+    remedy: Mapped[str | None] = mapped_column(Text)
+    uploaded_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Evidence(Base):
+    """A document attached to a sample item. A second file in a slot is a new version, never an overwrite."""
+
+    __tablename__ = "evidence"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+    sample_item_id: Mapped[str] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
+    slot: Mapped[str] = mapped_column(String(64))
+    attached_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ScriptDocument(Base):
+    """The scanned images of one script, as an encrypted object."""
+
+    __tablename__ = "script_document"
+    script_id: Mapped[str] = mapped_column(ForeignKey(Script.__table__.c.id), primary_key=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+
+
+class BundleDocument(Base):
+    """The scan bundle as it came, sealed; corrections are events on top of it."""
+
+    __tablename__ = "bundle_document"
+    bundle_id: Mapped[str] = mapped_column(ForeignKey(ScanBundle.__table__.c.id), primary_key=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+
+
+class Work(Base):
+    """The outbox: one row per kind and subject, taken by claim, done at least once."""
+
+    __tablename__ = "work"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(36))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    available_at: Mapped[datetime] = mapped_column(Instant)
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_error: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        UniqueConstraint("kind", "subject_id"),
+        Index("ix_work_open", "finished_at", "available_at"),
+    )
+
+
+class AuditEvent(Base):
+    """Who did or saw what, in the transaction of the act. Internal ids only; rows are never changed."""
+
+    __tablename__ = "audit_event"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    request_id: Mapped[str] = mapped_column(String(36))
+    person_id: Mapped[str | None] = mapped_column(String(36))
+    assignment_id: Mapped[str | None] = mapped_column(String(36))
+    action: Mapped[str] = mapped_column(String(64))
+    object_kind: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(64), index=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class ReceiptRow(Base):
+    """A signed receipt: the exact bytes that were signed, and the signature."""
+
+    __tablename__ = "receipt"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
+    issued_at: Mapped[datetime] = mapped_column(Instant)

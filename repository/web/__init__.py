@@ -1,0 +1,1 @@
+"""HTTP: routes, pages and the JSON API. Turns requests into acts and errors into problems; decides nothing itself."""

@@ -1,0 +1,70 @@
+"""Finds out who asks: a cookie for browsers, a bearer token for programs; both are the same server-side sign-in."""
+
+from __future__ import annotations
+
+import hmac
+
+from aiohttp import web
+
+from repository import people
+from repository.errors import RequestForged
+from repository.settings import Settings
+from repository.web import keys
+from repository.web.keys import SignedIn
+
+
+def cookie_name(settings: Settings) -> str:
+    """Return the cookie's name; with https it carries the prefix that binds it to this host."""
+    return "__Host-nea" if settings.secure_cookies else "nea_session"
+
+
+async def identify(request: web.Request) -> None:
+    """Put the actor and sign-in of a request onto it, or None when nobody is signed in."""
+    services = request.app[keys.SERVICES]
+    by_cookie = True
+    token = request.cookies.get(cookie_name(services.settings))
+    authorization = request.headers.get("Authorization", "")
+    if authorization.startswith("Bearer "):
+        token, by_cookie = authorization[7:].strip(), False
+    if not token:
+        return
+    now = services.clock()
+    settings = services.settings
+    found = await services.database.read(
+        lambda session: people.find_session(
+            session, token, now, settings.session_idle_seconds, settings.session_limit_seconds
+        )
+    )
+    if found is None:
+        return
+    request[keys.ACTOR] = found.actor
+    request[keys.SESSION] = SignedIn(token, found.csrf_token, found.notice, by_cookie)
+    if found.stale:
+        await services.database.write(lambda session: people.touch_session(session, token, now))
+
+
+def set_cookie(response: web.StreamResponse, settings: Settings, token: str) -> None:
+    """Give the browser its sign-in."""
+    response.set_cookie(
+        cookie_name(settings),
+        token,
+        max_age=settings.session_limit_seconds,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=settings.secure_cookies,
+    )
+
+
+def drop_cookie(response: web.StreamResponse, settings: Settings) -> None:
+    """Take the sign-in from the browser."""
+    response.del_cookie(cookie_name(settings), path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax")
+
+
+def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
+    """Hold a form's synchroniser token against the sign-in's; raises ``RequestForged``."""
+    signed_in = request[keys.SESSION]
+    if signed_in is None or not signed_in.by_cookie:
+        return
+    if not untrusted_token or not hmac.compare_digest(untrusted_token.encode(), signed_in.csrf_token.encode()):
+        raise RequestForged

@@ -1,0 +1,33 @@
+"""Our own static files: a fixed list read from two folders, never a path a client chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from repository.errors import NotFound
+from repository.web.requests import services_of
+
+OWN = Path(__file__).parent / "static"
+TYPES: Mapping[str, str] = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".map": "application/json",
+}
+
+
+async def static(request: web.Request) -> web.StreamResponse:
+    """Answer one of our own files, or 404."""
+    asked = request.match_info["path"]
+    built = services_of(request).settings.frontend_dir
+    folder, name = (built, asked.removeprefix("build/")) if asked.startswith("build/") else (OWN, asked)
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or path.suffix not in TYPES or not path.is_file():
+        raise NotFound
+    return web.FileResponse(path, headers={"Content-Type": TYPES[path.suffix], "Cache-Control": "public, max-age=300"})

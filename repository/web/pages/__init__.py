@@ -1,0 +1,118 @@
+"""The server-rendered pages: one module per noun. This module turns templates into answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from repository import people
+from repository.access import Action, Role, scope_of
+from repository.web import keys
+
+LONDON = ZoneInfo("Europe/London")
+
+NAVIGATION: tuple[tuple[Action, str, str], ...] = (
+    (Action.HOME, "/", "Home"),
+    (Action.MARKS_READ, "/cases", "Marks and samples"),
+    (Action.WORKLIST_READ, "/worklist", "Worklist"),
+    (Action.SITTING_READ, "/scripts", "Exam scripts"),
+    (Action.RESULTS_READ, "/results", "Results"),
+    (Action.REFERENCE_IMPORT, "/series", "Series data"),
+)
+"""The links of the header; a person sees those that the policy gives an entry."""
+NOT_FOR: frozenset[tuple[Role, str]] = frozenset({(Role.MODERATOR, "/cases")})
+"""A moderator reaches cases through the worklist."""
+
+
+def templates() -> Environment:
+    """Return the template environment: everything escaped, anything undefined an error."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "instant": instant_words,
+        "day": day_words,
+        "size": size_words,
+        "words": lambda text: str(text).replace("_", " ").lower(),
+    }
+    return environment
+
+
+def instant_words(instant: datetime | None) -> str:
+    """Return an instant as people say it, in UK time: ``Wednesday 20 May 2026, 11:59pm``."""
+    if instant is None:
+        return ""
+    local = instant.astimezone(LONDON)
+    hour = local.hour % 12 or 12
+    return f"{local:%A} {local.day} {local:%B %Y}, {hour}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
+
+
+def day_words(day: datetime | None) -> str:
+    """Return a day as people say it: ``20 May 2026``."""
+    return "" if day is None else f"{day.day} {day:%B %Y}"
+
+
+def size_words(size_bytes: int | None) -> str:
+    """Return a size in the largest unit that keeps it readable, as file managers do: ``1.2 MB``."""
+    if size_bytes is None:
+        return ""
+    size = float(size_bytes)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")
+
+
+def render_text(request: web.Request, template: str, **context: object) -> str:
+    """Return a page's HTML, with what every page is given."""
+    actor = request[keys.ACTOR]
+    signed_in = request[keys.SESSION]
+    services = request.app[keys.SERVICES]
+    navigation = [
+        {"href": href, "text": text, "current": request.path == href or (href != "/" and request.path.startswith(href))}
+        for action, href, text in NAVIGATION
+        if actor is not None and scope_of(actor, action) is not None and (actor.role, href) not in NOT_FOR
+    ]
+    page: dict[str, object] = {
+        "actor": actor,
+        "navigation": navigation,
+        "csp_nonce": request[keys.NONCE],
+        "csrf_token": signed_in.csrf_token if signed_in else "",
+        "rehearsal": services.settings.rehearsal,
+        "notice": None,
+        "now": services.clock(),
+        "path": request.path,
+    }
+    return request.app[keys.TEMPLATES].get_template(template).render(page | context)
+
+
+async def render(request: web.Request, template: str, *, status: int = 200, **context: object) -> web.Response:
+    """Return a page; a notice kept for the next page is shown on it, once."""
+    signed_in = request[keys.SESSION]
+    if signed_in is not None and signed_in.notice is not None:
+        context.setdefault("notice", signed_in.notice)
+        services = request.app[keys.SERVICES]
+        await services.database.write(lambda session: people.set_notice(session, signed_in.token, None))
+    text = render_text(request, template, **context)
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+async def redirect(
+    request: web.Request, location: str, *, title: str = "", text: str = "", kind: str = "success"
+) -> web.Response:
+    """Send the browser on after a change (303), with a notice for the page it lands on."""
+    signed_in = request[keys.SESSION]
+    if text and signed_in is not None:
+        notice = {"kind": kind, "title": title or "Success", "text": text}
+        services = request.app[keys.SERVICES]
+        await services.database.write(lambda session: people.set_notice(session, signed_in.token, notice))
+    return web.Response(status=303, headers={"Location": location})

@@ -1,0 +1,68 @@
+"""Every URL in one table: method, path, handler, action. A test proves that nothing is served outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from repository.access import Action
+from repository.web import files, keys, tus
+from repository.web.api import documents as documents_api
+from repository.web.api import sessions as sessions_api
+from repository.web.pages import documents as documents_pages
+from repository.web.pages import home, sign_in
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """One URL: which handler answers it, and which action the policy must give the actor."""
+
+    method: str
+    path: str
+    handler: Handler
+    action: Action
+
+
+A = Action
+ROUTES: tuple[Route, ...] = (
+    # Sign-in
+    Route("GET", "/sign-in", sign_in.show, A.PUBLIC),
+    Route("POST", "/sign-in", sign_in.submit, A.PUBLIC),
+    Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
+    Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
+    Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
+    Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
+    # Home
+    Route("GET", "/", home.show, A.HOME),
+    # Uploads (tus) and documents
+    Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
+    Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),
+    Route("OPTIONS", "/uploads/{oid}", tus.options, A.PUBLIC),
+    Route("HEAD", "/uploads/{oid}", tus.head, A.UPLOAD_CONTINUE),
+    Route("PATCH", "/uploads/{oid}", tus.patch, A.UPLOAD_CONTINUE),
+    Route("DELETE", "/uploads/{oid}", tus.terminate, A.UPLOAD_CONTINUE),
+    Route("POST", "/uploads/{oid}", tus.override, A.UPLOAD_CONTINUE),
+    Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
+    Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
+    Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
+    Route("GET", "/documents/{document_id}/content", documents_pages.content, A.DOCUMENT_VIEW),
+    Route("GET", "/documents/{document_id}/pages/{number}", documents_pages.page_image, A.DOCUMENT_VIEW),
+    Route("POST", "/documents/{document_id}/withdraw", documents_pages.withdraw, A.DOCUMENT_WITHDRAW),
+)
+
+
+def add_to(app: web.Application) -> None:
+    """Add every route to the application, and its action where the permission check finds it."""
+    actions: dict[Callable[..., object], Action] = {}
+    for route in ROUTES:
+        allow_head = {"allow_head": True} if route.method == "GET" else {}
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler, **allow_head)
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
+        if actions.setdefault(route.handler, route.action) is not route.action:
+            raise ValueError(f"{route.handler.__name__} is routed under two actions")
+    app[keys.ACTIONS] = actions
