@@ -1,13 +1,13 @@
-// Builds what the pages need into static/build/: one style sheet and the two libraries' browser bundles.
+// Builds what the pages need into static/build/ (or the folder given): one style sheet and two libraries' browser bundles.
 // Run by `npm run build`; nothing is fetched, so it works without a network once `npm ci` has run.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as sass from "sass";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, "node_modules");
-const build = join(here, "static", "build");
+const build = process.argv[2] ? resolve(process.argv[2]) : join(here, "static", "build");
 
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build, { recursive: true });

@@ -10,7 +10,7 @@
 //       [data-files] (a list), [data-fallback] (the plain form, with [data-slot] and an input of type file), [data-send]
 //
 // What it says to the server:
-//   POST endpoint          Upload-Metadata: filename, item, slot, sha256 · X-CSRF-Token
+//   POST endpoint          Upload-Metadata: filename, item, slot, filetype, sha256 · X-CSRF-Token
 //                          ← Location, Upload-Token, Document-Location: /api/documents/<id>
 //   HEAD, PATCH, DELETE    Upload-Token
 //   GET Document-Location  ← {"state": "uploaded|verified|released|held|rejected", "reason": …}
@@ -192,6 +192,7 @@ class Transfer {
     const { tus } = globalThis;
     const { file, row, slot, uploader } = this;
     const metadata = { filename: file.name, item: row.item, slot: slot.key };
+    if (file.type) metadata.filetype = file.type;
     if (this.digest) metadata.sha256 = this.digest;
     const upload = new tus.Upload(file, {
       endpoint: uploader.endpoint,
