@@ -71,6 +71,10 @@ class MarkNotAllowed(ModerationError):
     """This status cannot carry a mark. Remove the mark or choose another status."""
 
 
+class MarksRefused(ModerationError):
+    """Some marks are not right. Nothing was saved: correct the marks named and save again."""
+
+
 class DuplicateCandidate(ModerationError):
     """The same candidate appears twice. Keep one row for each candidate."""
 

@@ -68,6 +68,7 @@ class CaseEvent(StrEnum):
     ISSUE_RESULTS = "ISSUE_RESULTS"
     RELEASE_REPORT = "RELEASE_REPORT"
     HOLD = "HOLD"
+    RELEASE_HOLD = "RELEASE_HOLD"
 
 
 _S, _E = CaseState, CaseEvent

@@ -369,6 +369,7 @@ class SampleItem(Base):
     reason: Mapped[str] = mapped_column(String(20))
     explanation: Mapped[str] = mapped_column(String(200))
     first_stage: Mapped[bool]
+    no_work_reason: Mapped[str] = mapped_column(String(200), default="")
 
 
 class Consignment(Base):
