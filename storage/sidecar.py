@@ -1,7 +1,7 @@
 """The recovery copy of an object's facts, `k/<oid>.json`: how it is spelt and how it is read back.
 
-It lies beside the object, where whoever writes the bucket can change it, so nothing in it is believed before the wrapped key
-opened, the commitment matched and the HMAC held; and it is never read while serving.
+It lies beside the object, where whoever writes the bucket can change it, so nothing in it is believed before the
+wrapped key opened, the commitment matched and the HMAC held; and it is never read while serving.
 """
 
 from __future__ import annotations
