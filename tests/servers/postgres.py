@@ -1,0 +1,85 @@
+"""A real PostgreSQL server for tests: one per test process, on a free loopback port, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .seaweed import free_ports
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+def postgres_programs() -> Path:
+    """The folder of the newest installed server's programs."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    beside = shutil.which("initdb")
+    if beside is None:
+        raise RuntimeError("PostgreSQL is not installed: infra/test installs Debian's package `postgresql`")
+    return Path(beside).resolve().parent
+
+
+def _as_whom() -> dict[str, object]:
+    """PostgreSQL refuses to run as root, so root lends it the account that its package made."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam("postgres")
+    return {"user": account.pw_uid, "group": account.pw_gid}
+
+
+@contextmanager
+def running_postgres(directory: Path) -> Iterator[str]:
+    """Start a server with its data in `directory`; gives the URL of its first database, for the psycopg driver."""
+    programs, whom = postgres_programs(), _as_whom()
+    for folder in (directory, *directory.parents):
+        if whom and folder.owner() == "root" and str(folder).startswith("/tmp/pytest-of"):
+            folder.chmod(0o711)
+    data = directory / "data"
+    data.mkdir(mode=0o700)
+    if whom:
+        os.chown(data, whom["user"], whom["group"])  # type: ignore[call-overload]
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "nea", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+        check=True, capture_output=True, env=environment, cwd="/", **whom,  # type: ignore[call-overload]
+    )  # fmt: skip
+    (port,) = free_ports(1)
+    log = (directory / "postgres.log").open("wb")
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "",
+         "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB"],
+        stdout=log, stderr=log, env=environment, cwd="/", **whom,  # type: ignore[call-overload]
+    )  # fmt: skip
+    try:
+        _wait_until_ready(server, programs, port, directory / "postgres.log")
+        yield f"postgresql+psycopg://nea@127.0.0.1:{port}/postgres"
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, log: Path) -> None:
+    give_up_at = time.monotonic() + READY_SECONDS
+    while time.monotonic() < give_up_at:
+        if server.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended at once: {log.read_text()[-500:]}")
+        asked = subprocess.run([programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
+        if asked.returncode == 0:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"PostgreSQL did not become ready: {log.read_text()[-500:]}")
