@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - errors are named for what is so; the suffix would say nothing
 """What can be wrong in storage, named for what is so."""
 
 from __future__ import annotations

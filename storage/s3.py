@@ -254,6 +254,8 @@ class S3Backend:
             raise _refusal(status, str(error.response.get("Error", {}).get("Code", "")), key) from error
         except BotoCoreError as error:
             raise BackendUnavailable(key=key, cause=type(error).__name__) from error
+        except RecursionError:  # botocore follows a redirect by asking again, which redirects again
+            raise StoreRefused("The store sends us elsewhere; check endpoint and region.", key=key) from None
         return answer
 
     def list(self, prefix: str) -> Iterator[ObjectHead]:

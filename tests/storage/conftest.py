@@ -12,6 +12,9 @@ from storage.keys.file import FileKeyring
 from storage.memory import MemoryBackend
 from storage.streaming import Geometry
 from storage.vault import Vault
+from tests.servers.fixtures import open_bucket, s3_bucket, s3_server
+
+__all__ = ["OID", "OTHER_OID", "SMALL", "KeepOpen", "open_bucket", "s3_bucket", "s3_server"]
 
 OID = "00000000-0000-4000-8000-000000000001"
 OTHER_OID = "00000000-0000-4000-8000-000000000002"
