@@ -26,4 +26,5 @@ def backend(request: pytest.FixtureRequest, tmp_path) -> Iterator[Backend]:
         case "retrying":
             yield retrying(MemoryBackend(), sleep=lambda _: None, random=lambda: 0.0, clock=lambda: 0.0)
         case "s3":
-            yield request.getfixturevalue("open_bucket")()
+            # As in service: a real server may refuse a call once under load, and one layer tries again.
+            yield retrying(request.getfixturevalue("open_bucket")())

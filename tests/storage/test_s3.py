@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from storage.backend import Composes
+from storage.capabilities import capabilities
 from storage.errors import (
     BackendUnavailable,
     ComposeRefused,
@@ -198,6 +200,17 @@ class TestOnARealServer:
             stranger.put("a", b"x")
         with pytest.raises(StoreRefused):
             list(stranger.list(""))
+
+    def test_the_self_test_records_its_habits(self, bucket):
+        found = capabilities(bucket, random=os.urandom)
+        assert found.sufficient
+        assert found.composes
+        assert found.copies
+        assert found.refuses_wrong_checksum
+        assert found.refuses_wrong_md5
+        assert found.keeps_versions is False
+        assert found.locks_objects is False
+        assert list(bucket.list("")) == []
 
     def test_bytes_that_do_not_match_their_hash_are_refused(self, bucket):
         with pytest.raises(StoreRefused):
