@@ -84,10 +84,6 @@ class PacketUnknown(ScriptsError):
     """There is no such packet."""
 
 
-class PacketsAlreadyMade(ScriptsError):
-    """The packets of this sitting are already labelled. Ask for an emergency label instead."""
-
-
 class ScriptUnknown(ScriptsError):
     """There is no such script."""
 

@@ -1,0 +1,113 @@
+"""The missing-script alarm: while there is still time, and seen by the centre from amber on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from scripts.tracking import PACKET_ORDER, PacketState
+
+AMBER_AFTER_DAYS = 3
+RED_AFTER_AMBER_DAYS = 2
+PACKET_AMBER_AFTER_DAYS = 2
+PACKET_RED_AFTER_DAYS = 3
+
+WorkingDaysAfter = Callable[[date, int], date]
+"""Gives the date a number of working days after another; the calendar, with its bank holidays, lives in moderation."""
+
+
+class Alarm(StrEnum):
+    """How worrying it is. ``unknown`` is grey: nothing is known of a hand-over, and nothing is assumed."""
+
+    UNKNOWN = "unknown"
+    NONE = "none"
+    AMBER = "amber"
+    RED = "red"
+
+
+class Stage(StrEnum):
+    """Where the trail of a script ends."""
+
+    NOT_LOGGED = "not_logged"
+    LOGGED = "logged"
+    IN_TRANSIT = "in_transit"
+    RECEIVED = "received"
+    OPENED = "opened"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScript:
+    """A script that the register says exists and that nobody has seen yet, with its clock."""
+
+    script_id: str
+    centre_number: str
+    component_code: str
+    candidate_number: str
+    packet_number: int | None
+    stage: Stage
+    alarm: Alarm
+    collected_on: date | None
+    amber_on: date | None
+    red_on: date | None
+    age_days: int
+
+
+def stage_of(state: PacketState | None) -> Stage:
+    """Return where the trail ends for scripts of a packet in this state; None for a script in no packet."""
+    if state is None or PACKET_ORDER.index(state) < PACKET_ORDER.index(PacketState.LOGGED):
+        return Stage.NOT_LOGGED
+    if PACKET_ORDER.index(state) >= PACKET_ORDER.index(PacketState.OPENED):
+        return Stage.OPENED
+    return {
+        PacketState.LOGGED: Stage.LOGGED,
+        PacketState.COLLECTED: Stage.IN_TRANSIT,
+        PacketState.IN_TRANSIT: Stage.IN_TRANSIT,
+        PacketState.RECEIVED: Stage.RECEIVED,
+    }[state]
+
+
+def script_alarm(
+    collected_on: date | None, today: date, working_days_after: WorkingDaysAfter, *, siblings_indexed: bool = False
+) -> Alarm:
+    """Say how worrying it is that a present candidate's script has not been seen.
+
+    Takes: the date of collection, None when no hand-over is recorded; ``siblings_indexed``: every other script of its
+        packet is indexed.
+    Returns: amber from the third working day after collection, red two working days later, or at once when all its
+        siblings are indexed; ``unknown`` without a recorded collection.
+    Source: project policy (domain: scripts, section 10); no public threshold exists.
+    """
+    if siblings_indexed:
+        return Alarm.RED
+    if collected_on is None:
+        return Alarm.UNKNOWN
+    amber_on = working_days_after(collected_on, AMBER_AFTER_DAYS)
+    if today >= working_days_after(amber_on, RED_AFTER_AMBER_DAYS):
+        return Alarm.RED
+    return Alarm.AMBER if today >= amber_on else Alarm.NONE
+
+
+def packet_alarm(
+    collected_on: date | None,
+    received: bool,
+    today: date,
+    working_days_after: WorkingDaysAfter,
+    *,
+    sibling_received: bool = False,
+) -> Alarm:
+    """Say how worrying it is that a packet has not been received.
+
+    Returns: none once received; amber at once when a sibling packet is here, or two working days after collection; red
+        after three.
+    Source: project policy (domain: scripts, section 7).
+    """
+    if received:
+        return Alarm.NONE
+    late = Alarm.UNKNOWN if collected_on is None else Alarm.NONE
+    if collected_on is not None and today >= working_days_after(collected_on, PACKET_RED_AFTER_DAYS):
+        return Alarm.RED
+    if collected_on is not None and today >= working_days_after(collected_on, PACKET_AMBER_AFTER_DAYS):
+        late = Alarm.AMBER
+    return Alarm.AMBER if sibling_received else late
