@@ -111,7 +111,7 @@ def _opened(untrusted_pdf: bytes) -> pikepdf.Pdf:
     try:
         bundle = pikepdf.open(BytesIO(untrusted_pdf), suppress_warnings=True)
         count = len(bundle.pages)
-    except (pikepdf.PdfError, ValueError, RuntimeError) as cause:
+    except (pikepdf.PdfError, pikepdf.PasswordError, ValueError, RuntimeError) as cause:
         raise BundleUnreadable from cause
     if bundle.is_encrypted or count == 0 or bundle.get_warnings():
         # A file that had to be repaired may have lost pages in the repair; the paper is still there to scan again.
