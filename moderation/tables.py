@@ -443,10 +443,11 @@ class Outcome(Base):
     """What moderation found for a case, with everything it was computed from; superseded, never changed."""
 
     __tablename__ = "outcome"
-    __table_args__ = (Index(None, "case_id"),)
+    __table_args__ = (UniqueConstraint("case_id", "number"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     case_id: Mapped[str] = mapped_column(ForeignKey("moderation_case.id"))
+    number: Mapped[int]
     kind: Mapped[str] = mapped_column(String(20))
     stage: Mapped[str] = mapped_column(String(20))
     numbers: Mapped[dict[str, Any]]

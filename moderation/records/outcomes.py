@@ -74,7 +74,7 @@ def outcome_of(session: Session, case_id: str) -> OutcomeView | None:
 
 def outcomes_of(session: Session, case_id: str) -> list[OutcomeView]:
     """Return every outcome a case ever had, superseded ones included, oldest first."""
-    rows = session.scalars(select(Outcome).where(Outcome.case_id == case_id).order_by(Outcome.proposed_at, Outcome.id))
+    rows = session.scalars(select(Outcome).where(Outcome.case_id == case_id).order_by(Outcome.number))
     return [_view(row) for row in rows]
 
 
@@ -119,6 +119,7 @@ def propose_outcome(
         session.add(
             Outcome(
                 case_id=member.id,
+                number=1 if old is None else old.number + 1,
                 kind=decision.kind.value,
                 stage=decision.stage.value,
                 numbers=decision.numbers(),
@@ -166,6 +167,7 @@ def accept_by_officer(session: Session, case_id: str, *, reason: str, officer: s
         session.add(
             Outcome(
                 case_id=member.id,
+                number=1 if before is None else before.number + 1,
                 kind=OutcomeKind.ACCEPTED.value,
                 stage=old.stage,
                 numbers={**old.numbers, "mapping": None, "method": None},

@@ -194,15 +194,12 @@ def sample_rows(session: Session, case_id: str) -> list[dict[str, Any]]:
     """Return the rows of the sample CSV of a case, keyed by column name."""
     sample = sample_of(session, case_id)
     case = case_of(session, case_id)
-    sets = dict(
-        session.execute(
-            select(CentreMark.candidate_id, CentreMark.teaching_set).where(
-                CentreMark.case_id == case.id, CentreMark.mark_set_version == case.mark_set_version
-            )
+    marks = session.execute(
+        select(CentreMark.candidate_id, CentreMark.teaching_set).where(
+            CentreMark.case_id == case.id, CentreMark.mark_set_version == case.mark_set_version
         )
-        .tuples()
-        .all()
     )
+    sets = {candidate_id: teaching_set for candidate_id, teaching_set in marks}  # noqa: C416
     return [
         {
             "series": sample.series_key,
