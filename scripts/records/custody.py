@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
@@ -167,25 +168,37 @@ def record_event(session: Session, event: PacketEvent) -> Packet:
         if corrected is None or corrected.packet_id != packet.id:
             raise EventRefused("the event to take back is not one of this packet")
     require_packet_decision(PacketState(packet.state), event.kind)
-    session.add(
-        PacketEventRow(
-            id=event.id,
-            packet_id=packet.id,
-            label=event.label,
-            issue=event.issue,
-            kind=str(event.kind),
-            occurred_at=event.occurred_at,
-            received_at=event.received_at,
-            actor=event.actor,
-            place=event.place,
-            source=event.source,
-            corrects_id=event.corrects_id,
-            details=dict(event.details),
-        )
-    )
-    session.flush()
+    if not _added(session, packet, event):
+        return packet
     _bring_up_to_date(session, packet, event)
     return packet
+
+
+def _added(session: Session, packet: Packet, event: PacketEvent) -> bool:
+    """Add the event; False when another connection added the same one between our look and our write."""
+    row = PacketEventRow(
+        id=event.id,
+        packet_id=packet.id,
+        label=event.label,
+        issue=event.issue,
+        kind=str(event.kind),
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        actor=event.actor,
+        place=event.place,
+        source=event.source,
+        corrects_id=event.corrects_id,
+        details=dict(event.details),
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as cause:
+        earlier = session.get(PacketEventRow, event.id, populate_existing=True)
+        if earlier is None or _as_event(earlier).content != event.content:
+            raise EventConflict from cause
+        return False
+    return True
 
 
 def _as_event(row: PacketEventRow) -> PacketEvent:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
@@ -103,8 +104,7 @@ def register_bundle(
             received_at=now,
             received_by=actor,
         )
-        session.add(bundle)
-        session.flush()
+        _add_bundle(session, bundle)
         known = {script.candidate_number: script for script in scripts_of(session, sitting_id)}
         _found_in(session, sitting_id, taken, known)
         indexed = tuple(_index(session, known, found, bundle, now, actor) for found in taken.scripts)
@@ -112,6 +112,17 @@ def register_bundle(
         session.flush()
         _cases(session, sitting, bundle, taken, now)
     return BundleOutcome(bundle.id, indexed, taken)
+
+
+def _add_bundle(session: Session, bundle: ScanBundle) -> None:
+    """Add the bundle; raises ``BundleDuplicate`` when another connection was first with the same bytes."""
+    sha256 = bundle.sha256
+    try:
+        with session.begin_nested():
+            session.add(bundle)
+    except IntegrityError as cause:
+        earlier = bundle_by_hash(session, sha256)
+        raise BundleDuplicate(bundle_id=earlier.id if earlier else None) from cause
 
 
 def _found_in(session: Session, sitting_id: str, taken: Split, known: dict[str, Script]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
 from scripts import records
@@ -41,6 +41,16 @@ P, A = RegisterState.PRESENT, RegisterState.ABSENT
 @pytest.fixture
 def session() -> Iterator[Session]:
     engine = create_engine("sqlite://")
+
+    # As the service does it: the driver leaves transactions to us, so that savepoints are real.
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
     Base.metadata.create_all(engine)
     with Session(engine) as opened:
         yield opened
@@ -187,15 +197,15 @@ def test_a_receipt_before_the_log_is_normal(session: Session, sitting: Sitting) 
 def test_decisions_and_corrections_follow_rules(session: Session, sitting: Sitting) -> None:
     label = records.labels(session, sitting.id)[0]
 
-    def event(name: str, kind: EventKind, **more: Any) -> PacketEvent:
+    def happening(name: str, kind: EventKind, **more: Any) -> PacketEvent:
         return PacketEvent(name, label.payload, kind, NOW, NOW, "clerk", "site A", "page", **more)
 
     with pytest.raises(TransitionRefused):
-        records.record_event(session, event("r", EventKind.RECONCILED))
+        records.record_event(session, happening("r", EventKind.RECONCILED))
     with pytest.raises(EventRefused):
-        records.record_event(session, event("w", EventKind.WITHDRAWN, corrects_id="nothing"))
-    assert records.record_event(session, event("d", EventKind.DAMAGED)).side_states == ["damaged"]
-    assert records.record_event(session, event("w", EventKind.WITHDRAWN, corrects_id="d")).side_states == []
+        records.record_event(session, happening("w", EventKind.WITHDRAWN, corrects_id="nothing"))
+    assert records.record_event(session, happening("d", EventKind.DAMAGED)).side_states == ["damaged"]
+    assert records.record_event(session, happening("w", EventKind.WITHDRAWN, corrects_id="d")).side_states == []
     with pytest.raises(EventRefused):
         records.open_packet(
             session,
@@ -281,6 +291,16 @@ def test_a_bundle_uploaded_twice_is_refused_with_the_earlier_one(session: Sessio
         bundle(session, sitting, "one", "1001", "w")
     assert caught.value.facts["bundle_id"] == first.bundle_id
     assert session.scalar(select(func.count()).select_from(ScanPage)) == 2
+
+
+def test_nothing_is_kept_until_the_caller_commits(session: Session, sitting: Sitting) -> None:
+    session.commit()
+    bundle(session, sitting, "one", "1001", "w")
+    arrive(session, records.labels(session, sitting.id)[0], "a")
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(ScanBundle)) == 0
+    assert records.packets(session, sitting.id)[0].state == "label_issued"
+    bundle(session, sitting, "one", "1001", "w")
 
 
 @pytest.mark.fault("att:I13")
