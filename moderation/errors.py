@@ -1,4 +1,3 @@
-# ruff: noqa: N818 (classes are named for what is so)
 """What can be wrong in moderation; one class for each fact. Only the web layer turns a class into a status."""
 
 from __future__ import annotations
