@@ -16,7 +16,8 @@ from repository.errors import RepositoryError
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     top = argparse.ArgumentParser(
-        prog="nea", description="Secure document repository and moderation sample service. Settings: infra/docs/settings.md"
+        prog="nea",
+        description="Secure document repository and moderation sample service. Settings: infra/docs/settings.md",
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     service.add_to(commands)

@@ -20,8 +20,8 @@ from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
 from storage.keys.file import FileKeyring
-from storage.retry import RetryingBackend
-from storage.s3 import S3Backend
+from storage.retry import retrying
+from storage.s3 import S3Settings, open_s3
 from storage.vault import Vault
 
 KEEPALIVE_SECONDS = 75
@@ -38,15 +38,14 @@ def open_backend(settings: Settings) -> Backend:
     """Return the store the settings name: a bucket, or the local directory."""
     if settings.s3 is None:
         return DirectoryBackend(settings.data_dir / "objects")
-    return RetryingBackend(
-        S3Backend(
-            bucket=settings.s3.bucket,
-            endpoint_url=settings.s3.endpoint_url or None,
-            region=settings.s3.region,
-            access_key_id=settings.s3.access_key_id,
-            secret_access_key=settings.s3.secret_access_key,
-        )
+    bucket = S3Settings(
+        endpoint=settings.s3.endpoint_url or f"https://s3.{settings.s3.region}.amazonaws.com",
+        bucket=settings.s3.bucket,
+        access_key=settings.s3.access_key_id,
+        secret_key=settings.s3.secret_access_key,
+        region=settings.s3.region,
     )
+    return retrying(open_s3(bucket))
 
 
 async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:

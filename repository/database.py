@@ -23,9 +23,8 @@ SQLITE_BUSY_MILLISECONDS = 10_000
 
 def metadatas() -> tuple[MetaData, ...]:
     """Return the tables of all packages, lowest package first, so that foreign keys point to what exists."""
-    import scripts.tables
-
     import moderation.tables
+    import scripts.tables
     from repository import tables
 
     return moderation.tables.Base.metadata, scripts.tables.Base.metadata, tables.Base.metadata

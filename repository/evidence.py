@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.submission import CaseEvent, CaseState
+from moderation.records import samples
 from moderation.tables import ModerationCase, SampleItem
 from repository import audit
 from repository.audit import Context
@@ -89,14 +89,10 @@ def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem, M
 
 
 def note_arrival(session: Session, context: Context, sample_item_id: str) -> None:
-    """Move the case to UPLOADING when its first file arrives."""
-    from moderation.records import cases
-
+    """Tell the case that work has begun to arrive."""
     item = session.get_one(SampleItem, sample_item_id)
-    case = session.get_one(ModerationCase, item.case_id)
-    if case.state == CaseState.SAMPLE_REQUESTED:
-        actor = context.actor.person_id if context.actor else "system"
-        cases.move_case(session, case, CaseEvent.UPLOAD_STARTED, actor=actor, now=context.now)
+    actor = context.actor.person_id if context.actor else "system"
+    samples.start_upload(session, item.case_id, actor=actor, now=context.now)
 
 
 def move(session: Session, context: Context, document: DocumentRow, after: DocumentState) -> None:

@@ -1,6 +1,6 @@
 """Receives uploads: every byte acknowledged is durable first, and nothing else is acknowledged.
 
-Order of every step: seal in memory → PUT under a fresh name → commit the offset → acknowledge → delete what it replaces.
+Order of every step: seal in memory → PUT under a fresh name → commit the offset → acknowledge → delete the replaced.
 The database's compare-and-set on the offset is the only commit point (design: storage, decisions D3–D5, rules O1–O5).
 """
 
@@ -37,13 +37,13 @@ from repository.errors import (
     WrongSubmissionMode,
 )
 from repository.services import Services
-from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, new_id
+from repository.tables import Assignment, DocumentRow, Evidence, ObjectPart, StoredObjectRow, UploadRow, new_id
 from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
 from storage.vault import DataKey, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
 TAKEOVER_SECONDS = 15
-OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING})
+OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,7 +469,7 @@ def terminate(session: Session, context: Context, oid: str, token: str | None) -
     audit.record(session, context, "upload.terminated", "upload", oid)
     if stands.state is UploadState.COMPLETE:
         return []
-    staged = [part.key for part in session.scalars(select(objects.ObjectPart).where(objects.ObjectPart.oid == oid))]
+    staged = [part.key for part in session.scalars(select(ObjectPart).where(ObjectPart.oid == oid))]
     return [*staged, stands.tail.key] if stands.tail else staged
 
 

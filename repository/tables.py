@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from scripts.tables import ScanBundle, Script
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -26,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from moderation.tables import ModerationCase, SampleItem
+from scripts.tables import ScanBundle, Script
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",

@@ -74,7 +74,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}") from error
         return _answer(request, problem_of(error))
     except OUR_ERRORS as error:
-        return _answer(request, problem_of(error))  # type: ignore[arg-type]  # OUR_ERRORS is exactly OurError
+        return _answer(request, problem_of(error))
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -101,7 +101,8 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if action is None:
         return await handler(request)  # no such route: aiohttp answers 404 or 405
     await authentication.identify(request)
-    if request.method in UNSAFE and request[keys.SESSION] is not None and request[keys.SESSION].by_cookie:
+    signed_in = request[keys.SESSION]
+    if request.method in UNSAFE and signed_in is not None and signed_in.by_cookie:
         check_origin(request)
     if action is not Action.UPLOAD_CONTINUE:  # the upload's own token decides there, and outlives the sign-in
         access.require_role(request[keys.ACTOR], action)

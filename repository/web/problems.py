@@ -17,8 +17,7 @@ from repository.errors import RepositoryError
 from scripts.errors import ScriptsError
 from storage.errors import StorageError
 
-OurError = RepositoryError | ModerationError | ScriptsError | StorageError | FileRefused
-OUR_ERRORS: tuple[type[Exception], ...] = (RepositoryError, ModerationError, ScriptsError, StorageError, FileRefused)
+OUR_ERRORS = (RepositoryError, ModerationError, ScriptsError, StorageError, FileRefused)
 
 H = HTTPStatus
 STATUSES: Mapping[type[Exception], int] = {
@@ -82,7 +81,7 @@ def status_phrase(status: int) -> str:
     return "Checksum Mismatch" if status == 460 else HTTPStatus(status).phrase
 
 
-def problem_of(error: OurError) -> Problem:
+def problem_of(error: RepositoryError | ModerationError | ScriptsError | StorageError | FileRefused) -> Problem:
     """Return the problem of one of our errors. Cryptographic failures look all the same, whatever their diagnosis."""
     status = int(STATUSES[type(error)])
     if isinstance(error, StorageError):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 from multidict import MultiDictProxy
 
 from repository.access import Actor
@@ -37,7 +36,7 @@ def context_of(request: web.Request) -> Context:
     return Context(request[keys.ACTOR], services_of(request).clock(), request[keys.REQUEST_ID])
 
 
-async def read_form(request: web.Request) -> MultiDictProxy[str | bytes | FileField]:
+async def read_form(request: web.Request) -> MultiDictProxy[Any]:
     """Return a posted form whose synchroniser token is right; raises ``RequestForged`` or ``RequestMalformed``."""
     try:
         form = await request.post()

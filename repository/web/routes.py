@@ -58,9 +58,8 @@ def add_to(app: web.Application) -> None:
     """Add every route to the application, and its action where the permission check finds it."""
     actions: dict[Callable[..., object], Action] = {}
     for route in ROUTES:
-        allow_head = {"allow_head": True} if route.method == "GET" else {}
         if route.method == "GET":
-            app.router.add_get(route.path, route.handler, **allow_head)
+            app.router.add_get(route.path, route.handler)
         else:
             app.router.add_route(route.method, route.path, route.handler)
         if actions.setdefault(route.handler, route.action) is not route.action:

@@ -1,0 +1,147 @@
+import io
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pypdf import PdfWriter
+from reportlab.pdfgen.canvas import Canvas
+
+from repository import inspection
+from repository.errors import InspectionFailed
+from repository.inspection import Inspection
+
+
+async def pieces(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def pdf(pages: int = 2) -> bytes:
+    target = io.BytesIO()
+    canvas = Canvas(target)
+    for number in range(pages):
+        canvas.drawString(72, 720, f"Page {number + 1}")
+        canvas.showPage()
+    canvas.save()
+    return target.getvalue()
+
+
+def picture(kind: str = "JPEG") -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (320, 200), (200, 30, 30)).save(target, kind)
+    return target.getvalue()
+
+
+def sound() -> bytes:
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\x00\x10" * 800)
+    return target.getvalue()
+
+
+@pytest.fixture
+async def inspect() -> Inspection:
+    return await inspection.choose()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "media_type", "pages"),
+    [
+        ("1001.pdf", pdf(), "application/pdf", 2),
+        ("1001.jpg", picture(), "image/jpeg", 1),
+        ("1001.PNG", picture("PNG"), "image/png", 1),
+        ("1001.wav", sound(), "audio/wav", None),
+        ("1001.mp4", b"\x00\x00\x00\x18ftypisom" + bytes(64), "video/mp4", None),
+    ],
+)
+async def test_sound_files_pass(
+    inspect: Inspection, name: str, data: bytes, media_type: str, pages: int | None
+) -> None:
+    verdict = await inspect.inspect(name, pieces(data))
+    assert (verdict.held, verdict.media_type, verdict.page_count) == (False, media_type, pages)
+
+
+def locked_pdf() -> bytes:
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.encrypt("secret")
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+@pytest.mark.fault("att:B01", "att:B02", "att:B10", "att:B16", "att:B17")
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("1001.pdf", b"", "empty"),
+        ("1001.pdf", picture(), "content is image/jpeg"),
+        ("1001", pdf(), "no extension"),
+        ("1001.exe", b"MZ" + bytes(200), "not a PDF"),
+        ("1001.html", b"<html><script>alert(1)</script>", "not a PDF"),
+        ("1001.pdf", locked_pdf(), "password"),
+        ("1001.pdf", pdf()[:400], "damaged"),
+        ("1001.jpg", picture()[:300], "damaged"),
+        ("1001.pdf", pdf() + b"PK\x03\x04" + bytes(5000), "after its end"),
+    ],
+)
+async def test_other_files_are_held_with_a_reason_and_a_remedy(
+    inspect: Inspection, name: str, data: bytes, reason: str
+) -> None:
+    verdict = await inspect.inspect(name, pieces(data))
+    assert verdict.held
+    assert reason in (verdict.reason or "")
+    assert verdict.remedy
+
+
+async def test_a_page_is_an_image_that_we_encoded(inspect: Inspection) -> None:
+    jpeg = await inspect.page_jpeg(pieces(pdf()), 2, 400)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        assert (image.format, image.width) == ("JPEG", 400)
+
+
+@pytest.mark.fault("att:B18")
+async def test_nothing_of_the_camera_survives(inspect: Inspection) -> None:
+    target = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010F] = "CANARY-CAMERA"
+    Image.new("RGB", (300, 200)).save(target, "JPEG", exif=exif)
+    assert b"CANARY-CAMERA" in target.getvalue()
+    assert b"CANARY-CAMERA" not in await inspect.page_jpeg(pieces(target.getvalue()), 1, 300)
+
+
+async def test_a_page_that_is_not_there_fails_cleanly(inspect: Inspection) -> None:
+    with pytest.raises(InspectionFailed):
+        await inspect.page_jpeg(pieces(pdf()), 9, 400)
+
+
+@pytest.mark.fault("inj:F14")
+async def test_a_child_that_hangs_floods_or_crashes_is_held(
+    inspect: Inspection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "WALL_SECONDS", 1)
+    with pytest.raises(InspectionFailed):
+        await inspect.run(["-c", "import time; time.sleep(60)"], pieces(b""), 10)
+    with pytest.raises(InspectionFailed):
+        await inspect.run(["-c", "print('x' * 10_000_000)"], pieces(b""), 10)
+    with pytest.raises(InspectionFailed):
+        await inspect.run(["-c", "raise SystemExit(3)"], pieces(b""), 10)
+
+
+async def test_the_sandbox_shows_no_project_files_and_no_network(inspect: Inspection) -> None:
+    if inspect.sandbox is None:
+        pytest.fail("bubblewrap does not work here, so the sandbox cannot be shown to hold")
+    project = Path(__file__).parents[2]
+    probe = (
+        "import os, socket\n"
+        f"seen = [p for p in ('/etc/passwd', '/var/lib', {str(project / 'pyproject.toml')!r}, {str(project / 'storage')!r})"
+        " if os.path.exists(p)]\n"
+        "print(seen, [name for _, name in socket.if_nameindex()], os.getpid(), end='')"
+    )
+    answer = (await inspect.run(["-c", probe], pieces(b""), 2000)).decode()
+    assert answer.startswith("[] ['lo'] ")
