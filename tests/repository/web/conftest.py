@@ -1,0 +1,153 @@
+"""The real service over a temporary folder, with people of every kind who can sign in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy.orm import Session
+
+from repository import app, migrating, people, sign_in_lines
+from repository.access import CENTRE_ROLES, Role
+from repository.database import Database
+from repository.services import Services
+from repository.settings import from_environ
+
+T = TypeVar("T")
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 5, 15, 10, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Service:
+    """A running service and its clock."""
+
+    services: Services
+    server: TestServer
+    clock: Clock
+    folder: Path
+    _clients: list[TestClient] = field(default_factory=list)  # type: ignore[type-arg]
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        return await self.services.database.write(work)
+
+    async def add_person(self, role: Role, centre_number: str | None = None) -> tuple[str, str]:
+        """Add a person; returns the person's id and sign-in token."""
+
+        def add(session: Session) -> tuple[str, str]:
+            name = f"Test {role} {centre_number or ''}".strip()
+            assignment = people.add_person(session, name, role, self.clock.now, centre_number=centre_number)
+            token = sign_in_lines.token_of(assignment.id)
+            people.add_sign_in_link(session, assignment.id, token)
+            return assignment.person_id, token
+
+        return await self.write(add)
+
+    async def anonymous(self) -> TestClient:  # type: ignore[type-arg]
+        client = TestClient(self.server)
+        self._clients.append(client)
+        return client
+
+    async def client(self, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+        """Return a program's client, signed in with a bearer token; `person_id` is set on it."""
+        if role in CENTRE_ROLES and centre_number is None:
+            centre_number = "99001"
+        person_id, token = await self.add_person(role, centre_number)
+        client = await self.anonymous()
+        answer = await client.post("/api/sessions", json={"token": token})
+        assert answer.status == 201, await answer.text()
+        client.session.headers["Authorization"] = f"Bearer {(await answer.json())['token']}"
+        client.person_id = person_id  # type: ignore[attr-defined]
+        return client
+
+    async def browser(self, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+        """Return a browser's client, signed in with the cookie; forms need `csrf(client)`."""
+        if role in CENTRE_ROLES and centre_number is None:
+            centre_number = "99001"
+        person_id, token = await self.add_person(role, centre_number)
+        client = await self.anonymous()
+        client.session.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
+        answer = await client.get(f"/sign-in/{token}", allow_redirects=False)
+        assert answer.status == 303, await answer.text()
+        client.person_id = person_id  # type: ignore[attr-defined]
+        return client
+
+    async def settle(self, seconds: float = 20.0) -> None:
+        """Wait until the background worker has nothing left to do."""
+        from sqlalchemy import func, select
+
+        from repository.tables import Work
+
+        open_work = select(func.count()).select_from(Work).where(Work.finished_at.is_(None))
+        async with asyncio.timeout(seconds):
+            while await self.services.database.read(lambda session: session.scalar(open_work)):
+                await asyncio.sleep(0.02)
+
+
+StartService = Callable[[str | None], Awaitable[Service]]
+
+
+@pytest.fixture
+async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
+    """Starts a service over a database URL; None means the embedded one."""
+    started: list[Service] = []
+
+    async def start(database_url: str | None = None) -> Service:
+        environ = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}
+        if database_url is not None:
+            environ["NEA_DATABASE_URL"] = database_url
+        settings = from_environ(environ)
+        database = Database(settings.database_url)
+        await migrating.migrate(database)
+        await database.close()
+        clock = Clock()
+        services = await app.compose(settings, clock=clock)
+        server = TestServer(app.create_app(services), host="127.0.0.1")
+        await server.start_server()
+        service = Service(services, server, clock, tmp_path / "data")
+        started.append(service)
+        return service
+
+    yield start
+    for service in started:
+        for client in service._clients:
+            await client.close()
+        await service.server.close()
+        await service.services.database.close()
+
+
+@pytest.fixture
+async def service(start_service: StartService) -> Service:
+    """The service over SQLite."""
+    return await start_service(None)
+
+
+@pytest.fixture
+async def service_on_each(start_service: StartService, database_url: str) -> Service:
+    """The service over each kind of database."""
+    return await start_service(database_url)
+
+
+async def csrf(client: TestClient, path: str = "/") -> str:  # type: ignore[type-arg]
+    """Return the synchroniser token that a page gives its forms."""
+    text = await (await client.get(path)).text()
+    marker = '<meta name="csrf-token" content="'
+    assert marker in text, text[:500]
+    return text.partition(marker)[2].partition('"')[0]
