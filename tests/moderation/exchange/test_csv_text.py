@@ -41,7 +41,9 @@ DANGEROUS = st.builds(
 
 @given(st.lists(st.one_of(CELLS, DANGEROUS)), st.booleans())
 def test_every_text_survives_a_round_trip(texts: list[str], bom: bool) -> None:
-    rows = [{"key": "k", "text": text, "mark": number} for number, text in enumerate(texts, -2)]
+    rows: list[dict[str, str | int | None]] = [
+        {"key": "k", "text": text, "mark": number} for number, text in enumerate(texts, -2)
+    ]
     table, findings = read(write_table(COLUMNS, rows, numeric={"mark"}, bom=bom))
     assert [row["text"] for row in table.rows] == texts
     assert [row["mark"] for row in table.rows] == [str(row["mark"]) for row in rows]
