@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web_runner import BaseRunner
 from sqlalchemy.orm import Session
 
 from repository import app, migrating, people, sign_in_lines
@@ -33,6 +34,13 @@ class Clock:
 
     def advance(self, **span: float) -> None:
         self.now += timedelta(**span)
+
+
+class Server(TestServer):
+    """aiohttp's test server, but like the service a broken line does not cancel the handler: what came is kept."""
+
+    async def _make_runner(self, **kwargs: Any) -> BaseRunner[Any]:
+        return await super()._make_runner(**{**kwargs, "handler_cancellation": False})
 
 
 @dataclass
@@ -119,7 +127,7 @@ async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
         await database.close()
         clock = Clock()
         services = await app.compose(settings, clock=clock)
-        server = TestServer(app.create_app(services), host="127.0.0.1")
+        server = Server(app.create_app(services), host="127.0.0.1")
         await server.start_server()
         service = Service(services, server, clock, tmp_path / "data")
         started.append(service)
