@@ -46,4 +46,6 @@ class FileRefused(Exception):
         self.faults = tuple(faults[:FAULTS_LIMIT])
         self.total = len(faults) if total is None else total
         count = "1 fault" if self.total == 1 else f"{self.total} faults"
-        super().__init__(f"The file has {count}, so none of it was taken. Put them right and send the whole file again.")
+        super().__init__(
+            f"The file has {count}, so none of it was taken. Put them right and send the whole file again."
+        )
