@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from moderation.entries import SubmissionMode
-from moderation.rehearsal.facts import Basedata, ComponentFacts, OptionFacts
+from moderation.entries import SubmissionMode, propose_mode
+from moderation.exchange.basedata import BoardComponent, Option, SeriesBasedata
 
 ASSUMED_MAXIMUM = 100
 """Maximum of a paper for which the basedata has 000, as awarding bodies leave it for written papers."""
-
-_TITLE_WORDS = (
-    (SubmissionMode.CARRIED_FORWARD, re.compile(r"\b(CARRIED FORWARD|CARR FWD|CFWD|CFRD|C/F)\b|\(C/F\)")),
-    (SubmissionMode.UPLOAD, re.compile(r"(\bOCR REP|\bOREP|REPOSITORY|REP)\b")),
-    (SubmissionMode.POSTAL, re.compile(r"\b(PST MOD|PMOD|POSTAL)\b|PST MOD$")),
-    (SubmissionMode.VISIT, re.compile(r"\bVISIT(ING)?\b")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ class Choice:
         return tuple(one for one in (self.upload, self.postal, self.carried_forward, self.visit) if one is not None)
 
 
-def choose(basedata: Basedata) -> Choice:
+def choose(basedata: SeriesBasedata) -> Choice:
     """Return the options to rehearse with, the same for the same basedata.
 
     Raises: ``ValueError`` when no option of the series is for upload.
@@ -110,17 +102,9 @@ def choose(basedata: Basedata) -> Choice:
     return Choice(chosen.upload, chosen.postal, chosen.carried_forward, visit)
 
 
-def mode_of_title(title: str) -> SubmissionMode | None:
-    """Return the submission mode that a title names, or ``None``; codes are never read for it."""
-    for mode, words in _TITLE_WORDS:
-        if words.search(title.upper()):
-            return mode
-    return None
-
-
-def _routes(basedata: Basedata) -> list[Route]:
+def _routes(basedata: SeriesBasedata) -> list[Route]:
     components = {component.code: component for component in basedata.components}
-    links: dict[str, list[ComponentFacts]] = defaultdict(list)
+    links: dict[str, list[BoardComponent]] = defaultdict(list)
     for link in basedata.links:
         if link.component_code in components:
             links[link.option_code].append(components[link.component_code])
@@ -130,31 +114,29 @@ def _routes(basedata: Basedata) -> list[Route]:
         mode = _mode(option, linked)
         if mode is None:
             continue
-        parts = tuple(_part(component, mode, len(linked) == 1) for component in linked)
+        parts = tuple(_part(component, mode) for component in linked)
         route = Route(option.code, option.syllabus_code, mode, parts)
         if mode is SubmissionMode.CARRIED_FORWARD or route.moderated:
             routes.append(route)
     return routes
 
 
-def _mode(option: OptionFacts, linked: Sequence[ComponentFacts]) -> SubmissionMode | None:
+def _mode(option: Option, linked: Sequence[BoardComponent]) -> SubmissionMode | None:
     """Return the mode of an option: that of its moderated components where they agree, else that of its title."""
-    named = {mode_of_title(component.title) for component in linked if component.teacher_marks in {"Y", True}} - {None}
-    own = mode_of_title(option.title)
+    named = {propose_mode(component.title) for component in linked if component.teacher_marks == "Y"} - {None}
+    own = propose_mode(option.title)
     if len(named) > 1 or (named and own is not None and named != {own}):
         return None
     return own or next(iter(named), None)
 
 
-def _part(component: ComponentFacts, mode: SubmissionMode, alone: bool) -> Part:
-    # On a carried-forward option the sibling's written papers are named after what they are, not after the route.
-    carried = mode is SubmissionMode.CARRIED_FORWARD and (
-        component.teacher_marks in {"Y", True} or mode_of_title(component.title) is mode or alone
-    )
+def _part(component: BoardComponent, mode: SubmissionMode) -> Part:
+    # On a carried-forward option only the papers sat this year have a day or a window of their own.
+    carried = mode is SubmissionMode.CARRIED_FORWARD and component.timetabled not in {"T", "C"}
     return Part(
         component.code,
         component.maximum_mark or ASSUMED_MAXIMUM,
-        component.teacher_marks in {"Y", True} and not carried,
+        component.teacher_marks == "Y" and not carried,
         carried,
     )
 
@@ -164,18 +146,9 @@ def _sibling(route: Route, siblings: Sequence[Route], mode: SubmissionMode) -> R
     return min(found, key=lambda one: one.option_code, default=None)
 
 
-def _disallowed(basedata: Basedata, code: str, chosen: Choice) -> bool:
+def _disallowed(basedata: SeriesBasedata, code: str, chosen: Choice) -> bool:
     others = [route.option_code for route in chosen.routes]
-    patterns = [(pair.option_code, pair.other_code) for pair in basedata.disallowed]
-    return any(
-        (_fits(code, one) and _fits(other, two)) or (_fits(code, two) and _fits(other, one))
-        for one, two in patterns
-        for other in others
-    )
-
-
-def _fits(code: str, pattern: str) -> bool:
-    return code.startswith(pattern[:-1]) if pattern.endswith("*") else code == pattern
+    return any(pair.matches(code, other) for pair in basedata.disallowed for other in others)
 
 
 def parts_of(routes: Sequence[Route]) -> Mapping[str, tuple[Part, Route]]:

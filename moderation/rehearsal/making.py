@@ -9,6 +9,7 @@ from random import Random
 from types import MappingProxyType
 
 from moderation.entries import Series, SubmissionMode
+from moderation.exchange.basedata import SeriesBasedata
 from moderation.exchange.marks_csv import MarkSheetRow, write_marks_csv
 from moderation.exchange.reference_csv import (
     Boundary,
@@ -28,7 +29,6 @@ from moderation.marks import MarkStatus
 from moderation.rehearsal.choice import Choice, Part, Route, choose, parts_of
 from moderation.rehearsal.cohorts import Judged, Profile, judge
 from moderation.rehearsal.entry_text import Entered, entry_file
-from moderation.rehearsal.facts import Basedata
 from moderation.rehearsal.people import Person, invent
 from moderation.sampling import DEFAULT_PROFILE_ID
 
@@ -84,7 +84,7 @@ class _Candidate:
         return self.person.candidate_number
 
 
-def make(basedata: Basedata, *, centres: int, seed: int) -> Rehearsal:
+def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
     """Return the files of a rehearsal of this series; the same arguments give the same bytes.
 
     Takes: ``centres``, 1 to 900; the first three mark accurately, leniently and out of order; with 4 or more there is
@@ -134,7 +134,9 @@ def make(basedata: Basedata, *, centres: int, seed: int) -> Rehearsal:
 # Candidates
 
 
-def _cohort(index: int, centre_number: str, choice: Choice, basedata: Basedata, random: Random) -> list[_Candidate]:
+def _cohort(
+    index: int, centre_number: str, choice: Choice, basedata: SeriesBasedata, random: Random
+) -> list[_Candidate]:
     """Return the candidates of a centre: its main route, and some carried forward, absent, worth nothing, on visit."""
     main = choice.postal if index == 4 and choice.postal is not None else choice.upload
     carried = choice.carried_forward
@@ -265,7 +267,7 @@ def _external_marks(cohort: Sequence[_Candidate], random: Random) -> list[Extern
 
 def _add_reference(
     files: dict[str, bytes],
-    basedata: Basedata,
+    basedata: SeriesBasedata,
     choice: Choice,
     numbers: Sequence[str],
     consortia: Sequence[ConsortiumGroup],
