@@ -1,0 +1,114 @@
+from datetime import date
+
+import pytest
+
+from moderation.entries import Series
+from moderation.exchange.entry_files import EntryRecord, check_entries, read_entries, write_entries
+from moderation.exchange.faults import FileRefused
+
+from .test_basedata import BASEDATA
+
+DAY = date(2026, 2, 14)
+EXAMPLE = """E199999016A26SOPENNEA10014
+E399999016A26001ZZ99 9ZZ
+E5C999991001EXAMPLE:ADA TEST                        F010109999990241001C             9990000017             H446A  J277
+E5C999991002SAMPLE:BEN                              M311208999990241002H             9990000025             H446B
+E7999990000004140226
+E99999900000060000001
+"""
+SERIES = Series("99", "6B", 26)
+
+
+def record(number: str = "1001", *options: str) -> EntryRecord:
+    return EntryRecord(number, "EXAMPLE", "ADA TEST", "999990241001C", options or ("X446A",), "F", date(2009, 1, 1))
+
+
+def faults(text: str | bytes) -> list[tuple[str, int | None]]:
+    with pytest.raises(FileRefused) as refused:
+        read_entries("E9999901.X01", text if isinstance(text, bytes) else text.encode())
+    return [(fault.code, fault.line) for fault in refused.value.faults]
+
+
+def test_the_worked_example_is_read() -> None:
+    read = read_entries("E9999901.X01", EXAMPLE.encode())
+    assert (read.kind, read.centre_number, read.sequence, read.series.key) == ("E", "99999", 1, "01-6A26")
+    ada, ben = read.entries
+    assert (ada.surname, ada.forenames, ada.options, ada.born_on) == (
+        "EXAMPLE", "ADA TEST", ("H446A", "J277"), date(2009, 1, 1),
+    )  # fmt: skip
+    assert (ben.options, ben.uln) == (("H446B",), "9990000025")
+    assert read.warnings == ()
+
+
+def test_round_trip_with_a_continuation_record() -> None:
+    many = tuple(f"X{number:03d}" for number in range(15))
+    entries = [record("1001", *many), EntryRecord("1002", "SAMPLE", "BEN", "999990241002H", ("X446A",))]
+    name, content = write_entries(SERIES, "99999", entries, written_on=DAY)
+    assert name == "E9999999.X01"
+    lines = content.split(b"\r\n")
+    assert [len(line) for line in lines] == [192] * 7 + [0]
+    read = read_entries(name, content)
+    assert list(read.entries) == entries
+
+
+def test_accents_are_transliterated_and_what_cannot_be_is_refused() -> None:
+    _, content = write_entries(
+        SERIES, "99999", [EntryRecord("1001", "ÉXÅMPLE", "ZOË ß", "", ("X446A",))], written_on=DAY
+    )
+    assert b"EXAMPLE:ZOE ss" in content
+    with pytest.raises(ValueError, match="U\\+6F22"):
+        write_entries(SERIES, "99999", [EntryRecord("1001", "漢", "", "", ("X446A",))], written_on=DAY)
+    with pytest.raises(ValueError, match="40 fit"):
+        write_entries(SERIES, "99999", [EntryRecord("1001", "E" * 40, "A", "", ())], written_on=DAY)
+
+
+@pytest.mark.parametrize("kept", range(6))
+def test_a_file_cut_off_after_any_record_is_refused(kept: int) -> None:
+    assert faults("\n".join(EXAMPLE.split("\n")[:kept]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("0000004", "0000005", [("count", 5)]),
+        ("0000006", "0000005", [("count", 6)]),
+        ("999990241001C", "999990241001D", [("uci", 3)]),
+        ("9990000025", "9990000026", [("uln", 4)]),
+        ("E5C999991002", "E5C999991001", [("duplicate-candidate", 4)]),
+        ("E5C999991002", "E5C999990000", [("candidate-number", 4)]),
+        ("E5C999991002", "E5C999981002", [("other-centre", 4)]),
+        ("E5C999991002", "E5X999991002", [("status", 4)]),
+        ("M311208", "M321308", [("not-a-date", 4)]),
+        ("H446A  J277", "H446A  H446A", [("duplicate-option", 3)]),
+        ("E7999990000004140226\n", "", [("record-7", 5)]),
+        ("E399999016A26", "E399999016B26", [("series", 2)]),
+    ],
+)
+def test_faults_are_located(before: str, after: str, expected: list[tuple[str, int]]) -> None:
+    assert before in EXAMPLE
+    assert faults(EXAMPLE.replace(before, after)) == expected
+
+
+def test_no_fault_names_a_person() -> None:
+    with pytest.raises(FileRefused) as refused:
+        read_entries("E9999901.X01", EXAMPLE.replace("0241001C", "0241001D").encode())
+    assert "EXAMPLE" not in str(refused.value.faults)
+
+
+def test_a_record_of_193_characters_is_located() -> None:
+    lines = EXAMPLE.split("\n")
+    lines[2] = lines[2].ljust(192) + "X"
+    assert ("too-long", 3) in faults("\n".join(lines))
+
+
+def check(*entries: EntryRecord) -> list[str]:
+    name, content = write_entries(SERIES, "99999", entries, written_on=DAY)
+    return [fault.code for fault in check_entries(read_entries(name, content), BASEDATA)]
+
+
+def test_entries_are_held_against_the_series() -> None:
+    assert check(record("1001", "X446A"), record("1002", "X446A")) == []
+    assert check(record("1001", "X446A"), record("1002", "X446C")) == []
+    assert check(record("1001", "X446A"), record("1002", "X446B")) == ["mixed_submission_mode"]
+    assert check(record("1001", "X446A", "X446B")) == ["mixed_submission_mode"]
+    assert check(record("1001", "Z1")) == ["unknown-option"]
