@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from random import Random
 from types import MappingProxyType
 
 from moderation.entries import Series, SubmissionMode
 from moderation.exchange.basedata import SeriesBasedata
+from moderation.exchange.entry_files import EntryRecord, write_entries
 from moderation.exchange.marks_csv import MarkSheetRow, write_marks_csv
 from moderation.exchange.reference_csv import (
     Boundary,
@@ -28,7 +30,6 @@ from moderation.exchange.reference_csv import (
 from moderation.marks import MarkStatus
 from moderation.rehearsal.choice import Choice, Part, Route, choose, parts_of
 from moderation.rehearsal.cohorts import Judged, Profile, judge
-from moderation.rehearsal.entry_text import Entered, entry_file
 from moderation.rehearsal.people import Person, invent
 from moderation.sampling import DEFAULT_PROFILE_ID
 
@@ -176,13 +177,25 @@ def _consortium_pair(numbers: Sequence[str]) -> tuple[str, ...]:
 
 
 def _add_entries(files: dict[str, bytes], series: Series, numbers: Sequence[str], cohort: Sequence[_Candidate]) -> None:
+    written_on = date(2000 + series.year, 2, 14)
     for number in numbers:
-        entered = [
-            Entered(one.person, tuple(route.option_code for route in one.routes))
-            for one in cohort
-            if one.centre_number == number
-        ]
-        files[f"E{number}{series.awarding_body}.X01"] = entry_file(series, number, entered)
+        entries = [_entry(one) for one in cohort if one.centre_number == number]
+        name, data = write_entries(series, number, entries, written_on=written_on)
+        files[name] = data
+
+
+def _entry(one: _Candidate) -> EntryRecord:
+    person = one.person
+    return EntryRecord(
+        person.candidate_number,
+        person.surname,
+        person.forenames,
+        person.uci,
+        tuple(route.option_code for route in one.routes),
+        sex=person.sex,
+        born_on=person.born_on,
+        uln=person.uln,
+    )
 
 
 def _add_marks(

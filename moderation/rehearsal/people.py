@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
+from moderation.entries import uci_check_letter
+
 SURNAMES = ("EXAMPLE", "SAMPLE", "SPECIMEN", "PATTERN", "MODEL", "TEMPLATE", "SKETCH", "OUTLINE", "DRAFT", "FIGURE")
 FORENAMES = (
     ("ADA", "F"),
@@ -21,8 +23,6 @@ FORENAMES = (
     ("KAY", "F"),
     ("LEO", "M"),
 )
-
-_UCI_LETTERS = "ABCDEFGHKLMRTVWXY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,9 @@ def invent(centre_number: str, number: int, year: int, random: Random) -> Person
 
 
 def uci_of(centre_number: str, year: int, number: int) -> str:
-    """Return the unique candidate identifier of a UK candidate first entered in a two-digit year.
-
-    Source: WJEC, check letter over the first twelve characters with weights 16 to 5, modulo 17.
-    """
+    """Return the unique candidate identifier of a UK candidate first entered in a two-digit year."""
     body = f"{centre_number}0{year % 100:02d}{number:04d}"
-    total = sum(int(digit) * weight for digit, weight in zip(body, range(16, 4, -1), strict=True))
-    return body + _UCI_LETTERS[total % 17]
+    return body + uci_check_letter(body)
 
 
 def uln_of(centre: int, number: int) -> str:
