@@ -36,7 +36,19 @@ _F = {
     )
 }  # fmt: skip
 _SLOTS = tuple(Field(f"option {k}", 109 + 7 * (k - 1), 114 + 7 * (k - 1)) for k in range(1, SLOTS + 1))
-TRANSLITERATION: Mapping[str, str] = {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "’": "'", "‘": "'", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}  # fmt: skip
+TRANSLITERATION: Mapping[str, str] = {
+    "ß": "ss",
+    "ø": "o",
+    "Ø": "O",
+    "æ": "ae",
+    "Æ": "AE",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "‘": "'",
+    "’": "'",
+}
 """What accents alone do not explain; everything else loses its accents by Unicode decomposition."""
 
 
@@ -272,7 +284,7 @@ def _joined(first: EntryRecord, more: EntryRecord) -> EntryRecord:
 
 
 def _check_options(entry: EntryRecord, findings: Findings) -> None:
-    if not entry.options and findings is not None:
+    if not entry.options:
         findings.warn("no-options", entry.line, _SLOTS[0], "The candidate is entered for nothing.", "")
     seen: set[str] = set()
     for place, code in enumerate(entry.options):
