@@ -152,10 +152,13 @@ def check_qan(text: str) -> str:
 
 
 _MODE_WORDS: tuple[tuple[re.Pattern[str], SubmissionMode], ...] = (
-    (re.compile(r"\bCARRIED\s*(FORWARD|FWD|FORWD|FORW|FOR)?\b|\bC/F\b|\bCARRY\s*F"), SubmissionMode.CARRIED_FORWARD),
+    (
+        re.compile(r"\bCFWD\b|\bCARRIED\s*(FORWARD|FWD|FORWD|FORW|FOR)?\b|\bC/F\b|\bCARRY\s*F"),
+        SubmissionMode.CARRIED_FORWARD,
+    ),
     (re.compile(r"\bVISIT(ING)?\b"), SubmissionMode.VISIT),
-    (re.compile(r"\bOCR\s*REP\w*\b|\bREPOSITORY\b|\bREPOS\b"), SubmissionMode.UPLOAD),
-    (re.compile(r"\bPST\b|\bPOSTAL\b|\bPOST\s*MOD\b|\bPOST\b"), SubmissionMode.POSTAL),
+    (re.compile(r"\bOREP\b|\bOCR\s*REP\w*\b|\bREPOSITORY\b|\bREPOS\b"), SubmissionMode.UPLOAD),
+    (re.compile(r"\bPMOD\b|\bPST\b|\bPOSTAL\b|\bPOST\s*MOD\b|\bPOST\b"), SubmissionMode.POSTAL),
 )
 
 

@@ -140,6 +140,7 @@ class Component(Base):
     title: Mapped[str] = mapped_column(String(120))
     teacher_marks: Mapped[bool] = mapped_column(default=False)
     maximum_mark: Mapped[int]
+    maximum_entered: Mapped[bool] = mapped_column(default=False)
     due_on: Mapped[date | None]
     timetabled: Mapped[bool] = mapped_column(default=False)
     timetable_on: Mapped[date | None]

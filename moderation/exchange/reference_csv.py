@@ -19,7 +19,15 @@ from moderation.marks import WITHOUT_MARK, MarkStatus
 from moderation.sampling import profile_of
 from moderation.working_days import Nation
 
-COMPONENT_COLUMNS = ("series", "component", "submission_mode", "tolerance_marks", "weighted_maximum", "sample_profile")
+COMPONENT_COLUMNS = (
+    "series",
+    "component",
+    "submission_mode",
+    "tolerance_marks",
+    "weighted_maximum",
+    "sample_profile",
+    "maximum_mark",
+)
 BOUNDARY_COLUMNS = ("series", "entry_option", "grade", "boundary")
 EXTERNAL_MARK_COLUMNS = ("series", "centre", "component", "candidate_number", "mark", "status")
 CONSORTIUM_COLUMNS = ("series", "component", "lead_centre", "member_centre")
@@ -40,6 +48,7 @@ class ComponentSetting:
     tolerance_marks: int | None = None
     weighted_maximum: Fraction | None = None
     sample_profile_id: str | None = None
+    maximum_mark: int | None = None
 
 
 class Boundary(NamedTuple):
@@ -120,7 +129,8 @@ def read_components_csv(name: str, data: bytes, *, series: Series) -> ReferenceF
             message = "There is no sample profile of this name."
             findings.error("unknown-profile", row.line, "sample_profile", message, "Enter the name of a profile.")
         if code is not None:
-            rows.append(ComponentSetting(code, mode, tolerance, weight, profile))
+            maximum = whole_number(row, "maximum_mark", findings) if row["maximum_mark"].strip() else None
+            rows.append(ComponentSetting(code, mode, tolerance, weight, profile, maximum))
     return _taken(rows, findings)
 
 
@@ -136,6 +146,7 @@ def write_components_csv(rows: Iterable[ComponentSetting], *, series: Series, bo
             row.tolerance_marks,
             None if row.weighted_maximum is None else _fraction_text(row.weighted_maximum),
             row.sample_profile_id,
+            row.maximum_mark,
         ),
         bom,
     )
@@ -318,7 +329,7 @@ def write_moderator_marks_csv(rows: Iterable[ModeratorMark], *, bom: bool = True
 
 # Cells
 
-_NUMERIC = frozenset({"tolerance_marks", "weighted_maximum", "boundary", "mark"})
+_NUMERIC = frozenset({"tolerance_marks", "weighted_maximum", "maximum_mark", "boundary", "mark"})
 
 
 def _written(

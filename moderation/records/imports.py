@@ -153,17 +153,19 @@ def _need_linked(session: Session, key: str, rows: BasedataRows) -> None:
 
 
 def _components(session: Session, key: str, rows: Iterable[ComponentRow]) -> list[dict[str, Any]]:
-    """Return component rows; a mode that an officer or reference data gave is kept."""
-    confirmed = {
-        row.component_code: (row.submission_mode, row.mode_source)
-        for row in _rows(session, Component, key)
-        if row.mode_source == REFERENCE
-    }
+    """Return component rows; a mode or maximum that an officer or reference data gave is kept."""
+    confirmed, maxima = {}, {}
+    for known in _rows(session, Component, key):
+        if known.mode_source == REFERENCE:
+            confirmed[known.component_code] = (known.submission_mode, known.mode_source)
+        if known.maximum_entered:
+            maxima[known.component_code] = known.maximum_mark
     made = []
     for row in rows:
         values = {"series_key": key, **_plain(row)}
         if row.component_code in confirmed:
             values["submission_mode"], values["mode_source"] = confirmed[row.component_code]
+        values["maximum_mark"] = maxima.get(row.component_code, row.maximum_mark)
         made.append(values)
     return made
 

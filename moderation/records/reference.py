@@ -44,6 +44,7 @@ class ComponentReference:
     tolerance_marks: int | None = None
     weighted_maximum: Fraction | None = None
     sample_profile_id: str | None = None
+    maximum_mark: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def set_component(session: Session, series_key: str, row: ComponentReference) ->
     component = session.get(Component, (series_key, row.component_code))
     if component is None:
         raise UnknownComponent(component_code=row.component_code)
+    if row.maximum_mark is not None:
+        _set_maximum(component, row.maximum_mark)
     if row.tolerance_marks is not None:
         if not 0 <= row.tolerance_marks <= component.maximum_mark:
             raise MarkOutOfRange(
@@ -254,10 +257,25 @@ def import_boundaries(session: Session, series_key: str, rows: Sequence[tuple[st
     return len(rows)
 
 
+MAXIMUM_LIMIT = 999
+"""Three digits, as in the component record."""
 _BEFORE_CONFIRMED = frozenset(
     {CaseState.MARKS_OPEN, CaseState.MARKS_SAVED, CaseState.MARKS_CHECKED, CaseState.MARKS_SUBMITTED}
 )
 _WITH_MARK = frozenset({MarkStatus.PRESENT, MarkStatus.CARRIED_FORWARD})
+
+
+def _set_maximum(component: Component, maximum_mark: int) -> None:
+    """Enter the maximum of a component whose basedata gives none: real written papers carry 000 there."""
+    if not 1 <= maximum_mark <= MAXIMUM_LIMIT:
+        raise MarkOutOfRange(f"The maximum must be a whole number from 1 to {MAXIMUM_LIMIT}.", maximum=MAXIMUM_LIMIT)
+    if component.maximum_mark not in {0, maximum_mark} and not component.maximum_entered:
+        raise MarkOutOfRange(
+            f"The basedata gives {component.maximum_mark} as the maximum of {component.component_code}.",
+            maximum=component.maximum_mark,
+        )
+    component.maximum_mark = maximum_mark
+    component.maximum_entered = True
 
 
 def _set_mode(session: Session, component: Component, mode: SubmissionMode) -> None:

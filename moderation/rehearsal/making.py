@@ -58,7 +58,7 @@ class Rehearsal:
     """An invented series: its files by name, and what is in them.
 
     ``assumed_maxima`` are the components for which the basedata has maximum 000 although marks arrive for them: the
-    maximum that the marks of this rehearsal are out of.
+    maximum that the marks of this rehearsal are out of, entered by ``components.csv``.
     """
 
     series: Series
@@ -113,13 +113,13 @@ def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
     files: dict[str, bytes] = {}
     _add_entries(files, basedata.series, numbers, cohort)
     cases, moderated = _add_marks(files, basedata.series, cohort, profiles, pair, random)
-    _add_reference(files, basedata, choice, numbers, consortia)
+    known = {component.code: component.maximum_mark for component in basedata.components}
+    assumed = {code: part.maximum_mark for code, (part, _) in parts_of(choice.routes).items() if not known[code]}
+    _add_reference(files, basedata, choice, numbers, consortia, assumed)
     series = basedata.series
     external = _external_marks(cohort, random)
     files["external_marks.csv"] = write_external_marks_csv(external, series=series)
     files["moderator_marks.csv"] = write_moderator_marks_csv(moderated)
-    known = {component.code: component.maximum_mark for component in basedata.components}
-    assumed = {code: part.maximum_mark for code, (part, _) in parts_of(choice.routes).items() if not known[code]}
     return Rehearsal(
         series,
         MappingProxyType(files),
@@ -284,6 +284,7 @@ def _add_reference(
     choice: Choice,
     numbers: Sequence[str],
     consortia: Sequence[ConsortiumGroup],
+    assumed: Mapping[str, int],
 ) -> None:
     series = basedata.series
     settings = [
@@ -293,6 +294,7 @@ def _add_reference(
             part.tolerance_marks if part.moderated else None,
             part.weighted_maximum,
             DEFAULT_PROFILE_ID if part.moderated else None,
+            assumed.get(code),
         )
         for code, (part, route) in sorted(parts_of(choice.routes).items())
     ]

@@ -1,11 +1,14 @@
 """Alembic's entry: runs on the connection it is given."""
 
+from typing import Literal
+
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 from repository.database import metadatas
 
 
-def render_item(kind: str, item: object, _autogen_context: object) -> str | bool:
+def render_item(kind: str, item: object, _autogen_context: AutogenContext) -> str | Literal[False]:
     """Write our column types as what the database keeps, so that migrations never import today's code."""
     if kind == "type" and type(item).__name__ == "Instant":
         return "sa.DateTime(timezone=True)"

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from moderation.exchange.faults import FileRefused
-
 import moderation.errors
 import scripts.errors
 import storage.errors
 from moderation.errors import ModerationError
+from moderation.exchange.faults import FileRefused
 from repository import errors
 from repository.errors import RepositoryError
 from scripts.errors import ScriptsError

@@ -84,6 +84,9 @@ def test_other_identifiers() -> None:
     ("title", "mode"),
     [
         ("HIST B: HIST ENQRY GERMANY OCR REP", SubmissionMode.UPLOAD),
+        ("A144 OREP", SubmissionMode.UPLOAD),
+        ("A144 PMOD", SubmissionMode.POSTAL),
+        ("A144 CFWD", SubmissionMode.CARRIED_FORWARD),
         ("COMPUTING: REPOSITORY", SubmissionMode.UPLOAD),
         ("HIST B: HIST ENQRY GERMANY PST MOD", SubmissionMode.POSTAL),
         ("COMPUTING POSTAL", SubmissionMode.POSTAL),

@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=120), nullable=False),
         sa.Column("teacher_marks", sa.Boolean(), nullable=False),
         sa.Column("maximum_mark", sa.Integer(), nullable=False),
+        sa.Column("maximum_entered", sa.Boolean(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("timetabled", sa.Boolean(), nullable=False),
         sa.Column("timetable_on", sa.Date(), nullable=True),

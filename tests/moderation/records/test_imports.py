@@ -236,3 +236,20 @@ def test_boundaries_are_replaced_by_option(session: Session) -> None:
         import_boundaries(session, SERIES.key, [("X446A", "A", 150), ("X446A", "B", 150)])
     with pytest.raises(ImportRefused):
         import_boundaries(session, SERIES.key, [("NOSUCH", "A", 150)])
+
+
+def test_a_maximum_that_the_basedata_lacks_is_entered_and_kept(session: Session) -> None:
+    rows = BasedataRows(Series("01", "6B", 17), components=(ComponentRow("H446/01", "PAPER", False, 0),))
+    import_basedata(session, rows, FileFacts("C", "c.x01", "a" * 64, 1, 1), actor="x", now=NOW)
+    set_component(session, "01-6B17", ComponentReference("H446/01", maximum_mark=140))
+    import_basedata(session, rows, FileFacts("C", "c.x02", "b" * 64, 1, 2), actor="x", now=NOW)
+    assert session.get_one(Component, ("01-6B17", "H446/01")).maximum_mark == 140
+    with pytest.raises(MarkOutOfRange):
+        set_component(session, "01-6B17", ComponentReference("H446/01", maximum_mark=0))
+
+
+def test_a_maximum_of_the_basedata_stands(session: Session) -> None:
+    rows = BasedataRows(Series("01", "6B", 17), components=(ComponentRow("H446/03", "PROJECT", True, 70),))
+    import_basedata(session, rows, FileFacts("C", "c.x01", "a" * 64, 1, 1), actor="x", now=NOW)
+    with pytest.raises(MarkOutOfRange, match="70"):
+        set_component(session, "01-6B17", ComponentReference("H446/03", maximum_mark=80))
