@@ -10,6 +10,7 @@ from aiohttp import web
 from repository.access import Action
 from repository.web import files, keys, tus
 from repository.web.api import documents as documents_api
+from repository.web.api import imports as imports_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, sign_in
@@ -37,6 +38,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
     # Home
     Route("GET", "/", home.show, A.HOME),
+    # Imports
+    Route("POST", "/api/imports/{kind}", imports_api.create, A.ENTRIES_IMPORT),
     # Uploads (tus) and documents
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),

@@ -1,0 +1,85 @@
+"""``nea import``: files straight into the database, all or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from moderation.errors import ModerationError
+from moderation.exchange.faults import FileRefused
+from repository import app
+from repository.acts.imports import COMMAND, Imported, ImportKind
+from repository.audit import Context
+from repository.commands.service import run
+from repository.settings import Settings
+from repository.tables import new_id
+from repository.web.api.imports import import_files
+
+WARNINGS_SHOWN = 20
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("import", help="import basedata, entries or reference data")
+    command.add_argument("kind", choices=[str(kind) for kind in ImportKind])
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    command.add_argument("--series", help="series of CSV reference data, e.g. 01-6B26 (default: the only one)")
+    command.add_argument("--dry-run", action="store_true", help="do everything but keep it")
+    command.set_defaults(command=_import)
+
+
+def _import(arguments: argparse.Namespace, settings: Settings) -> int:
+    try:
+        files = [(path.name, path.read_bytes()) for path in arguments.files]
+    except OSError as error:
+        print(f"nea: {error.filename} cannot be read: {error.strerror}.", file=sys.stderr)
+        return 1
+    kind = ImportKind(arguments.kind)
+
+    async def work() -> Imported:
+        services = await app.compose(settings)
+        try:
+            context = Context(None, services.clock(), new_id(), origin=COMMAND)
+            return await import_files(services, context, kind, files, arguments.series, dry_run=arguments.dry_run)
+        finally:
+            await services.database.close()
+
+    async def main() -> int:
+        try:
+            done = await work()
+        except FileRefused as refused:
+            for fault in refused.faults:
+                print(fault, file=sys.stderr)
+            print(f"nea: {refused}", file=sys.stderr)
+            return 1
+        except ModerationError as error:
+            for fault in error.facts.get("faults", ()):  # type: ignore[attr-defined]
+                print(f"  {fault[0]}: {fault[2]}", file=sys.stderr)
+            print(f"nea: {error.detail} Nothing was imported.", file=sys.stderr)
+            return 1
+        show(done, dry_run=arguments.dry_run)
+        return 0
+
+    return run(main())
+
+
+def show(done: Imported, *, dry_run: bool = False) -> None:
+    """Print what was imported as a table, and the warnings."""
+    table = Table(title="Would be imported (nothing was kept)" if dry_run else "Imported")
+    for column in ("file", "kind", "series", "centre", "counts", ""):
+        table.add_column(column)
+    for receipt in done.receipts:
+        counts = ", ".join(
+            f"{name} {count}" for name, count in receipt.counts.items() if isinstance(count, int) and count
+        )
+        known = "imported before: nothing changed" if receipt.was_known else ""
+        table.add_row(receipt.name, receipt.kind, receipt.series_key or "", receipt.centre_number or "", counts, known)
+    Console().print(table)
+    for warning in done.warnings[:WARNINGS_SHOWN]:
+        print(warning, file=sys.stderr)
+    if len(done.warnings) > WARNINGS_SHOWN:
+        print(f"… and {len(done.warnings) - WARNINGS_SHOWN} more warnings.", file=sys.stderr)
