@@ -9,8 +9,10 @@ from aiohttp import web
 
 from repository.access import Action
 from repository.web import files, keys, tus
+from repository.web.api import cases as cases_api
 from repository.web.api import documents as documents_api
 from repository.web.api import imports as imports_api
+from repository.web.api import samples as samples_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, sign_in
@@ -40,6 +42,24 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.show, A.HOME),
     # Imports
     Route("POST", "/api/imports/{kind}", imports_api.create, A.ENTRIES_IMPORT),
+    # Cases, marks, samples
+    Route("GET", "/api/me", cases_api.me, A.HOME),
+    Route("GET", "/api/cases", cases_api.index, A.CASE_READ),
+    Route("GET", "/api/cases/{case_id}", cases_api.show, A.CASE_READ),
+    Route("GET", "/api/cases/{case_id}/marks", cases_api.show_marks, A.MARKS_READ),
+    Route("PUT", "/api/cases/{case_id}/marks", cases_api.save_marks, A.MARKS_SAVE),
+    Route("POST", "/api/cases/{case_id}/marks/csv", cases_api.save_marks_csv, A.MARKS_SAVE),
+    Route("POST", "/api/cases/{case_id}/marks/check", cases_api.check_marks, A.MARKS_SAVE),
+    Route("POST", "/api/cases/{case_id}/marks/submit", cases_api.submit_marks, A.MARKS_SUBMIT),
+    Route("GET", "/api/cases/{case_id}/sample", samples_api.show, A.SAMPLE_READ),
+    Route("POST", "/api/cases/{case_id}/sample/submit", samples_api.submit, A.SAMPLE_SUBMIT),
+    Route("POST", "/api/sample-items/{item_id}/no-work", samples_api.explain, A.SAMPLE_SUBMIT),
+    Route("GET", "/api/receipts/{receipt_id}", samples_api.receipt, A.RECEIPT_READ),
+    Route("GET", "/api/cases/{case_id}/consignments", samples_api.consignments, A.CONSIGNMENT_READ),
+    Route("POST", "/api/cases/{case_id}/consignments", samples_api.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
+    Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
     # Uploads (tus) and documents
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),

@@ -1,0 +1,189 @@
+"""Samples, receipts, consignments and visits, for programs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+
+from repository.acts import postal, receipts, samples
+from repository.acts.samples import SamplePage
+from repository.errors import FieldRefused
+from repository.evidence import AttachedDocument
+from repository.web import authentication
+from repository.web.api.cases import case_json
+from repository.web.requests import context_of, read_json, services_of, text_field
+
+
+def document_json(document: AttachedDocument) -> dict[str, Any]:
+    """Return an attached document as JSON."""
+    return {
+        "id": document.document_id,
+        "filename": document.filename,
+        "size_bytes": document.size_bytes,
+        "media_type": document.media_type,
+        "page_count": document.page_count,
+        "state": document.state,
+        "sha256": document.sha256,
+        "reason": document.reason,
+        "remedy": document.remedy,
+        "version": document.version,
+    }
+
+
+def sample_json(page: SamplePage) -> dict[str, Any]:
+    """Return a sample as JSON."""
+    sample = page.sample
+    return {
+        "id": sample.sample_id,
+        "case": case_json(page.case),
+        "size": sample.size,
+        "candidates_total": sample.candidates_total,
+        "profile_id": sample.profile_id,
+        "profile_version": sample.profile_version,
+        "picker_version": sample.picker_version,
+        "list_sha256": sample.list_sha256,
+        "requested_at": sample.requested_at.isoformat(),
+        "due_at": sample.due_at.isoformat(),
+        "swaps": [dict(swap) for swap in sample.swaps],
+        "uncovered_sets": list(sample.uncovered_sets),
+        "complete": page.complete_count,
+        "total": len(page.items),
+        "receipt_id": page.receipt_id,
+        "items": [
+            {
+                "id": one.item.item_id,
+                "case_id": one.item.case_id,
+                "centre_number": one.item.centre_number,
+                "candidate_number": one.item.candidate_number,
+                "position": one.item.position,
+                "centre_mark": one.item.centre_mark,
+                "reason": one.item.reason,
+                "explanation": one.item.explanation,
+                "no_work_reason": one.item.no_work_reason,
+                "complete": one.is_complete,
+                "documents": [document_json(document) for document in one.documents],
+            }
+            for one in page.items
+        ],
+    }
+
+
+async def show(request: web.Request) -> web.Response:
+    """Answer a case's sample."""
+    case_id = request.match_info["case_id"]
+    page = await services_of(request).database.read(lambda s: samples.page(s, context_of(request), case_id))
+    return web.json_response(sample_json(page))
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Submit the sample; answers the receipt's id."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    services, context, case_id = services_of(request), context_of(request), request.match_info["case_id"]
+    receipt_id = await services.database.write(lambda s: samples.submit(s, context, services.signer, case_id))
+    return web.json_response({"receipt_id": receipt_id}, status=201)
+
+
+async def explain(request: web.Request) -> web.Response:
+    """Say why a sampled candidate has no work."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    reason = text_field(await read_json(request), "reason", limit=150)
+    context, item_id = context_of(request), request.match_info["item_id"]
+    await services_of(request).database.write(lambda s: samples.explain(s, context, item_id, reason))
+    return web.Response(status=204)
+
+
+async def receipt(request: web.Request) -> web.Response:
+    """Answer a receipt: content, the exact bytes signed, signature and public key."""
+    receipt_id = request.match_info["receipt_id"]
+    services = services_of(request)
+    found = await services.database.read(lambda s: receipts.read(s, context_of(request), receipt_id))
+    return web.json_response(
+        {
+            "id": found.receipt_id,
+            "body": dict(found.content),
+            "signed_text": found.body.decode("ascii"),
+            "signature": found.signature_hex,
+            "public_key": services.signer.public_key_hex,
+        }
+    )
+
+
+async def despatch(request: web.Request) -> web.Response:
+    """Record a parcel handed to the post."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    number = text_field(body, "proof_of_posting_number", limit=40)
+    items = id_list(body, "items")
+    context, case_id = context_of(request), request.match_info["case_id"]
+    made = await services_of(request).database.write(lambda s: postal.despatch(s, context, case_id, number, items))
+    return web.json_response({"id": made}, status=201)
+
+
+async def consignments(request: web.Request) -> web.Response:
+    """Answer the parcels of a case."""
+    case_id = request.match_info["case_id"]
+    page = await services_of(request).database.read(lambda s: postal.page(s, context_of(request), case_id))
+    return web.json_response(
+        {
+            "consignments": [
+                {
+                    "id": one.consignment_id,
+                    "proof_of_posting_number": one.proof_of_posting_number,
+                    "contents": list(one.contents),
+                    "despatched_at": one.despatched_at.isoformat(),
+                    "received_at": one.received_at.isoformat() if one.received_at else None,
+                    "received_contents": None if one.received_contents is None else list(one.received_contents),
+                    "discrepancy": one.discrepancy,
+                }
+                for one in page.consignments
+            ]
+        }
+    )
+
+
+async def receive(request: web.Request) -> web.Response:
+    """Record what the moderator found in a parcel; ``missing`` names what was not there."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    received = id_list(body, "received") if "received" in body else None
+    discrepancy = text_field(body, "discrepancy", required=False)
+    context, consignment_id = context_of(request), request.match_info["consignment_id"]
+    case_id = await services_of(request).database.write(
+        lambda s: postal.receive(s, context, consignment_id, received, discrepancy)
+    )
+    return web.json_response({"case_id": case_id})
+
+
+async def book_visit(request: web.Request) -> web.Response:
+    """Book the moderator's visit."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    visit_on = day_field(await read_json(request), "visit_on")
+    context, case_id = context_of(request), request.match_info["case_id"]
+    await services_of(request).database.write(lambda s: postal.book_visit(s, context, case_id, visit_on))
+    return web.Response(status=204)
+
+
+async def hold_visit(request: web.Request) -> web.Response:
+    """Record that the visit took place."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    context, case_id = context_of(request), request.match_info["case_id"]
+    await services_of(request).database.write(lambda s: postal.hold_visit(s, context, case_id))
+    return web.Response(status=204)
+
+
+def id_list(body: dict[str, Any], name: str) -> list[str]:
+    """Return a list of ids; raises ``FieldRefused`` naming the field."""
+    value = body.get(name)
+    if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= 64 for one in value):
+        raise FieldRefused(f"{name} must be a list of ids.", field=name)
+    return value
+
+
+def day_field(body: dict[str, Any], name: str) -> date:
+    """Return a day written as 2026-05-20; raises ``FieldRefused`` naming the field."""
+    try:
+        return date.fromisoformat(text_field(body, name, limit=10))
+    except ValueError as error:
+        raise FieldRefused(f"{name.replace('_', ' ')} must be a date such as 2026-05-20.", field=name) from error
