@@ -14,8 +14,10 @@ from repository.web.api import documents as documents_api
 from repository.web.api import imports as imports_api
 from repository.web.api import samples as samples_api
 from repository.web.api import sessions as sessions_api
+from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, sign_in
+from repository.web.pages import samples as samples_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +53,24 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/cases/{case_id}/marks/csv", cases_api.save_marks_csv, A.MARKS_SAVE),
     Route("POST", "/api/cases/{case_id}/marks/check", cases_api.check_marks, A.MARKS_SAVE),
     Route("POST", "/api/cases/{case_id}/marks/submit", cases_api.submit_marks, A.MARKS_SUBMIT),
+    Route("GET", "/cases", cases_pages.index, A.CASE_READ),
+    Route("GET", "/cases/{case_id}", cases_pages.show, A.CASE_READ),
+    Route("GET", "/cases/{case_id}/marks", cases_pages.show_marks, A.MARKS_READ),
+    Route("POST", "/cases/{case_id}/marks", cases_pages.save_marks, A.MARKS_SAVE),
+    Route("POST", "/cases/{case_id}/marks/csv", cases_pages.upload_marks, A.MARKS_SAVE),
+    Route("POST", "/cases/{case_id}/marks/check", cases_pages.check_marks, A.MARKS_SAVE),
+    Route("POST", "/cases/{case_id}/marks/submit", cases_pages.submit_marks, A.MARKS_SUBMIT),
+    Route("GET", "/cases/{case_id}/sample", samples_pages.show, A.SAMPLE_READ),
+    Route("POST", "/cases/{case_id}/sample/files", samples_pages.add_files, A.UPLOAD_CREATE),
+    Route("POST", "/cases/{case_id}/sample/submit", samples_pages.submit, A.SAMPLE_SUBMIT),
+    Route("POST", "/sample-items/{item_id}/no-work", samples_pages.explain, A.SAMPLE_SUBMIT),
+    Route("GET", "/receipts/{receipt_id}", samples_pages.show_receipt, A.RECEIPT_READ),
+    Route("GET", "/receipts/{receipt_id}/download", samples_pages.download_receipt, A.RECEIPT_READ),
+    Route("GET", "/cases/{case_id}/post", samples_pages.show_post, A.CONSIGNMENT_READ),
+    Route("POST", "/cases/{case_id}/post", samples_pages.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/consignments/{consignment_id}/receive", samples_pages.receive, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/cases/{case_id}/visit", samples_pages.book_visit, A.VISIT_BOOK),
+    Route("POST", "/cases/{case_id}/visit/held", samples_pages.hold_visit, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/cases/{case_id}/sample", samples_api.show, A.SAMPLE_READ),
     Route("POST", "/api/cases/{case_id}/sample/submit", samples_api.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/api/sample-items/{item_id}/no-work", samples_api.explain, A.SAMPLE_SUBMIT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from aiohttp import web
@@ -158,10 +159,8 @@ async def submit_marks(request: web.Request) -> web.Response:
     services = services_of(request)
     case = await services.database.write(lambda s: marks.submit(s, context, case_id, version, total))
     sample_id = None
-    try:
+    with contextlib.suppress(NotFound):  # it may wait for the consortium, or none is needed
         sample_id = (await services.database.read(lambda s: samples.page(s, context, case_id))).sample.sample_id
-    except NotFound:
-        pass  # it waits for the consortium, or none is needed
     return web.json_response({"case": case_json(case), "sample_id": sample_id})
 
 
