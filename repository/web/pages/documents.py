@@ -6,12 +6,13 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from repository import objects
+from repository.access import Role
 from repository.acts import viewing
 from repository.acts.viewing import Viewing
 from repository.documents import is_viewable_as_pages
 from repository.errors import NotFound, RangeRefused
 from repository.web.pages import redirect, render
-from repository.web.requests import context_of, read_form, services_of
+from repository.web.requests import actor_of, context_of, read_form, services_of
 
 PAGE_WIDTH_PIXELS = 1240
 CONTENT_POLICY = (
@@ -23,7 +24,15 @@ CONTENT_POLICY = (
 async def show(request: web.Request) -> web.Response:
     """Show a document on a page: its pages as images, or a player."""
     seen = await _view(request)
-    return await render(request, "documents/show.html", document=seen, as_pages=is_viewable_as_pages(seen.media_type))
+    moderator = actor_of(request).role is Role.MODERATOR
+    return await render(
+        request,
+        "documents/show.html",
+        document=seen,
+        as_pages=is_viewable_as_pages(seen.media_type),
+        back_href=f"/marking/{seen.case_id}" if moderator else f"/cases/{seen.case_id}/sample",
+        back_text="Back to the desk" if moderator else "Back to the sample",
+    )
 
 
 async def content(request: web.Request) -> web.StreamResponse:

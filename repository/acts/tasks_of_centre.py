@@ -1,0 +1,67 @@
+"""What is due at a centre, for its teachers and its exams officer."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from moderation.entries import SubmissionMode
+from moderation.records.cases import CaseView
+from moderation.submission import MARKS_EDITABLE, CaseState
+from repository.access import Role
+from repository.acts import cases, tasks_of_scripts
+from repository.acts.cases import actor_of, state_words
+from repository.acts.tasks import Board, Task
+from repository.audit import Context
+
+LONDON = ZoneInfo("Europe/London")
+S = CaseState
+
+
+def board(session: Session, context: Context) -> Board:
+    """Return the board of a teacher or an exams officer."""
+    actor = actor_of(context)
+    found = cases.listed(session, context)
+    tasks = [task for case in found if (task := _task(context, case)) is not None]
+    if actor.role is Role.EXAMS_OFFICER:
+        tasks += tasks_of_scripts.centre_tasks(session, context)
+    waiting = tuple(
+        Task(f"{case.component_code}, {case.component_title}", f"/cases/{case.case_id}", status=state_words(actor, case.state))
+        for case in found
+        if _task(context, case) is None
+    )
+    figures = (
+        ("components", len(found)),
+        ("marks to submit", sum(case.state in MARKS_EDITABLE for case in found)),
+        ("samples to send", sum(case.state in {S.SAMPLE_REQUESTED, S.UPLOADING, S.RECEIPT_QUERY} for case in found)),
+    )
+    return Board(tuple(tasks), waiting, figures)
+
+
+def _task(context: Context, case: CaseView) -> Task | None:
+    actor = actor_of(context)
+    officer = actor.role is Role.EXAMS_OFFICER
+    name = f"{case.component_code}, {case.component_title}"
+    status = state_words(actor, case.state)
+    marks = f"/cases/{case.case_id}/marks"
+    due_at = _end_of(case)
+    if case.state in {S.MARKS_OPEN, S.MARKS_SAVED, S.RETURNED_TO_CENTRE}:
+        verb = "Enter the marks again for" if case.state == S.RETURNED_TO_CENTRE else "Enter and check marks for"
+        return Task(f"{verb} {name}", marks, status=status, due_at=due_at, urgent=case.state == S.RETURNED_TO_CENTRE)
+    if case.state == S.MARKS_CHECKED and officer:
+        return Task(f"Submit the marks of {name}", marks, status=status, due_at=due_at)
+    if case.state in {S.SAMPLE_REQUESTED, S.UPLOADING, S.RECEIPT_QUERY}:
+        if case.submission_mode == SubmissionMode.UPLOAD:
+            hint = "Upload the work of the chosen candidates" + (", then submit the sample" if officer else "")
+            return Task(f"Send the sample of {name}", f"/cases/{case.case_id}/sample", hint, status, case.sample_due_at)
+        if officer:
+            hint = "Post the work" if case.submission_mode == SubmissionMode.POSTAL else "Agree a day with the moderator"
+            return Task(f"Send the sample of {name}", f"/cases/{case.case_id}/post", hint, status, case.sample_due_at)
+    return None
+
+
+def _end_of(case: CaseView) -> datetime | None:
+    """Return the last second of the day on which marks are due, in UK time."""
+    return None if case.marks_due_on is None else datetime.combine(case.marks_due_on, time(23, 59, 59), LONDON)
