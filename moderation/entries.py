@@ -153,12 +153,12 @@ def check_qan(text: str) -> str:
 
 _MODE_WORDS: tuple[tuple[re.Pattern[str], SubmissionMode], ...] = (
     (
-        re.compile(r"\bCFWD\b|\bCARRIED\s*(FORWARD|FWD|FORWD|FORW|FOR)?\b|\bC/F\b|\bCARRY\s*F"),
+        re.compile(r"\bCFWD\b|\b(CARRIED|CARRY|CRD)\s*(FORWARD|FWD|FORWD|FORW|FOR)?\b|\bC/F\b"),
         SubmissionMode.CARRIED_FORWARD,
     ),
     (re.compile(r"\bVISIT(ING)?\b"), SubmissionMode.VISIT),
-    (re.compile(r"\bOREP\b|\bOCR\s*REP\w*\b|\bREPOSITORY\b|\bREPOS\b"), SubmissionMode.UPLOAD),
-    (re.compile(r"\bPMOD\b|\bPST\b|\bPOSTAL\b|\bPOST\s*MOD\b|\bPOST\b"), SubmissionMode.POSTAL),
+    (re.compile(r"\bOREP\b|\bOCR\s*(REP\w*|RPSTRY)\b|\bREPOSITORY\b|\bREPOS\b|\bRPSTRY\b"), SubmissionMode.UPLOAD),
+    (re.compile(r"\bPMOD\b|\bPSTL?\b|\bPOSTAL\b|\bPOST\s*MOD\b|\bPOST\b(?!-)"), SubmissionMode.POSTAL),
 )
 
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from moderation.entries import Series
-from moderation.exchange.faults import Fault, FileRefused, Severity
+from moderation.exchange.faults import FAULTS_LIMIT, Fault, FileRefused, Severity
 
 RECORD_LENGTHS: Mapping[str, int] = {"S": 45, "O": 115, "C": 75, "L": 26, "D": 26, "E": 192, "A": 192}
 """Data type letter → characters of a record without its line end."""
 BROADCAST = frozenset("SOCLD")
 VERSION = "14"
+VERSIONS_READ = frozenset({"12", "13", VERSION})
+SIZE_LIMIT_BYTES = 20 * 1024 * 1024
+LINES_LIMIT = 100_000
+"""More than the largest file has: a centre of 9,999 candidates fills 10,000 records, a series some 2,000."""
 SOFTWARE = "OPENNEA100"
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"([A-Z])(.{5})([0-9]{2})\.X([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +73,21 @@ class EdiFile:
     records: tuple[Record, ...]
     record_count: int
     warnings: tuple[Fault, ...]
+    version: str = VERSION
 
 
 class Findings:
-    """Collects the faults of one file."""
+    """Collects the faults of one file: the first of them to be listed, and of errors how many there are in all."""
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self.total = 0
         self.errors: list[Fault] = []
         self.warnings: list[Fault] = []
 
     def error(self, code: str, line: int | None, field: Field | None, message: str, remedy: str) -> None:
         """Note an error; the whole file will be refused."""
+        self.total += 1
         self._add(self.errors, Severity.ERROR, code, line, field, message, remedy)
 
     def warn(self, code: str, line: int | None, field: Field | None, message: str, remedy: str) -> None:
@@ -95,12 +105,14 @@ class Findings:
         remedy: str,
     ) -> None:
         first, last, name = (field.first, field.last, field.name) if field else (None, None, "")
-        found.append(Fault(code, self.file, line, first, last, name, message, remedy, severity))
+        # A hostile file must not fill the memory with what is wrong with it.
+        if severity is Severity.WARNING or len(found) < FAULTS_LIMIT:
+            found.append(Fault(code, self.file, line, first, last, name, message, remedy, severity))
 
     def refuse_if_any(self) -> None:
         """Raise ``FileRefused`` with every error found so far."""
-        if self.errors:
-            raise FileRefused(self.errors)
+        if self.total:
+            raise FileRefused(self.errors, self.total)
 
 
 def read_file(name: str, data: bytes, letters: str) -> EdiFile:
@@ -126,72 +138,106 @@ def read_file(name: str, data: bytes, letters: str) -> EdiFile:
     findings.refuse_if_any()
     assert series is not None  # noqa: S101 - without a series there is an error, and errors were refused above
     body = tuple(record for record in records if record.text[1] == "5")
+    version = FORMAT_VERSION.of(records[0].text)
     digest = hashlib.sha256(data).hexdigest()
-    return EdiFile(
-        letter, name, digest, len(data), series, centre_number, sequence, body, len(records), tuple(findings.warnings)
-    )
+    file = EdiFile(letter, name, digest, len(data), series, centre_number, sequence, body, len(records), (), version)
+    _doubt_name(file, findings)
+    return replace(file, warnings=tuple(findings.warnings))
 
 
 def _lines(data: bytes, findings: Findings) -> list[str]:
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+    if len(data) > SIZE_LIMIT_BYTES or data.count(b"\n") > LINES_LIMIT:
+        findings.error("too-large", None, None, "The file is larger than a file of this kind can be.", "Check it.")
+        return []
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in data[:2]:
         findings.error("utf-16", 1, None, "The file is UTF-16 text.", "Save it as plain ASCII text.")
         return []
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         findings.warn("byte-order-mark", 1, None, "A byte order mark at the start was ignored.", "")
-    if data.endswith(b"\x1a"):
-        data = data.rstrip(b"\x1a")
-        findings.warn("end-of-file-mark", None, None, "An end-of-file mark (Ctrl-Z) at the end was ignored.", "")
-    raw = data.replace(b"\r\n", b"\n").split(b"\n")
-    if raw and raw[-1] == b"":
-        raw.pop()
-    while raw and not raw[-1].strip():
-        raw.pop()
-        findings.warn("blank-line", len(raw) + 1, None, "A blank line at the end was ignored.", "")
+    if b"\r" in data and b"\n" not in data:
+        findings.error(
+            "line-ends", 1, None, "The lines end in a carriage return alone.", "Save the file with line ends CRLF."
+        )
+        return []
+    raw = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    _drop_end(raw, findings)
     if not raw:
         findings.error("empty", None, None, "The file is empty.", "Export it again.")
-    if b"\x00" in data:
-        line = data[: data.index(b"\x00")].count(b"\n") + 1
-        findings.error("nul", line, None, "The file holds a NUL byte.", "Export it again as plain text.")
     return [_text(number, line, findings) for number, line in enumerate(raw, 1)]
 
 
+def _drop_end(raw: list[bytes], findings: Findings) -> None:
+    """Take off what old programs leave at the end of a file: blank lines and end-of-file marks."""
+    if raw[-1] == b"":
+        raw.pop()
+    blank, mark = False, False
+    while raw and not raw[-1].strip(b" \x1a"):
+        mark |= b"\x1a" in raw[-1]
+        blank |= b"\x1a" not in raw[-1]
+        raw.pop()
+    if raw and raw[-1].endswith(b"\x1a"):
+        mark = True
+        raw[-1] = raw[-1].rstrip(b"\x1a")
+    if mark:
+        findings.warn("end-of-file-mark", None, None, "An end-of-file mark (Ctrl-Z) at the end was ignored.", "")
+    if blank:
+        findings.warn("blank-line", len(raw) + 1, None, "Blank lines at the end were ignored.", "")
+
+
 def _text(number: int, line: bytes, findings: Findings) -> str:
+    control = _CONTROL.search(line)
+    if control is not None:
+        column = control.start() + 1
+        code, what = ("nul", "a NUL byte") if control[0] == b"\x00" else ("control-character", "a control character")
+        findings.error(
+            code, number, Field("text", column, column), f"The record holds {what}.", "Export it again as plain text."
+        )
     if line.isascii():
         return line.decode("ascii")
     column = next(i for i, byte in enumerate(line, 1) if byte > 0x7F)
     place = Field("text", column, column)
     try:
-        line.decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError:
+        pass
+    else:
+        findings.error(
+            "utf-8", number, place, "A character takes several bytes (UTF-8), so the columns do not hold.",
+            "Export the file as ASCII.",
+        )  # fmt: skip
+        return text
+    text = line.decode("cp1252", "replace")
+    if "\ufffd" in text:
+        column = text.index("\ufffd") + 1
+        findings.error(
+            "unreadable", number, Field("text", column, column), "The byte is a character of no text.",
+            "Export the file as ASCII.",
+        )  # fmt: skip
+    else:
         findings.warn("windows-1252", number, place, "A character outside ASCII was read as Windows-1252.", "")
-        return line.decode("cp1252", "replace")
-    findings.error(
-        "utf-8", number, place, "A character takes several bytes (UTF-8), so the columns do not hold.",
-        "Export the file as ASCII.",
-    )  # fmt: skip
-    return line.decode("utf-8")
+    return text
 
 
 def _padded(number: int, line: str, letter: str, length: int, findings: Findings) -> str:
-    text = line.rstrip()
-    if len(text) > length:
+    # Blanks count too: one character too many in a name moves every field behind it, and the padding with them.
+    if len(line) > length:
         findings.error(
-            "too-long", number, Field("record", length + 1, len(text)),
-            f"The record has {len(text)} characters; a record of this file has {length}.",
+            "too-long", number, Field("record", length + 1, len(line)),
+            f"The record has {len(line)} characters; a record of this file has {length}.",
             "Check for a value that is too long, such as a name of more than 40 characters.",
         )  # fmt: skip
-    if text[:1].upper() != letter:
+    if line[:1].upper() != letter:
         findings.error(
             "wrong-letter", number, Field("data type", 1, 1), f"The record does not begin with {letter}.",
             "All records of a file have the same data type.",
         )  # fmt: skip
-    if text[1:2] not in {"1", "3", "5", "7", "9"}:
+    if line[1:2] not in {"1", "3", "5", "7", "9"}:
         findings.error(
             "unknown-record", number, Field("record type", 2, 2), "The record type is not 1, 3, 5, 7 or 9.",
             "Export the file again.",
         )  # fmt: skip
-    return text.ljust(max(length, 2))
+    return line.ljust(length)
 
 
 def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[Series | None, str, int]:
@@ -216,13 +262,13 @@ def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[
         (end, len(records), "records in the file"),
     ):
         counted = COUNT.of(record.text)
-        if not counted.isdigit() or int(counted) != right:
+        if digits(counted) != right:
             findings.error(
                 "count", record.line, COUNT, f"The count says {counted or 'nothing'}; there are {right} {what}.",
                 "The file may have been cut off or edited. Export it again.",
             )  # fmt: skip
     version = FORMAT_VERSION.of(header.text)
-    if version not in {"12", "13", VERSION}:
+    if version not in VERSIONS_READ:
         findings.error(
             "version", header.line, FORMAT_VERSION, f"The format version is {version or 'missing'}; 12 to 14 are read.",
             "Export the file in version 14.",
@@ -236,21 +282,40 @@ def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[
     centre_number = SENDER.of(centre.text)
     if letter not in BROADCAST and not re.fullmatch(r"[0-9]{5}", centre_number):
         findings.error("centre", centre.line, SENDER, "The centre number is not five digits.", "Check the header.")
-    sequence = SEQUENCE.of(centre.text)
-    if not sequence.isdigit():
+    sequence = digits(SEQUENCE.of(centre.text))
+    if sequence is None:
         findings.error(
             "sequence", centre.line, SEQUENCE, "The sequence number is not three digits.", "Check the header."
         )
-    return series, centre_number, int(sequence) if sequence.isdigit() else 0
+    return series, centre_number, sequence or 0
 
 
 def _series(header: Record, findings: Findings) -> Series | None:
-    year = YEAR.of(header.text)
+    year = digits(YEAR.of(header.text))
     try:
-        return Series(BODY.of(header.text), SERIES_CODE.of(header.text).upper(), int(year) if year.isdigit() else -1)
+        return Series(BODY.of(header.text), SERIES_CODE.of(header.text).upper(), -1 if year is None else year)
     except ValueError as error:
         findings.error("series", header.line, Field("series", 8, 13), f"Of the series, {error}.", "Check the header.")
         return None
+
+
+def _doubt_name(file: EdiFile, findings: Findings) -> None:
+    """Warn when the file's name says something else than its headers; other names say nothing."""
+    named = _NAME.fullmatch(re.split(r"[/\\]", file.name)[-1].upper())
+    if named is None:
+        return
+    middle = f"{file.series.label}" if file.letter in BROADCAST else file.centre_number
+    inside = (file.letter, middle, file.series.awarding_body, f"{file.sequence % 100:02d}")
+    if (named[1], named[2][: len(middle)], named[3], named[4]) != inside:
+        findings.warn(
+            "file-name", None, None, "The name of the file does not fit its headers; the headers are used.",
+            "Check that this is the file you meant.",
+        )  # fmt: skip
+
+
+def digits(text: str) -> int | None:
+    """Return a number of ASCII digits alone, or ``None``: other scripts' digits and ``²`` are no digits of a file."""
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def read_date(text: str, *, pivot: int | None = None) -> date | None:
