@@ -131,7 +131,7 @@ def is_allocated(
             Allocation.series_key == series_key,
             Allocation.component_code == component_code,
             Allocation.centre_number == centre_number,
-            Allocation.opens_at <= now,
+            (Allocation.opens_at.is_(None)) | (Allocation.opens_at <= now),
             (Allocation.closes_at.is_(None)) | (Allocation.closes_at > now),
         )
     ).first()

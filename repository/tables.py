@@ -266,6 +266,21 @@ class AuditEvent(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class ReleaseProposal(Base):
+    """One officer's wish to release a series' results; only another officer can carry it out."""
+
+    __tablename__ = "release_proposal"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    series_key: Mapped[str] = mapped_column(String(12), index=True)
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    restricted_at: Mapped[datetime] = mapped_column(Instant)
+    candidates_at: Mapped[datetime] = mapped_column(Instant)
+    public_at: Mapped[datetime] = mapped_column(Instant)
+    held_case_ids: Mapped[list[Any]] = mapped_column(JSON)
+    released_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class ReceiptRow(Base):
     """A signed receipt: the exact bytes that were signed, and the signature."""
 

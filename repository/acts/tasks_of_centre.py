@@ -28,7 +28,11 @@ def board(session: Session, context: Context) -> Board:
     if actor.role is Role.EXAMS_OFFICER:
         tasks += tasks_of_scripts.centre_tasks(session, context)
     waiting = tuple(
-        Task(f"{case.component_code}, {case.component_title}", f"/cases/{case.case_id}", status=state_words(actor, case.state))
+        Task(
+            f"{case.component_code}, {case.component_title}",
+            f"/cases/{case.case_id}",
+            status=state_words(actor, case.state),
+        )
         for case in found
         if _task(context, case) is None
     )
@@ -57,7 +61,9 @@ def _task(context: Context, case: CaseView) -> Task | None:
             hint = "Upload the work of the chosen candidates" + (", then submit the sample" if officer else "")
             return Task(f"Send the sample of {name}", f"/cases/{case.case_id}/sample", hint, status, case.sample_due_at)
         if officer:
-            hint = "Post the work" if case.submission_mode == SubmissionMode.POSTAL else "Agree a day with the moderator"
+            hint = (
+                "Post the work" if case.submission_mode == SubmissionMode.POSTAL else "Agree a day with the moderator"
+            )
             return Task(f"Send the sample of {name}", f"/cases/{case.case_id}/post", hint, status, case.sample_due_at)
     return None
 

@@ -1,0 +1,107 @@
+"""Acts of moderators: the worklist, the desk, and marks, which never overwrite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from moderation.errors import UnknownSampleItem
+from moderation.marking import StageReport
+from moderation.records import marking as records
+from moderation.records import outcomes, samples
+from moderation.records.cases import CaseView
+from moderation.records.marking import ModeratorMarkView, WorklistLine
+from moderation.records.outcomes import OutcomeView
+from moderation.records.postal import ConsignmentView, consignments_of
+from moderation.records.samples import SampleItemView, SampleView
+from repository import audit, evidence
+from repository.access import Action
+from repository.acts.cases import actor_of, permitted
+from repository.audit import Context
+from repository.documents import DocumentState
+from repository.errors import NotFound
+from repository.evidence import AttachedDocument
+
+
+@dataclass(frozen=True, slots=True)
+class DeskItem:
+    """One sampled candidate on the desk: the work, both marks, and whether it is to be read now."""
+
+    item: SampleItemView
+    documents: tuple[AttachedDocument, ...]
+    mark: ModeratorMarkView | None
+    is_wanted_now: bool
+
+    @property
+    def difference(self) -> int | None:
+        """Return centre mark minus moderator mark; positive means the centre was generous."""
+        return None if self.mark is None else self.item.centre_mark - self.mark.mark
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A moderator's case: the sample, how far it has been read, and what has been proposed."""
+
+    case: CaseView
+    sample: SampleView
+    items: tuple[DeskItem, ...]
+    report: StageReport
+    outcome: OutcomeView | None
+    consignments: tuple[ConsignmentView, ...]
+
+    @property
+    def wanted(self) -> tuple[DeskItem, ...]:
+        """Return what is to be read now."""
+        return tuple(item for item in self.items if item.is_wanted_now)
+
+
+def worklist(session: Session, context: Context) -> tuple[WorklistLine, ...]:
+    """Return the moderator's cases, those that can be read first and then by due date."""
+    lines = records.worklist(session, actor_of(context).person_id, context.now)
+    late = context.now.replace(year=9999)
+    return tuple(sorted(lines, key=lambda line: (not line.is_readable, line.case.sample_due_at or late)))
+
+
+def desk(session: Session, context: Context, case_id: str) -> Desk:
+    """Return a case as its moderator works on it; only released documents are shown."""
+    case = permitted(session, context, Action.MODERATOR_MARK_READ, case_id)
+    if case.sample_due_at is None:
+        raise NotFound("No sample has been chosen for this component yet.")
+    sample = samples.sample_of(session, case_id)
+    documents = evidence.documents_of(session, sample.sample_id)
+    marks = records.moderator_marks(session, case_id)
+    report = records.stage_of(session, case_id)
+    unread = set(report.unread)
+    items = tuple(
+        DeskItem(
+            item,
+            tuple(d for d in documents.get(item.item_id, ()) if d.state is DocumentState.RELEASED),
+            marks.get(item.item_id),
+            item.item_id in unread,
+        )
+        for item in sample.items
+    )
+    audit.record(session, context, Action.MODERATOR_MARK_READ, "case", case_id)
+    return Desk(
+        case, sample, items, report, outcomes.outcome_of(session, case_id), tuple(consignments_of(session, case_id))
+    )
+
+
+def record_mark(session: Session, context: Context, item_id: str, mark: int, comment: str) -> str:
+    """Record a moderator's mark for one work; an earlier one is kept beside it. Returns the case's id.
+
+    The last wanted mark decides the stage: the outcome is proposed, or the rest of the sample is called.
+    Raises: ``NotFound`` for an item that is not the moderator's; errors of moderation for a mark out of range or a
+    work that is not wanted yet.
+    """
+    try:
+        item = samples.sample_item_of(session, item_id)
+    except UnknownSampleItem as error:
+        raise NotFound from error
+    permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
+    records.record_moderator_mark(
+        session, item_id, mark=mark, comment=comment, moderator=actor_of(context).person_id, now=context.now
+    )
+    audit.record(session, context, Action.MODERATOR_MARK_WRITE, "sample_item", item_id)
+    return item.case_id

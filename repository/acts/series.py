@@ -1,0 +1,85 @@
+"""Acts on a series as a whole: the list, its components, and how far every case is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from moderation.entries import SubmissionMode
+from moderation.records import reference
+from moderation.records.cases import CaseView, list_cases
+from moderation.records.reference import ComponentReference
+from moderation.submission import WORK_EXPECTED, CaseState
+from moderation.tables import Component, ImportFile, SeriesRow
+from repository import access, audit
+from repository.access import Action
+from repository.acts.allocations import moderators_of
+from repository.acts.cases import actor_of
+from repository.audit import Context
+from repository.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPage:
+    """A series: its cases with their moderators, its moderated components, and what was imported."""
+
+    series: SeriesRow
+    cases: tuple[CaseView, ...]
+    counts: tuple[tuple[CaseState, int], ...]
+    moderators: dict[tuple[str, str], str]
+    components: tuple[Component, ...]
+    imports: tuple[ImportFile, ...]
+    late: int
+
+
+def listed(session: Session, context: Context) -> tuple[SeriesRow, ...]:
+    """Return every series, newest first."""
+    access.require(actor_of(context), Action.SERIES_READ)
+    return tuple(session.scalars(select(SeriesRow).order_by(SeriesRow.year.desc(), SeriesRow.key)))
+
+
+def page(session: Session, context: Context, series_key: str) -> SeriesPage:
+    """Return the progress of a series; for officers."""
+    access.require(actor_of(context), Action.REFERENCE_IMPORT)
+    series = session.get(SeriesRow, series_key)
+    if series is None:
+        raise NotFound
+    cases = tuple(list_cases(session, series_key=series_key))
+    counts = Counter(case.state for case in cases)
+    codes = {case.component_code for case in cases}
+    components = session.scalars(
+        select(Component)
+        .where(Component.series_key == series_key, Component.component_code.in_(codes))
+        .order_by(Component.component_code)
+    )
+    imports = session.scalars(
+        select(ImportFile).where(ImportFile.series_key == series_key).order_by(ImportFile.imported_at.desc()).limit(50)
+    )
+    late = sum(
+        case.state in WORK_EXPECTED and case.sample_due_at is not None and case.sample_due_at < context.now
+        for case in cases
+    )
+    ordered = tuple((state, counts[state]) for state in CaseState if counts[state])
+    return SeriesPage(
+        series, cases, ordered, moderators_of(session, series_key), tuple(components), tuple(imports), late
+    )
+
+
+def set_component(
+    session: Session,
+    context: Context,
+    series_key: str,
+    component_code: str,
+    mode: SubmissionMode | None,
+    tolerance: int | None,
+) -> None:
+    """Confirm how a component's work is submitted, and enter its tolerance in marks."""
+    access.require(actor_of(context), Action.REFERENCE_IMPORT)
+    reference.set_component(
+        session, series_key, ComponentReference(component_code, submission_mode=mode, tolerance_marks=tolerance)
+    )
+    reference.open_all_cases(session, series_key, actor=actor_of(context).person_id, now=context.now)
+    audit.record(session, context, "component.set", "component", f"{series_key}/{component_code}")
