@@ -12,6 +12,8 @@ from repository.web import files, keys, tus
 from repository.web.api import cases as cases_api
 from repository.web.api import documents as documents_api
 from repository.web.api import imports as imports_api
+from repository.web.api import moderation as moderation_api
+from repository.web.api import results as results_api
 from repository.web.api import samples as samples_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import cases as cases_pages
@@ -80,6 +82,22 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
     Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
+    # Moderation
+    Route("GET", "/api/people", moderation_api.people, A.ALLOCATION_WRITE),
+    Route("POST", "/api/allocations", moderation_api.allocate, A.ALLOCATION_WRITE),
+    Route("GET", "/api/worklist", moderation_api.worklist, A.WORKLIST_READ),
+    Route("GET", "/api/cases/{case_id}/marking", moderation_api.desk, A.MODERATOR_MARK_READ),
+    Route("PUT", "/api/sample-items/{item_id}/moderator-mark", moderation_api.record_mark, A.MODERATOR_MARK_WRITE),
+    Route("GET", "/api/cases/{case_id}/outcome", moderation_api.outcome, A.OUTCOME_READ),
+    Route("POST", "/api/cases/{case_id}/outcome/confirm", moderation_api.confirm, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/accept", moderation_api.accept, A.OUTCOME_CONFIRM),
+    # Series and results
+    Route("GET", "/api/series", results_api.index, A.SERIES_READ),
+    Route("GET", "/api/series/{series_key}/gate", results_api.gate, A.RESULTS_GATE),
+    Route("POST", "/api/series/{series_key}/results/propose", results_api.propose, A.RESULTS_RELEASE),
+    Route("POST", "/api/series/{series_key}/results/release", results_api.release, A.RESULTS_RELEASE),
+    Route("GET", "/api/series/{series_key}/results", results_api.show, A.RESULTS_READ),
+    Route("GET", "/series/{series_key}/results.csv", results_api.show_csv, A.RESULTS_READ),
     # Uploads (tus) and documents
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),
