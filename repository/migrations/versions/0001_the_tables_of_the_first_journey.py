@@ -791,6 +791,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_data_key_sk_id"), ["sk_id"], unique=False)
 
     op.create_table(
+        "release_proposal",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("series_key", sa.String(length=12), nullable=False),
+        sa.Column("proposed_by", sa.String(length=36), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("restricted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("candidates_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("public_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_case_ids", sa.JSON(), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["proposed_by"], ["person.id"], name=op.f("fk_release_proposal_proposed_by_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_proposal")),
+    )
+    with op.batch_alter_table("release_proposal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_release_proposal_series_key"), ["series_key"], unique=False)
+
+    op.create_table(
         "object_part",
         sa.Column("oid", sa.String(length=36), nullable=False),
         sa.Column("part_index", sa.Integer(), nullable=False),
@@ -954,6 +971,10 @@ def downgrade() -> None:
     op.drop_table("stored_object")
     op.drop_table("sign_in_link")
     op.drop_table("object_part")
+    with op.batch_alter_table("release_proposal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_release_proposal_series_key"))
+
+    op.drop_table("release_proposal")
     with op.batch_alter_table("data_key", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_data_key_sk_id"))
 
