@@ -74,6 +74,7 @@ class Action(StrEnum):
     RESULTS_GATE = "results.gate"
     RESULTS_RELEASE = "results.release"
     RESULTS_READ = "results.read"
+    SITTING_OPEN = "sitting.open"
     SITTING_READ = "sitting.read"
     REGISTER_WRITE = "register.write"
     PACKET_WRITE = "packet.write"
@@ -115,6 +116,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.RESULTS_GATE: {_A: _ALL},
     Action.RESULTS_RELEASE: {_A: _ALL},
     Action.RESULTS_READ: {_E: _CENTRE, _A: _ALL},
+    Action.SITTING_OPEN: {_A: _ALL},
     Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
     Action.REGISTER_WRITE: {_E: _CENTRE},
     Action.PACKET_WRITE: {_E: _CENTRE},

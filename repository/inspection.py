@@ -18,9 +18,6 @@ from PIL import Image
 from repository.documents import MEDIA_TYPES
 from repository.errors import InspectionFailed
 
-CPU_SECONDS = 20
-WALL_SECONDS = 40
-ADDRESS_SPACE_BYTES = 2 * 1024**3
 VERDICT_LIMIT_BYTES = 64 * 1024
 PAGE_WIDTH_LIMIT_PIXELS = 2_000
 PAGE_LIMIT_BYTES = PAGE_WIDTH_LIMIT_PIXELS * PAGE_WIDTH_LIMIT_PIXELS * 4 * 3 + 8
@@ -54,6 +51,20 @@ CANNOT_OPEN = (
     "The file could not be opened safely.",
     "Open it on your computer, save it as a new file and upload that. If it happens again, ask the awarding body.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use before it is ended."""
+
+    cpu_seconds: int = 20
+    wall_seconds: float = 40
+    address_space_bytes: int = 2 * 1024**3
+
+
+DOCUMENT_LIMITS = Limits()
+BUNDLE_LIMITS = Limits(cpu_seconds=240, wall_seconds=300, address_space_bytes=6 * 1024**3)
+"""A scan bundle has up to 1,000 pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +124,28 @@ class Inspection:
         Image.frombytes("RGB", (width, height), untrusted[8:]).save(jpeg, "JPEG", quality=80)
         return jpeg.getvalue()
 
-    async def run(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
+    async def scan(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
+        """Run ``scripts.scanning`` in the child on a scan bundle; takes and raises as ``run``."""
+        start = (
+            "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+            "runpy.run_module('scripts.scanning', run_name='__main__', alter_sys=True)"
+        )
+        return await self.run(["-c", start, str(PACKAGES), *arguments], content, limit_bytes, BUNDLE_LIMITS)
+
+    async def run(
+        self,
+        arguments: Sequence[str],
+        content: AsyncIterator[bytes],
+        limit_bytes: int,
+        limits: Limits = DOCUMENT_LIMITS,
+    ) -> bytes:
         """Run our Python on ``arguments`` in the child, feed it ``content``, and return what it wrote.
 
-        Takes: ``limit_bytes``, the most it may write.
-        Raises: ``InspectionFailed`` when it fails, writes more, or takes longer than ``WALL_SECONDS``.
+        Takes: ``limit_bytes``, the most it may write; ``limits``, what it may use.
+        Raises: ``InspectionFailed`` when it fails, writes more, or takes longer than it may.
         """
         process = await asyncio.create_subprocess_exec(
-            *self._command(arguments),
+            *self._command(arguments, limits),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -128,7 +153,7 @@ class Inspection:
         )
         feeding = asyncio.create_task(_feed(process, content))
         try:
-            async with asyncio.timeout(WALL_SECONDS):
+            async with asyncio.timeout(limits.wall_seconds):
                 output = await _read_at_most(process, limit_bytes)
                 status = await process.wait()
         except TimeoutError as error:
@@ -145,13 +170,14 @@ class Inspection:
             raise InspectionFailed(cause="status", status=status)
         return output
 
-    def _command(self, arguments: Sequence[str]) -> list[str]:
-        limits = [
-            "prlimit", f"--cpu={CPU_SECONDS}", f"--as={ADDRESS_SPACE_BYTES}", "--nofile=64", "--core=0", "--fsize=1048576",
+    def _command(self, arguments: Sequence[str], limits: Limits) -> list[str]:
+        bounded = [
+            "prlimit", f"--cpu={limits.cpu_seconds}", f"--as={limits.address_space_bytes}",
+            "--nofile=64", "--core=0", "--fsize=1048576",
             "--",
         ]  # fmt: skip
         isolation = ["-I"] if arguments[0].endswith(".py") else ["-P"]
-        return [*_sandbox_command(self.sandbox), *limits, sys.executable, *isolation, *arguments]
+        return [*_sandbox_command(self.sandbox), *bounded, sys.executable, *isolation, *arguments]
 
 
 def find_sandbox() -> str | None:

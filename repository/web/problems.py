@@ -47,9 +47,133 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.ServiceBusy: H.SERVICE_UNAVAILABLE,
     errors.DatabaseBehind: H.SERVICE_UNAVAILABLE,
     FileRefused: H.UNPROCESSABLE_ENTITY,
+    # Moderation
+    moderation.errors.ModerationError: H.INTERNAL_SERVER_ERROR,
+    **dict.fromkeys(
+        (
+            moderation.errors.UnknownCase,
+            moderation.errors.UnknownCandidate,
+            moderation.errors.UnknownSeries,
+            moderation.errors.UnknownComponent,
+            moderation.errors.UnknownProfile,
+            moderation.errors.UnknownSampleItem,
+            moderation.errors.NoSample,
+            moderation.errors.NoResults,
+            moderation.errors.ConsignmentMissing,
+            moderation.errors.OutcomeMissing,
+            moderation.errors.NotAllocated,
+        ),
+        H.NOT_FOUND,
+    ),
+    **dict.fromkeys(
+        (
+            moderation.errors.MarkOutOfRange,
+            moderation.errors.MarkMissing,
+            moderation.errors.MarkNotAllowed,
+            moderation.errors.MarksRefused,
+            moderation.errors.DuplicateCandidate,
+            moderation.errors.ReasonMissing,
+            moderation.errors.ProfileInvalid,
+            moderation.errors.ReceiptDiscrepancy,
+            moderation.errors.BoundariesInvalid,
+            moderation.errors.ImportRefused,
+        ),
+        H.UNPROCESSABLE_ENTITY,
+    ),
+    **dict.fromkeys(
+        (
+            moderation.errors.MarksIncomplete,
+            moderation.errors.MarksLocked,
+            moderation.errors.StaleVersion,
+            moderation.errors.IllegalTransition,
+            moderation.errors.ProfileNotPicked,
+            moderation.errors.WrongSubmissionMode,
+            moderation.errors.SampleIncomplete,
+            moderation.errors.NotInStage,
+            moderation.errors.ToleranceMissing,
+            moderation.errors.OutcomeNotConfirmable,
+            moderation.errors.SamePerson,
+            moderation.errors.RecomputationDiffers,
+            moderation.errors.ResultsGateClosed,
+            moderation.errors.OlderSequence,
+        ),
+        H.CONFLICT,
+    ),
+    moderation.errors.ResultsEmbargoed: H.FORBIDDEN,
+    # Examination scripts
+    scripts.errors.ScriptsError: H.INTERNAL_SERVER_ERROR,
+    scripts.errors.PagesNotConserved: H.INTERNAL_SERVER_ERROR,
+    scripts.errors.BundleTooLarge: H.REQUEST_ENTITY_TOO_LARGE,
+    **dict.fromkeys(
+        (
+            scripts.errors.LabelUnknown,
+            scripts.errors.SittingUnknown,
+            scripts.errors.PacketUnknown,
+            scripts.errors.ScriptUnknown,
+            scripts.errors.BundleUnknown,
+            scripts.errors.PageUnknown,
+            scripts.errors.CaseUnknown,
+        ),
+        H.NOT_FOUND,
+    ),
+    **dict.fromkeys(
+        (
+            scripts.errors.EventConflict,
+            scripts.errors.SittingConflict,
+            scripts.errors.BundleDuplicate,
+            scripts.errors.TransitionRefused,
+            scripts.errors.PageSettled,
+            scripts.errors.CaseRefused,
+            scripts.errors.SecondPersonNeeded,
+        ),
+        H.CONFLICT,
+    ),
+    **dict.fromkeys(
+        (
+            scripts.errors.CodeRefused,
+            scripts.errors.UnreadableCover,
+            scripts.errors.ForeignCode,
+            scripts.errors.WrongExam,
+            scripts.errors.LabelRefused,
+            scripts.errors.TrackingNumberRefused,
+            scripts.errors.DespatchRefused,
+            scripts.errors.EventRefused,
+            scripts.errors.SittingRefused,
+            scripts.errors.RegisterRefused,
+            scripts.errors.BundleUnreadable,
+        ),
+        H.UNPROCESSABLE_ENTITY,
+    ),
+    # Storage: what is wrong there is never the asker's doing
+    **dict.fromkeys(
+        (
+            storage.errors.StorageError,
+            storage.errors.ObjectNotFound,
+            storage.errors.StoreRefused,
+            storage.errors.NameRefused,
+            storage.errors.EndpointInsecure,
+            storage.errors.ComposeRefused,
+            storage.errors.LengthMismatch,
+            storage.errors.RangeRefused,
+            storage.errors.GeometryRefused,
+            storage.errors.SuiteUnknown,
+            storage.errors.ObjectTampered,
+            storage.errors.KeyRefused,
+            storage.errors.KeyringUnsafe,
+            storage.errors.KeyringUnreadable,
+        ),
+        H.INTERNAL_SERVER_ERROR,
+    ),
+    storage.errors.BackendUnavailable: H.SERVICE_UNAVAILABLE,
+    storage.errors.KeyUnavailable: H.SERVICE_UNAVAILABLE,
+    storage.errors.StorageFull: H.INSUFFICIENT_STORAGE,
 }
-RETRY_AFTER_SECONDS: Mapping[type[Exception], int] = {errors.UploadBusy: 5, errors.ServiceBusy: 5}
-_modules = (errors, moderation.errors, scripts.errors, storage.errors)
+RETRY_AFTER_SECONDS: Mapping[type[Exception], int] = {
+    errors.UploadBusy: 5,
+    errors.ServiceBusy: 5,
+    storage.errors.BackendUnavailable: 10,
+    storage.errors.KeyUnavailable: 10,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +208,7 @@ def problem_of(error: RepositoryError | ModerationError | ScriptsError | Storage
     """Return the problem of one of our errors. Cryptographic failures look all the same, whatever their diagnosis."""
     status = int(STATUSES[type(error)])
     if isinstance(error, StorageError):
-        # The diagnosis is for operators; a client learns only that the document cannot be read now.
-        detail = "The document cannot be read at the moment. The awarding body has been told."
-        return Problem(status, "document-unreadable", status_phrase(status), detail, {}, None)
+        return _storage_problem(error, status)
     if isinstance(error, FileRefused):
         faults = [fault_as_json(fault) for fault in error.faults]
         return Problem(
@@ -95,6 +217,21 @@ def problem_of(error: RepositoryError | ModerationError | ScriptsError | Storage
     return Problem(
         status, error.code, status_phrase(status), error.detail, error.facts, RETRY_AFTER_SECONDS.get(type(error))
     )
+
+
+def _storage_problem(error: StorageError, status: int) -> Problem:
+    """Return what a client may know: that it can try again, or not. The diagnosis is for operators."""
+    retry = RETRY_AFTER_SECONDS.get(type(error))
+    if status == H.INSUFFICIENT_STORAGE:
+        detail = (
+            "There is no room left to receive more. What was acknowledged is safe; the awarding body has to add room."
+        )
+        return Problem(status, "storage-full", status_phrase(status), detail, {}, None)
+    if retry is not None:
+        detail = "The document store does not answer at the moment. Nothing was lost; try again in a few seconds."
+        return Problem(status, "storage-unavailable", status_phrase(status), detail, {}, retry)
+    detail = "The document cannot be read at the moment. The awarding body has been told."
+    return Problem(status, "document-unreadable", status_phrase(status), detail, {}, None)
 
 
 def fault_as_json(fault: object) -> dict[str, object]:

@@ -15,6 +15,7 @@ from repository.web.api import imports as imports_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import results as results_api
 from repository.web.api import samples as samples_api
+from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
@@ -98,6 +99,20 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/series/{series_key}/results/release", results_api.release, A.RESULTS_RELEASE),
     Route("GET", "/api/series/{series_key}/results", results_api.show, A.RESULTS_READ),
     Route("GET", "/series/{series_key}/results.csv", results_api.show_csv, A.RESULTS_READ),
+    # Examination scripts
+    Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
+    Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/despatch", scripts_api.despatch, A.PACKET_WRITE),
+    Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}/labels.pdf", scripts_api.labels_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/covers.pdf", scripts_api.covers_pdf, A.PACKET_WRITE),
+    Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
+    Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE),
+    Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
+    Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
     # Uploads (tus) and documents
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),

@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from repository import inspection
 from repository.errors import InspectionFailed
-from repository.inspection import Inspection
+from repository.inspection import Inspection, Limits
 
 
 async def pieces(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
@@ -122,11 +122,11 @@ async def test_a_page_that_is_not_there_fails_cleanly(inspect: Inspection) -> No
 
 @pytest.mark.fault("inj:F14")
 async def test_a_child_that_hangs_floods_or_crashes_is_held(
-    inspect: Inspection, monkeypatch: pytest.MonkeyPatch
+    inspect: Inspection,
 ) -> None:
-    monkeypatch.setattr(inspection, "WALL_SECONDS", 1)
+    short = Limits(wall_seconds=1)
     with pytest.raises(InspectionFailed):
-        await inspect.run(["-c", "import time; time.sleep(60)"], pieces(b""), 10)
+        await inspect.run(["-c", "import time; time.sleep(60)"], pieces(b""), 10, short)
     with pytest.raises(InspectionFailed):
         await inspect.run(["-c", "print('x' * 10_000_000)"], pieces(b""), 10)
     with pytest.raises(InspectionFailed):

@@ -1,0 +1,230 @@
+"""Acts on sittings: opening them from entries, the register, packets and labels, despatch, reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from moderation.entries import Series
+from moderation.tables import Candidate, Component, Entry, OptionComponent
+from moderation.working_days import Nation, add_working_days
+from repository import access, audit
+from repository.access import Action
+from repository.acts.cases import actor_of
+from repository.acts.tasks_of_scripts import sittings_of
+from repository.audit import Context
+from repository.errors import FieldRefused, NotFound
+from scripts import records
+from scripts.despatch import DespatchLine
+from scripts.errors import SittingUnknown
+from scripts.labels import PacketLabel, covers_pdf, labels_pdf
+from scripts.missing import MissingScript
+from scripts.reconciliation import Reconciliation, RegisterState
+from scripts.records import CustodyLine
+from scripts.tables import Packet, RegisterLine, Script, ScriptCase, Sitting
+
+
+@dataclass(frozen=True, slots=True)
+class SittingPage:
+    """A sitting with its register, packets, scripts, arithmetic and open cases."""
+
+    sitting: Sitting
+    register: tuple[RegisterLine, ...]
+    packets: tuple[Packet, ...]
+    scripts: tuple[Script, ...]
+    figures: Reconciliation
+    cases: tuple[ScriptCase, ...]
+
+    @property
+    def is_register_complete(self) -> bool:
+        """Return whether every candidate is marked present or absent."""
+        return all(line.state != RegisterState.UNMARKED for line in self.register)
+
+    @property
+    def label_of(self) -> Mapping[str, str]:
+        """Return the id of each packet by its number in words."""
+        return {packet.id: f"{packet.number} of {packet.of}" for packet in self.packets}
+
+
+def open_all(session: Session, context: Context, series_key: str, component_code: str) -> tuple[Sitting, ...]:
+    """Open the sitting of a written component at every centre that has entries; doing it again changes nothing."""
+    access.require(actor_of(context), Action.SITTING_OPEN)
+    component = session.get(Component, (series_key, component_code))
+    if component is None:
+        raise NotFound("There is no such component in this series.")
+    entered = session.execute(
+        select(Candidate.centre_number, Candidate.candidate_number)
+        .join(Entry, Entry.candidate_id == Candidate.id)
+        .join(
+            OptionComponent,
+            (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
+        )
+        .where(
+            Candidate.series_key == series_key,
+            OptionComponent.component_code == component_code,
+            Entry.withdrawn_at.is_(None),
+        )
+        .distinct()
+    )
+    numbers: dict[str, list[str]] = {}
+    for centre, number in entered:
+        numbers.setdefault(centre, []).append(number)
+    opened = tuple(
+        records.open_sitting(
+            session,
+            series_key=series_key,
+            centre_number=centre,
+            component_code=component_code,
+            held_on=component.timetable_on or context.now.date(),
+            session_of_day=_session_of_day(component.timetable_session),
+            candidate_numbers=sorted(candidates),
+            now=context.now,
+        )
+        for centre, candidates in sorted(numbers.items())
+    )
+    audit.record(
+        session, context, Action.SITTING_OPEN, "component", f"{series_key}/{component_code}", sittings=len(opened)
+    )
+    return opened
+
+
+def listed(session: Session, context: Context) -> tuple[Sitting, ...]:
+    """Return the sittings that the person may see."""
+    return tuple(sittings_of(session, context))
+
+
+def permitted(session: Session, context: Context, action: Action, sitting_id: str) -> Sitting:
+    """Return a sitting that the actor may do ``action`` on; raises ``NotFound`` for any other."""
+    try:
+        sitting = records.get_sitting(session, sitting_id)
+    except SittingUnknown as error:
+        raise NotFound from error
+    access.require(actor_of(context), action, centre_number=sitting.centre_number)
+    return sitting
+
+
+def page(session: Session, context: Context, sitting_id: str) -> SittingPage:
+    """Return a sitting with everything about it."""
+    sitting = permitted(session, context, Action.SITTING_READ, sitting_id)
+    return SittingPage(
+        sitting,
+        tuple(records.register(session, sitting_id)),
+        tuple(records.packets(session, sitting_id)),
+        tuple(records.scripts_of(session, sitting_id)),
+        records.figures(session, sitting_id),
+        tuple(records.cases(session, sitting_id)),
+    )
+
+
+def mark_register(
+    session: Session,
+    context: Context,
+    sitting_id: str,
+    states: Mapping[str, RegisterState],
+    added: Sequence[str] = (),
+) -> None:
+    """Mark candidates present or absent; ``added`` are candidates who sat without being listed."""
+    permitted(session, context, Action.REGISTER_WRITE, sitting_id)
+    actor = actor_of(context)
+    records.mark_register(session, sitting_id, states, actor=actor.person_id, now=context.now, added=added)
+    audit.record(session, context, Action.REGISTER_WRITE, "sitting", sitting_id, lines=len(states))
+
+
+def make_packets(session: Session, context: Context, sitting_id: str, capacity: int) -> tuple[Packet, ...]:
+    """Plan packets for the present candidates and issue their labels."""
+    permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    made = records.make_packets(
+        session, sitting_id, actor=actor_of(context).person_id, now=context.now, capacity=capacity
+    )
+    audit.record(session, context, Action.PACKET_WRITE, "sitting", sitting_id, packets=len(made))
+    return tuple(made)
+
+
+def label_payloads(session: Session, context: Context, sitting_id: str) -> tuple[PacketLabel, ...]:
+    """Return the labels of a sitting's packets."""
+    permitted(session, context, Action.SITTING_READ, sitting_id)
+    return tuple(records.labels(session, sitting_id))
+
+
+def labels(session: Session, context: Context, sitting_id: str) -> bytes:
+    """Return the packet labels of a sitting as a PDF."""
+    permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    found = records.labels(session, sitting_id)
+    if not found:
+        raise NotFound("There are no packets yet. Make the packets first.")
+    audit.record(session, context, "labels.print", "sitting", sitting_id)
+    return labels_pdf(found)
+
+
+def covers(session: Session, context: Context, sitting_id: str) -> bytes:
+    """Return the cover sheets of the candidates of a sitting as a PDF."""
+    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    found = records.covers(session, sitting_id)
+    if not found:
+        raise NotFound("Nobody is listed in this sitting.")
+    return covers_pdf(found, series=Series.from_key(sitting.series_key).title)
+
+
+def despatch(session: Session, context: Context, sitting_id: str, lines: Sequence[tuple[str, DespatchLine]]) -> None:
+    """Record packets handed over; each line comes with its idempotency key.
+
+    Raises: ``DespatchRefused`` naming what is wrong; nothing of any line is kept then.
+    """
+    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    own = {records.current_label(session, packet).payload for packet in records.packets(session, sitting_id)}
+    for event_id, line in lines:
+        if line.label not in own:
+            raise FieldRefused("A label is not one of this sitting.", field="packets")
+        records.despatch(
+            session,
+            line,
+            event_id=event_id,
+            occurred_at=context.now,
+            now=context.now,
+            actor=actor_of(context).person_id,
+            place=f"centre {sitting.centre_number}",
+        )
+    audit.record(session, context, "packet.despatch", "sitting", sitting_id, packets=len(lines))
+
+
+def reconcile(session: Session, context: Context, sitting_id: str) -> Reconciliation:
+    """Do the arithmetic of a sitting and open a case for every difference."""
+    permitted(session, context, Action.SITTING_READ, sitting_id)
+    return records.reconcile(session, sitting_id, now=context.now)
+
+
+def missing(
+    session: Session, context: Context, series_key: str, centre_number: str | None = None
+) -> tuple[MissingScript, ...]:
+    """Return scripts that are missing or outstanding, most urgent first."""
+    actor = actor_of(context)
+    if actor.role in access.CENTRE_ROLES:
+        centre_number = actor.centre_number
+    access.require(actor, Action.SITTING_READ, centre_number=centre_number)
+    return tuple(
+        records.missing(
+            session, series_key, centre_number, today=context.now.date(), working_days_after=working_days_after()
+        )
+    )
+
+
+def timeline(session: Session, context: Context, script_id: str) -> tuple[CustodyLine, ...]:
+    """Return every hand-over of one script, oldest first."""
+    script = session.get(Script, script_id)
+    if script is None:
+        raise NotFound
+    permitted(session, context, Action.SITTING_READ, script.sitting_id)
+    return records.custody_timeline(session, script_id)
+
+
+def working_days_after() -> Callable[[date, int], date]:
+    """Return the working-day function of the alarm; centres of England and Wales until the register says otherwise."""
+    return lambda on, days: add_working_days(on, days, Nation.ENGLAND)
+
+
+def _session_of_day(code: str) -> str:
+    return {"A": "AM", "P": "PM", "E": "EV"}.get(code, "AM")
