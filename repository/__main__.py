@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from repository import settings as settings_module
-from repository.commands import importing, service
+from repository.commands import demo, importing, rehearsal, service
 from repository.errors import RepositoryError
 
 
@@ -22,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     service.add_to(commands)
     importing.add_to(commands)
+    rehearsal.add_to(commands)
+    demo.add_to(commands)
     return top
 
 

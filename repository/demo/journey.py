@@ -1,0 +1,172 @@
+"""Walks the whole journey, step by step, and leaves a report."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from pathlib import Path
+from random import Random
+
+from aiohttp import ClientSession, ClientTimeout
+
+from moderation.exchange.basedata import SeriesBasedata, read_basedata, write_basedata
+from moderation.rehearsal import Rehearsal, make, synthetic_basedata
+from repository.access import Role
+from repository.demo import entering, files, keeping, moderating, releasing, scripting, sending, serving
+from repository.demo.client import Client, sign_in
+from repository.demo.report import Report
+from repository.demo.stage import Case, Stage
+from repository.rehearsing import SignIn
+from repository.settings import Settings
+
+TIMEOUT_SECONDS = 120
+Step = tuple[str, Callable[[Stage], Awaitable[None]]]
+
+
+class NothingToRehearse(Exception):
+    """The basedata has no series with an entry option for upload."""
+
+
+def choose_series(basedata_files: Mapping[str, bytes] | None) -> tuple[SeriesBasedata, dict[str, bytes]]:
+    """Return the series to rehearse and the files to import: those given, or those of the invented series.
+
+    Raises: ``NothingToRehearse``; ``FileRefused`` for files that cannot be read.
+    """
+    if basedata_files is None:
+        basedata = synthetic_basedata()
+        return basedata, dict(write_basedata(basedata, written_on=date(2000 + basedata.series.year, 1, 15)))
+    read = read_basedata(list(basedata_files.items()))
+    for basedata in sorted(read.series, key=lambda one: (one.series.year, one.series.key), reverse=True):
+        try:
+            make(basedata, centres=1, seed=0)
+        except ValueError:
+            continue
+        return basedata, dict(basedata_files)
+    raise NothingToRehearse("No series in these files has an entry option for upload.")
+
+
+async def walk(
+    report: Report,
+    settings: Settings,
+    basedata: SeriesBasedata,
+    basedata_files: dict[str, bytes],
+    *,
+    centres: int,
+    seed: int,
+) -> None:
+    """Do the journey on an empty data folder; everything that goes wrong ends up in the report."""
+    begun = time.monotonic()
+    rehearsal = make(basedata, centres=centres, seed=seed)
+    report.facts["series"] = f"{rehearsal.series.title} ({rehearsal.series.key})"
+    report.facts["candidates_entered"] = rehearsal.candidates_total
+    signed: list[SignIn] = await serving.prepare(settings, rehearsal.centre_numbers)
+    try:
+        async with (
+            serving.running(settings) as server,
+            ClientSession(timeout=ClientTimeout(total=TIMEOUT_SECONDS)) as session,
+        ):
+            stage = await _stage(report, rehearsal, basedata, basedata_files, session, server.address, signed, seed)
+            await _walk(stage)
+            await _storage(stage, settings)
+    except (OSError, serving.ServerFailed) as error:
+        report.fail(error)
+    report.facts["seconds"] = round(time.monotonic() - begun, 1)
+
+
+async def _stage(
+    report: Report,
+    rehearsal: Rehearsal,
+    basedata: SeriesBasedata,
+    basedata_files: dict[str, bytes],
+    session: ClientSession,
+    address: str,
+    signed: list[SignIn],
+    seed: int,
+) -> Stage:
+    clients: dict[tuple[str, str | None], Client] = {}
+    ids: dict[tuple[str, str | None], str] = {}
+    names = {
+        Role.MODERATOR: "moderator",
+        Role.TRACKING_CLERK: "clerk",
+        Role.EXAMS_OFFICER: "exams officer",
+        Role.TEACHER: "teacher",
+    }
+    for one in signed:
+        name = names.get(one.role)
+        if name is None:
+            name = "officer B" if ("officer A", None) in clients else "officer A"
+        clients[name, one.centre_number] = await sign_in(session, address, one.token)
+        ids[name, one.centre_number] = one.person_id
+    film = await files.film()
+    marker = files.marker_of(seed)
+    return Stage(report, rehearsal, basedata, basedata_files, clients, ids, marker, film, Random(seed))
+
+
+STEPS: tuple[Step, ...] = (
+    ("1  Basedata", entering.import_basedata),
+    ("2  Entries and reference data", entering.import_entries),
+    ("3  Centre marks", entering.enter_marks),
+    ("4  Samples", entering.check_samples),
+)
+
+
+async def _walk(stage: Stage) -> None:
+    steps: tuple[Step, ...] = (
+        *STEPS,
+        ("5  Uploads", _upload),
+        ("6  Post and visits", sending.post_samples),
+        ("7  Moderation", _moderate),
+        ("8  Results", releasing.release),
+        ("9  Examination scripts", scripting.send_scripts),
+    )
+    for title, step in steps:
+        stage.report.step(title)
+        try:
+            await step(stage)
+        except Exception as error:
+            # Whatever it is, it is a finding: the report must still be written. What follows would only repeat it.
+            stage.report.fail(error)
+            return
+
+
+async def _upload(stage: Stage) -> None:
+    cases: list[Case] = list(stage.cases.values())
+    await moderating.allocate(stage)
+    await sending.upload_samples(stage, cases, first_round=True)
+    await sending.submit_samples(stage, cases)
+    await sending.read_back(stage, cases)
+
+
+async def _moderate(stage: Stage) -> None:
+    await releasing.gate_refuses(stage)
+    await moderating.moderate_all(stage)
+    kinds = [case.found for case in stage.cases.values()]
+    if len(stage.rehearsal.centre_numbers) >= 3:
+        wanted = ("ACCEPTED", "ADJUSTED", "INVALID_ORDER")
+        stage.report.check(
+            "one centre's marks were accepted, one's adjusted, one's order of merit was not valid",
+            all(any(kind in found for found in kinds) for kind in wanted),
+            ", ".join(f"{sum(kind in found for found in kinds)} {kind.replace('_', ' ').lower()}" for kind in wanted),
+        )
+
+
+async def _storage(stage: Stage, settings: Settings) -> None:
+    report = stage.report
+    report.step("What the store holds")
+    wanted = [stage.marker.encode("ascii"), *stage.probes]
+    found = await asyncio.to_thread(keeping.files_with, settings.data_dir, wanted)
+    count, size = await asyncio.to_thread(keeping.bytes_in, settings.data_dir / "objects")
+    report.check(
+        "nothing that was uploaded can be read on the disk",
+        not found and count > 0,
+        f"{len(wanted)} texts looked for in {settings.data_dir.name}" + (f"; found in {found[:3]}" if found else ""),
+    )
+    report.facts["bytes_stored"] = size
+    report.facts["objects_stored"] = count
+
+
+def folder_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder by name, hidden ones left out."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name[0] != "."}

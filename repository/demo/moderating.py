@@ -1,0 +1,159 @@
+"""Step 7 of the journey: the moderator reads and marks, an outcome follows, an officer confirms it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from repository.demo import arithmetic, entering, sending
+from repository.demo.stage import Case, Stage
+
+SUB_SAMPLE = 6
+LENIENCY_MARKS = 1
+"""How far the second marking of a returned centre lies above the moderator's marks: within every tolerance."""
+ROUNDS_LIMIT = 3
+
+
+async def allocate(stage: Stage) -> None:
+    """Give the moderator every case; before that, none of them can be seen."""
+    first = next(iter(stage.cases.values()))
+    before = await stage.moderator.ask("GET", f"/api/cases/{first.case_id}/sample")
+    for case in stage.cases.values():
+        await stage.officer.post(
+            "/api/allocations",
+            {
+                "person_id": stage.person_ids["moderator", None],
+                "series": stage.series,
+                "component": case.place[1],
+                "centre_number": case.place[0],
+            },
+        )
+    listed = {one["id"] for one in (await stage.moderator.get("/api/worklist"))["cases"]}
+    stage.report.check("a moderator sees nothing that is not allocated", before.status == 404, before.status)
+    stage.report.check(
+        "the worklist holds what was allocated",
+        listed == {case.case_id for case in stage.cases.values()},
+        f"{len(listed)} cases",
+    )
+
+
+async def moderate_all(stage: Stage) -> None:
+    """Moderate every group; what is returned to its centre is marked, sampled, sent and moderated again."""
+    pending = list(stage.groups())
+    for round_number in range(1, ROUNDS_LIMIT + 1):
+        returned = [group for group in pending if await _moderate(stage, group) == arithmetic.INVALID_ORDER]
+        if not returned:
+            return
+        for group in returned:
+            await _mark_again(stage, group)
+        pending = returned
+        stage.report.check(
+            "what was returned was marked, sampled and sent again", True, f"{len(returned)}, round {round_number + 1}"
+        )
+    stage.report.check("every case was settled", False, f"{len(pending)} still open")
+
+
+async def _moderate(stage: Stage, group: list[Case]) -> str:
+    """Mark what is wanted until an outcome is proposed; check it; confirm it. Returns the outcome."""
+    report, lead = stage.report, group[0]
+    first_read: set[tuple[str, str]] = set()
+    stages_read = 0
+    for case in group:
+        case.given = {}
+    while True:
+        wanted = [(case, item) for case in group for item in await _wanted(stage, case)]
+        if not wanted:
+            break
+        stages_read += 1
+        for case, item in wanted:
+            number = item["candidate_number"]
+            if stages_read == 1:
+                first_read.add((case.place[0], number))
+            case.given[number] = case.moderator[number]
+            body = {"mark": case.moderator[number], "comment": ""}
+            await stage.moderator.put(f"/api/sample-items/{item['id']}/moderator-mark", body)
+    pairs = {
+        (case.place[0], number): (case.sheet[number].mark or 0, case.moderator[number])
+        for case in group
+        for number in case.items.values()
+    }
+    sub = [pair for key, pair in pairs.items() if key in first_read]
+    expected, mapping = arithmetic.outcome(sub, list(pairs.values()), lead.tolerance, lead.maximum)
+    found = (await stage.officer.get(f"/api/cases/{lead.case_id}/outcome"))["outcome"] or {"kind": "none yet"}
+    report.check(
+        f"{lead.label}: {min(SUB_SAMPLE, len(pairs))} works read first, outcome {expected.replace('_', ' ').lower()}",
+        len(first_read) == min(SUB_SAMPLE, len(pairs)) and found["kind"] == expected,
+        _figures(found, len(pairs) if stages_read > 1 else len(sub)),
+    )
+    for case in group:
+        case.found.append(str(found["kind"]))
+    await _confirm(stage, lead)
+    if expected != arithmetic.INVALID_ORDER:
+        for case in group:
+            case.final = {
+                row.candidate_number: mapping.get(row.mark, row.mark) if row.mark is not None else None
+                for row in case.sheet.values()
+            }
+        await _compare(stage, group, mapping, found)
+    return expected
+
+
+async def _wanted(stage: Stage, case: Case) -> list[dict[str, Any]]:
+    desk = await stage.moderator.get(f"/api/cases/{case.case_id}/marking")
+    return [item for item in desk["items"] if item["wanted_now"] and item["id"] in case.items]
+
+
+def _figures(found: dict[str, Any], read: int) -> str:
+    numbers = found["numbers"]
+    words = f"{read} read, largest difference {numbers['greatest_difference']}, tolerance {numbers['tolerance_marks']}"
+    if numbers.get("slope") and found["kind"] != arithmetic.ACCEPTED:
+        words += f", slope {float(Fraction(numbers['slope'])):.4f}, r {numbers['correlation']}"
+        words += f", {numbers['discordant']}/{numbers['comparable']} out of order"
+    return words
+
+
+async def _confirm(stage: Stage, lead: Case) -> None:
+    path = f"/api/cases/{lead.case_id}/outcome/confirm"
+    case = await stage.officer.get(f"/api/cases/{lead.case_id}")
+    refused = await stage.moderator.ask("POST", path, body={"version": case["version"]})
+    await stage.officer.post(path, {"version": case["version"]})
+    after = (await stage.officer.get(f"/api/cases/{lead.case_id}"))["state"]
+    wanted = "RETURNED_TO_CENTRE" if lead.found[-1] == arithmetic.INVALID_ORDER else "OUTCOME_LOCKED"
+    stage.report.check(
+        f"{lead.label}: an officer confirmed it, the moderator could not",
+        not refused.ok and after == wanted,
+        after.replace("_", " ").lower(),
+    )
+
+
+async def _compare(stage: Stage, group: list[Case], mapping: Any, found: dict[str, Any]) -> None:
+    """Hold every moderated mark of the cohort against our own arithmetic."""
+    wrong = []
+    changed = total = 0
+    for case in group:
+        page = await stage.officer.get(f"/api/cases/{case.case_id}/outcome")
+        recorded = {one["candidate_number"]: one["moderated_mark"] for one in page["moderated"]}
+        wrong += [number for number, mark in case.final.items() if recorded.get(number, -1) != mark]
+        changed += sum(mark != case.sheet[number].mark for number, mark in case.final.items())
+        total += len(case.final)
+    theirs = found["numbers"].get("mapping")
+    same = not mapping or list(mapping.values()) == theirs
+    stage.report.check(
+        f"{group[0].label}: every final mark is what exact fractions give, sampled or not",
+        not wrong and same,
+        f"{total} marks, {changed} changed" + (f"; differing: {wrong[:5]}" if wrong else ""),
+    )
+
+
+async def _mark_again(stage: Stage, group: list[Case]) -> None:
+    """Let the centre mark again, in the moderator's order and a little more kindly, and send a new sample."""
+    for case in group:
+        for number, row in case.sheet.items():
+            if row.is_drawable:
+                mark = min(case.maximum, max(1, case.moderator[number] + LENIENCY_MARKS))
+                case.sheet[number] = replace(row, mark=mark)
+        await entering.submit_marks(stage, case, by_json=True)
+    await entering.check_samples(stage, group)
+    await sending.upload_samples(stage, group, first_round=False)
+    await sending.submit_samples(stage, group)

@@ -1,0 +1,201 @@
+"""Step 9 of the journey: an exam paper is sat, packed, despatched, received, scanned and added up; one is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pypdfium2
+from PIL import Image, ImageDraw
+
+from repository.demo.stage import Stage
+
+DPI = 110
+ANSWER_PAGES = 2
+PAPER = (int(8.27 * DPI), int(11.69 * DPI))
+
+
+async def send_scripts(stage: Stage) -> None:
+    """Take one paper of the first centre from the register to reconciliation."""
+    report = stage.report
+    component, sitting = await _open(stage)
+    if sitting is None:
+        report.check("this series has a written paper to sit", False, "none among the rehearsal's components")
+        return
+    centre = stage.rehearsal.centre_numbers[0]
+    officer, path = stage.exams_officer(centre), f"/api/sittings/{sitting['id']}"
+    numbers = [line["candidate_number"] for line in (await officer.get(f"{path}/register"))["lines"]]
+    absent, missing = numbers[0], numbers[-1]
+    lines = [{"candidate_number": n, "state": "absent" if n == absent else "present"} for n in numbers]
+    await officer.put(f"{path}/register", {"lines": lines})
+    present = [number for number in numbers if number != absent]
+    report.check(
+        "a sitting has its register from the entries",
+        len(numbers) > 2,
+        f"{component}: {len(numbers)} entered, 1 absent",
+    )
+    labels = await _despatch(stage, officer, path, present)
+    covers = await officer.get_bytes(f"/sittings/{sitting['id']}/covers.pdf")
+    scanned = [number for number in present if number != missing]
+    bundle = await asyncio.to_thread(scan, covers, numbers, scanned, stage.random)
+    await _receive(stage, labels, len(present))
+    await _scan(stage, bundle, len(scanned))
+    figures = await stage.clerk.get(f"{path}/reconciliation")
+    found = missing_in(figures)
+    report.check(
+        "reconciliation names exactly the script that is missing",
+        found == {missing},
+        f"expected {missing}, found {', '.join(sorted(found)) or 'nobody'}; {len(present)} present, {len(scanned)} scanned",
+    )
+
+
+def missing_in(figures: dict[str, Any]) -> set[str]:
+    """Return the candidates whom the reconciliation says were present and have no script."""
+    return {
+        number
+        for case in figures["cases"]
+        if case["kind"] == "register_present_no_script"
+        for number in case["candidate_numbers"]
+    }
+
+
+async def _open(stage: Stage) -> tuple[str, dict[str, Any] | None]:
+    """Open sittings of the first timetabled paper of the rehearsal; returns that of the first centre."""
+    moderated = {case.component_code for case in stage.rehearsal.cases}
+    written = [
+        one.code
+        for one in stage.basedata.components
+        if one.code in stage.weights and one.code not in moderated and one.timetabled == "T"
+    ]
+    centre = stage.rehearsal.centre_numbers[0]
+    for code in written:
+        await stage.officer.post("/api/sittings", {"series": stage.series, "component": code})
+        listed = (await stage.exams_officer(centre).get("/api/sittings"))["sittings"]
+        for one in listed:
+            if one["component"] == code:
+                return code, one
+    return "", None
+
+
+async def _despatch(stage: Stage, officer: Any, path: str, present: Sequence[str]) -> list[str]:
+    made = (await officer.post(f"{path}/packets", {}))["packets"]
+    labels = [packet["label"] for packet in made]
+    sheet = await officer.get_bytes(f"{path.removeprefix('/api')}/labels.pdf")
+    printed = await asyncio.to_thread(read_codes, sheet)
+    stage.report.check(
+        "packets have printed labels whose barcodes read as issued",
+        set(printed) == set(labels) and sheet.startswith(b"%PDF-"),
+        ", ".join(labels),
+    )
+    await officer.post(
+        f"{path}/despatch",
+        {
+            "packets": [packet["id"] for packet in made],
+            "sealed_by": "Rehearsal exams officer",
+            "witnessed_by": "Rehearsal invigilator",
+            "carrier": "Rehearsal carrier",
+            "tracking_number": "RH990010001GB",
+        },
+    )
+    total = sum(packet["script_count"] for packet in made)
+    stage.report.check("packets were despatched", total == len(present), f"{len(made)} packets, {total} scripts")
+    return labels
+
+
+async def _receive(stage: Stage, labels: Sequence[str], scripts: int) -> None:
+    for number, label in enumerate(labels, 1):
+        event = {
+            "event_id": f"demo-received-{number}",
+            "label": label,
+            "kind": "received",
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "place": "Rehearsal scanning centre",
+        }
+        await stage.clerk.post("/api/tracking/events", event)
+        again = await stage.clerk.ask("POST", "/api/tracking/events", body=event)
+    wrong = {**event, "event_id": "demo-unknown-label", "label": "SL1|99999|6A26|H446/01|1/2|1|DA13"}
+    unknown = await stage.clerk.ask("POST", "/api/tracking/events", body=wrong)
+    stage.report.check(
+        "packets were received by their labels; the same event again changes nothing; an unknown label is refused",
+        again.ok and unknown.status == 404,
+        f"{len(labels)} packets, {scripts} scripts; {unknown.detail[:70]}",
+    )
+
+
+async def _scan(stage: Stage, bundle: bytes, scripts: int) -> None:
+    headers = {"Content-Type": "application/pdf"}
+    sent = await stage.clerk.ask("POST", "/api/bundles?filename=bundle.pdf", data=bundle, headers=headers)
+    done = sent.json() if sent.ok else {}
+    stage.report.check(
+        "a scanned bundle was split into scripts by its cover sheets",
+        sent.status == 201 and _count(done.get("scripts")) == scripts and _count(done.get("queued")) == 0,
+        f"{len(bundle):,} bytes, {done.get('pages')} pages, {_count(done.get('scripts'))} scripts"
+        if sent.ok
+        else sent.detail,
+    )
+    again = await stage.clerk.ask("POST", "/api/bundles?filename=other-name.pdf", data=bundle, headers=headers)
+    stage.report.check(
+        "the same bundle under another name is refused", again.status == 409, f"{again.status} {again.code}"
+    )
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, list) else int(value or 0)
+
+
+# The scanner
+
+
+def scan(covers_pdf: bytes, numbers: Sequence[str], scanned: Sequence[str], random: Random) -> bytes:
+    """Return what a scanner makes of the paper: of each script its cover and pages of handwriting, as JPEG in a PDF.
+
+    Takes: the cover sheets as printed, one page for each of ``numbers``; ``scanned``, those whose scripts are there.
+    """
+    document = pypdfium2.PdfDocument(covers_pdf)
+    pages: list[Image.Image] = []
+    try:
+        for index, number in enumerate(numbers):
+            if number in scanned:
+                page = document[index]
+                pages.append(page.render(scale=DPI / 72, grayscale=True).to_pil().convert("L"))
+                page.close()
+                pages += [_handwriting(number, page_number, random) for page_number in range(1, ANSWER_PAGES + 1)]
+    finally:
+        document.close()
+    target = io.BytesIO()
+    pages[0].save(target, "PDF", save_all=True, append_images=pages[1:], resolution=DPI, quality=70)
+    return target.getvalue()
+
+
+def _handwriting(number: str, page_number: int, random: Random) -> Image.Image:
+    page = Image.new("L", PAPER, 250)
+    draw = ImageDraw.Draw(page)
+    draw.text((PAPER[0] // 2, 30), f"{number} page {page_number}", fill=40)
+    for line in range(90, PAPER[1] - 90, 34):
+        x = 70
+        points = []
+        while x < PAPER[0] - 80:
+            points.append((x, line + random.randint(-9, 9)))
+            x += random.randint(5, 12)
+        draw.line(points, fill=60, width=2)
+    return page
+
+
+def read_codes(pdf: bytes) -> list[str]:
+    """Return the different texts of the barcodes on the pages of a PDF, as a hand scanner would."""
+    import zxingcpp
+
+    document = pypdfium2.PdfDocument(pdf)
+    texts: dict[str, None] = {}
+    try:
+        for page in document:
+            image = page.render(scale=150 / 72, grayscale=True).to_pil().convert("L")
+            texts.update(dict.fromkeys(code.text for code in zxingcpp.read_barcodes(image)))
+            page.close()
+    finally:
+        document.close()
+    return list(texts)

@@ -1,0 +1,126 @@
+"""The real server, started for a demo or a benchmark: its own folder, its own process, a free port of this computer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from repository import migrating, rehearsing
+from repository.database import Database
+from repository.rehearsing import SignIn
+from repository.settings import VARIABLES, Settings, from_environ
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+ADDRESS = re.compile(r"http://[0-9.:\[\]a-f]+:[0-9]+")
+LINES_KEPT = 40
+
+
+class ServerFailed(Exception):
+    """The server did not start, or stopped by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where it is, and its process."""
+
+    address: str
+    process: asyncio.subprocess.Process
+
+
+def settings_in(folder: Path, frontend_dir: Path) -> Settings:
+    """Return the settings of a rehearsal that keeps everything in one folder."""
+    return replace(
+        from_environ({"NEA_DATA_DIR": str(folder), "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}), frontend_dir=frontend_dir
+    )
+
+
+async def prepare(settings: Settings, centre_numbers: tuple[str, ...]) -> list[SignIn]:
+    """Migrate an empty database and add the people of a rehearsal; nothing else is put in by hand."""
+    database = Database(settings.database_url)
+    try:
+        await migrating.migrate(database)
+        now = datetime.now(UTC)
+        return await database.write(lambda session: rehearsing.add_people(session, now, centre_numbers))
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """Run `nea serve` in a process of its own until the block ends.
+
+    Raises: ``ServerFailed`` with the server's last lines when it does not start.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "repository",
+        "serve",
+        env=_environment(settings),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    lines: deque[str] = deque(maxlen=LINES_KEPT)
+    reading: asyncio.Task[None] | None = None
+    try:
+        try:
+            address = await asyncio.wait_for(_address(process, lines), START_SECONDS)
+        except TimeoutError as error:
+            raise ServerFailed("The server said nothing for a minute.\n" + "\n".join(lines)) from error
+        reading = asyncio.create_task(_read_on(process, lines))
+        yield Server(address, process)
+    finally:
+        await _stop(process)
+        if reading is not None:
+            await reading
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the whole environment of the server: nothing of ours leaks in, so that a demo is the same everywhere."""
+    values = {
+        "NEA_DATA_DIR": str(settings.data_dir),
+        "NEA_REHEARSAL": "yes",
+        "NEA_PORT": str(settings.port),
+        "NEA_FRONTEND_DIR": str(settings.frontend_dir),
+    }
+    if not set(values) <= set(VARIABLES):
+        raise ServerFailed("The demo sets a variable that is no setting.")
+    return {**values, "PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+
+
+async def _address(process: asyncio.subprocess.Process, lines: deque[str]) -> str:
+    stream = process.stdout
+    while stream is not None and (line := await stream.readline()):
+        lines.append(line.decode("utf-8", "replace").rstrip())
+        found = ADDRESS.search(lines[-1])
+        if found is not None:
+            return found[0]
+    raise ServerFailed("The server stopped before it could be reached.\n" + "\n".join(lines))
+
+
+async def _read_on(process: asyncio.subprocess.Process, lines: deque[str]) -> None:
+    # A full pipe would stop the server, so its words are read to the end.
+    stream = process.stdout
+    while stream is not None and (line := await stream.readline()):
+        lines.append(line.decode("utf-8", "replace").rstrip())
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

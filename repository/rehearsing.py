@@ -1,0 +1,152 @@
+"""Fills an empty database with a rehearsal series, so that everybody who signs in finds something due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from moderation.entries import SubmissionMode
+from moderation.exchange.basedata import write_basedata
+from moderation.rehearsal import Rehearsal, make, synthetic_basedata
+from moderation.tables import ModerationCase, SeriesRow
+from repository import people, sign_in_lines
+from repository.access import ROLE_TITLES, Actor, Role
+from repository.acts import allocations, imports, marks
+from repository.acts.imports import ImportKind
+from repository.audit import Context
+from repository.errors import RepositoryError
+from repository.tables import Person
+
+CENTRES = 5
+SEED = 2026
+ORIGIN = "rehearsal"
+STAFFED_CENTRES_LIMIT = 6
+"""So many centres get people of their own; more would only lengthen the list of sign-in links."""
+
+AWARDING_BODY_PEOPLE = (
+    (Role.AB_OFFICER, "Rehearsal awarding body officer A"),
+    (Role.AB_OFFICER, "Rehearsal awarding body officer B"),
+    (Role.MODERATOR, "Rehearsal moderator"),
+    (Role.TRACKING_CLERK, "Rehearsal script tracking clerk"),
+)
+REFERENCE_FILES = (
+    (ImportKind.CENTRES, "centres.csv"),
+    (ImportKind.COMPONENTS, "components.csv"),
+    (ImportKind.BOUNDARIES, "boundaries.csv"),
+    (ImportKind.EXTERNAL_MARKS, "external_marks.csv"),
+    (ImportKind.CONSORTIA, "consortia.csv"),
+)
+
+
+class NotEmpty(RepositoryError):
+    """The database holds data already. A rehearsal series is only put into an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A person of the rehearsal and the token that signs them in."""
+
+    role: Role
+    centre_number: str | None
+    person_id: str
+    assignment_id: str
+    name: str
+    token: str
+
+    def context(self, now: datetime) -> Context:
+        """Return this person acting at ``now``."""
+        actor = Actor(self.person_id, self.assignment_id, self.name, self.role, self.centre_number)
+        return Context(actor, now, ORIGIN, origin=ORIGIN)
+
+
+def is_empty(session: Session) -> bool:
+    """Return whether nothing has been put into the database: no series and no people."""
+    kept = (select(func.count()).select_from(table) for table in (SeriesRow, Person))
+    return not any(session.scalar(query) for query in kept)
+
+
+def add_people(session: Session, now: datetime, centre_numbers: Sequence[str]) -> list[SignIn]:
+    """Add the people of a rehearsal: two officers, a moderator, a clerk, and two people at each centre."""
+    made = [_add_person(session, now, role, name, None) for role, name in AWARDING_BODY_PEOPLE]
+    for number in centre_numbers:
+        for role in (Role.EXAMS_OFFICER, Role.TEACHER):
+            name = f"Rehearsal {ROLE_TITLES[role].lower()}, centre {number}"
+            made.append(_add_person(session, now, role, name, number))
+    return made
+
+
+def _add_person(session: Session, now: datetime, role: Role, name: str, centre_number: str | None) -> SignIn:
+    assignment = people.add_person(session, name, role, now, centre_number=centre_number)
+    token = sign_in_lines.token_of(assignment.id)
+    people.add_sign_in_link(session, assignment.id, token)
+    return SignIn(role, centre_number, assignment.person_id, assignment.id, name, token)
+
+
+def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number: int = SEED) -> Rehearsal:
+    """Put the invented series into an empty database, through the acts that people use.
+
+    The first centre's marks are saved and wait to be checked; the others' are submitted, so that samples are due; a
+    moderator is allocated; a written paper can be sat.
+    Raises: ``NotEmpty``.
+    """
+    if not is_empty(session):
+        raise NotEmpty
+    basedata = synthetic_basedata()
+    rehearsal = make(basedata, centres=centres, seed=seed_number)
+    staffed = rehearsal.centre_numbers[:STAFFED_CENTRES_LIMIT]
+    signed = add_people(session, now, staffed)
+    officer = next(one for one in signed if one.role is Role.AB_OFFICER).context(now)
+    files = write_basedata(basedata, written_on=date(2000 + basedata.series.year, 1, 15))
+    imports.run(session, officer, ImportKind.BASEDATA, list(files.items()))
+    components = (ImportKind.COMPONENTS, "components.csv")
+    _import(session, officer, rehearsal, *components)
+    entry_files = [(name, data) for name, data in rehearsal.files.items() if not name.endswith(".csv")]
+    imports.run(session, officer, ImportKind.ENTRIES, entry_files)
+    for kind, name in REFERENCE_FILES:
+        if (kind, name) != components and (kind is not ImportKind.CONSORTIA or rehearsal.consortia):
+            _import(session, officer, rehearsal, kind, name)
+    _allocate(session, officer, rehearsal, signed)
+    _enter_marks(session, now, rehearsal, signed)
+    return rehearsal
+
+
+def _import(session: Session, context: Context, rehearsal: Rehearsal, kind: ImportKind, name: str) -> None:
+    imports.run(session, context, kind, [(name, rehearsal.files[name])], rehearsal.series.key)
+
+
+def _allocate(session: Session, officer: Context, rehearsal: Rehearsal, signed: Sequence[SignIn]) -> None:
+    moderator = next(one for one in signed if one.role is Role.MODERATOR)
+    for case in rehearsal.cases:
+        allocations.allocate(
+            session,
+            officer,
+            moderator.person_id,
+            rehearsal.series.key,
+            case.component_code,
+            case.centre_number,
+        )
+
+
+def _enter_marks(session: Session, now: datetime, rehearsal: Rehearsal, signed: Sequence[SignIn]) -> None:
+    by_place = {(one.role, one.centre_number): one for one in signed}
+    ids = {
+        (row.centre_number, row.component_code): row.id
+        for row in session.scalars(select(ModerationCase).where(ModerationCase.series_key == rehearsal.series.key))
+    }
+    first = rehearsal.centre_numbers[0]
+    for case in rehearsal.cases:
+        officer = by_place.get((Role.EXAMS_OFFICER, case.centre_number))
+        if officer is None or case.mode is SubmissionMode.NONE:
+            continue
+        case_id = ids[case.centre_number, case.component_code]
+        name = f"marks_{case.centre_number}_{case.component_code.replace('/', '-')}.csv"
+        teacher = by_place[Role.TEACHER, case.centre_number].context(now)
+        sheet = marks.save_csv(session, teacher, case_id, name, rehearsal.files[name])
+        if case.centre_number == first:
+            continue
+        marks.check(session, teacher, case_id, sheet.case.version)
+        marks.submit(session, officer.context(now), case_id, None, sheet.control_total)
