@@ -165,7 +165,7 @@ def read_basedata(files: Sequence[tuple[str, bytes]]) -> BasedataRead:
 
 
 def write_basedata(basedata: SeriesBasedata, *, written_on: date) -> Mapping[str, bytes]:
-    """Return the five files of a series, name → content.
+    """Return the five files of a series, name → content, which our own reader has read back.
 
     Raises: ``ValueError`` naming a value that the format cannot carry.
     """
@@ -178,7 +178,7 @@ def write_basedata(basedata: SeriesBasedata, *, written_on: date) -> Mapping[str
         "D": basedata.disallowed,
     }
     middle = f"{series.label}_"
-    return {
+    files = {
         file_name(letter, middle, series.awarding_body, basedata.issue): write_file(
             letter,
             series,
@@ -189,6 +189,11 @@ def write_basedata(basedata: SeriesBasedata, *, written_on: date) -> Mapping[str
         )
         for letter, rows in parts.items()
     }
+    try:
+        read_basedata(list(files.items()))
+    except FileRefused as refused:
+        raise ValueError(f"the files could not be read back: {refused.faults[0]}") from refused
+    return files
 
 
 def _rows(edi: EdiFile, findings: Findings) -> list[object]:

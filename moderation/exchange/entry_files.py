@@ -22,7 +22,7 @@ from moderation.entries import (
     check_uln,
 )
 from moderation.exchange.basedata import Option, SeriesBasedata
-from moderation.exchange.faults import Fault
+from moderation.exchange.faults import Fault, FileRefused
 from moderation.exchange.records import (
     EdiFile,
     Field,
@@ -238,7 +238,7 @@ def write_entries(
     kind: str = "E",
     postcode: str = "ZZ99 9ZZ",
 ) -> tuple[str, bytes]:
-    """Return name and content of an entry or amendment file.
+    """Return name and content of an entry or amendment file, which our own reader has read back.
 
     Raises: ``ValueError`` naming a value the format cannot carry: nothing is cut and nothing replaced.
     """
@@ -271,7 +271,12 @@ def write_entries(
         postcode=postcode,
         centres=1,
     )
-    return file_name(kind, centre_number, series.awarding_body, sequence), content
+    name = file_name(kind, centre_number, series.awarding_body, sequence)
+    try:
+        read_entries(name, content)
+    except FileRefused as refused:
+        raise ValueError(f"the file could not be read back: {refused.faults[0]}") from refused
+    return name, content
 
 
 def to_ascii(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -213,9 +214,15 @@ def _check_candidate(row: Row, number: str, expected: _Expected, findings: Findi
         message = f"The candidate is entered for option {expected.entry_options[number]}."
         findings.error("wrong-route", row.line, "entry_option", message, "Correct the option, or amend the entry.")
     surname = row["surname"].strip()
-    if surname and surname.casefold() != expected.candidates[number].strip().casefold():
+    if surname and _plain_name(surname) != _plain_name(expected.candidates[number]):
         message = "The surname differs from the entry; the mark goes by the candidate number."
         findings.warn("surname-differs", row.line, "surname", message, "Check that the number is the right one.")
+
+
+def _plain_name(text: str) -> str:
+    """Return a name without case and accents, for entry files carry none: ``Müller`` is entered as ``MULLER``."""
+    letters = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _status_and_mark(row: Row, maximum_mark: int, findings: Findings) -> tuple[MarkStatus | None, int | None]:

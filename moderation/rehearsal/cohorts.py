@@ -89,11 +89,15 @@ def _draw(
     places: Sequence[tuple[str, str, str]], profile: Profile, maximum: int, tolerance_marks: int, random: Random
 ) -> tuple[Judged, ...]:
     lowest = min(maximum, max(1, tolerance_marks + 4)) if profile is Profile.LENIENT else max(1, maximum // 8)
+    # Teaching sets differ a little, as they do in centres: up to 5 % of the maximum each way.
+    sets = sorted({(centre_number, teaching_set) for centre_number, _, teaching_set in places})
+    shifts = {one: random.randint(-(maximum // 20), maximum // 20) for one in sets}
     works = []
     for centre_number, candidate_number, teaching_set in places:
         # The best of two draws, halved with a third: most marks lie above the middle, as they do in centres.
         draws = [random.randint(lowest, maximum) for _ in range(3)]
-        mark = (max(draws[0], draws[1]) + draws[2]) // 2
+        mark = (max(draws[0], draws[1]) + draws[2]) // 2 + shifts[centre_number, teaching_set]
+        mark = min(maximum, max(lowest, mark))
         moderated = min(maximum, max(0, mark - _difference(profile, mark, maximum, tolerance_marks, random)))
         works.append(Judged(centre_number, candidate_number, mark, moderated, teaching_set))
     return tuple(works)

@@ -89,7 +89,7 @@ def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
     """Return the files of a rehearsal of this series; the same arguments give the same bytes.
 
     Takes: ``centres``, 1 to 900; the first three mark accurately, leniently and out of order; with 4 or more there is
-    a postal one, with 5 or more a consortium of two.
+    a postal one, with 5 or more a consortium of two, with 6 or more a centre of over 100 candidates.
     Raises: ``ValueError`` for another number of centres, or a series without an option for upload.
     """
     if not 1 <= centres <= CENTRES_LIMIT:
@@ -142,6 +142,9 @@ def _cohort(
     main = choice.postal if index == 4 and choice.postal is not None else choice.upload
     carried = choice.carried_forward
     size = random.randint(18, 22) if index <= 3 else _size(random)
+    if index == 6:
+        # A large centre, so that the sample of a group of more than 100 is rehearsed too.
+        size = random.randint(101, 120)
     sets = ("SET A", "SET B", "SET C")[: 1 + size // 10]
     made = []
     for position in range(1, size + 1):

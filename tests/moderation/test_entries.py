@@ -68,6 +68,24 @@ def test_a_uln_with_remainder_nought_is_not_issued() -> None:
             check_uln("100000006" + digit)
 
 
+@pytest.mark.parametrize("upn", ["A123456789012"])
+def test_every_slip_and_swap_of_a_upn_is_noticed(upn: str) -> None:
+    for place in range(1, 13):
+        for digit in string.digits:
+            if digit != upn[place]:
+                with pytest.raises(ValueError):
+                    check_upn(upn[:place] + digit + upn[place + 1 :])
+        if place < 12 and upn[place] != upn[place + 1]:
+            with pytest.raises(ValueError):
+                check_upn(upn[:place] + upn[place + 1] + upn[place] + upn[place + 2 :])
+
+
+@pytest.mark.parametrize("wrong", ["", "601/4911", "6014911X5", "60149Y15", "６0149115"])
+def test_what_is_no_qan(wrong: str) -> None:
+    with pytest.raises(ValueError):
+        check_qan(wrong)
+
+
 def test_other_identifiers() -> None:
     assert check_upn("A123456789012") == "A123456789012"
     with pytest.raises(ValueError):
@@ -92,6 +110,13 @@ def test_other_identifiers() -> None:
         ("COMPUTING POSTAL", SubmissionMode.POSTAL),
         ("COMPUTING CARRIED FORWARD", SubmissionMode.CARRIED_FORWARD),
         ("DRAMA VISITING MODERATION", SubmissionMode.VISIT),
+        ("ICT: DATABASES OCR RPSTRY", SubmissionMode.UPLOAD),
+        ("ICT: DATABASES PSTL MDRTN", SubmissionMode.POSTAL),
+        ("ART: PAINTING PSTL MOD", SubmissionMode.POSTAL),
+        ("ART: PAINTING CRD FWD", SubmissionMode.CARRIED_FORWARD),
+        ("LITERATURE POST-1900", None),
+        ("HUMAN BIOL: REPRDCTN & POPLTNS", None),
+        ("DRAMA: EXPLORING REPERTOIRE", None),
         ("POSTMODERN LITERATURE", None),
         ("REPRESENTATION IN MEDIA", None),
         ("MATHEMATICS A", None),

@@ -144,6 +144,14 @@ def test_every_unmoderated_component_of_every_candidate_has_a_mark_within_its_ma
     assert rehearsal.assumed_maxima == {}
 
 
+def test_the_sixth_centre_is_large() -> None:
+    rehearsal = make(BASEDATA, centres=6, seed=9)
+    sizes = [len(entered(rehearsal, number)) for number in rehearsal.centre_numbers]
+    assert sizes[5] > 100
+    assert max(sizes[:5]) <= 120
+    assert min(sizes) >= 3
+
+
 def test_routes_are_what_was_asked() -> None:
     rehearsal = make(BASEDATA, centres=6, seed=1)
     modes = defaultdict(set)

@@ -98,7 +98,64 @@ def test_all_faults_of_all_files_are_listed() -> None:
 def test_orphans_are_faults_when_their_files_came_along() -> None:
     files = written()
     files["L6B26_99.X02"] = files["L6B26_99.X02"].replace(b"X446/80", b"X446/81")
-    assert faults(files) == ["orphan", "orphan"]
+    with pytest.raises(FileRefused) as refused:
+        read_basedata(list(files.items()))
+    assert [(fault.file[0], fault.code, fault.line, fault.first_column) for fault in refused.value.faults] == [
+        ("L", "orphan", 8, 9),
+        ("C", "orphan", 6, 3),
+    ]
+    files = written()
+    files["S6B26_99.X02"] = files["S6B26_99.X02"].replace(b"X446", b"X447")
+    assert faults(files) == ["orphan"] * 4
+
+
+def test_doubts_are_warnings_with_their_lines() -> None:
+    files = written()
+    files["O6B26_99.X02"] = (
+        files["O6B26_99.X02"].replace(b"PST MOD", b"BY CART").replace(b"02\r\nO5X446B", b"03\r\nO5X446B")
+    )
+    warnings = read_basedata(list(files.items())).warnings
+    assert [(fault.file[0], fault.code, fault.line) for fault in warnings] == [
+        ("O", "component-count", 3),
+        ("C", "mode-unknown", 5),
+    ]
+
+
+def test_a_second_file_of_the_same_type_and_series_is_refused() -> None:
+    files = written()
+    files["O6B26_99.X03"] = files["O6B26_99.X02"]
+    assert faults(files) == ["second-file"]
+
+
+def test_options_of_version_12_have_a_shorter_maximum() -> None:
+    name = "O6B26_99.X02"
+    old = []
+    for line in written()[name].decode().splitlines():
+        text = line[:24] + "12" + line[26:] if line.startswith("O1") else line
+        old.append(text[:109] + text[110:] if line.startswith("O5") else text[:114])
+    first = BASEDATA.options[0]
+    read = read_basedata([(name, "\r\n".join(old).encode())]).series[0].options
+    assert [(option.maximum, option.component_count) for option in read] == [
+        (option.maximum, option.component_count) for option in BASEDATA.options
+    ]
+    assert (first.maximum, first.component_count) == (400, 2)
+
+
+def test_a_title_of_the_component_proposes_where_its_options_do_not() -> None:
+    def modes(option_title: str, component_title: str) -> dict[str, SubmissionMode | None]:
+        return dict(
+            SeriesBasedata(
+                BASEDATA.series,
+                options=(Option("X1", "X1", option_title),),
+                components=(BoardComponent("X1/01", component_title, "Y", 60),),
+                links=(Link("X1", "X1/01"),),
+            ).component_modes()
+        )
+
+    assert modes("SPECIMEN", "FOLDER PSTL MOD") == {"X1/01": SubmissionMode.POSTAL}
+    assert modes("SPECIMEN OREP", "FOLDER") == {"X1/01": SubmissionMode.UPLOAD}
+    assert modes("SPECIMEN OREP", "FOLDER PSTL MOD") == {"X1/01": None}
+    assert modes("SPECIMEN", "FOLDER") == {"X1/01": None}
 
 
 @pytest.mark.parametrize(
@@ -109,18 +166,13 @@ def test_orphans_are_faults_when_their_files_came_along() -> None:
         (lambda data: data.replace(b"PAPER", b"PA\x00ER", 1), "nul"),
         (lambda _: b"", "empty"),
         (lambda data: data.replace(b"C5X446/01", b"O5X446/01", 1), "wrong-letter"),
-        (lambda data: data.replace(b"EPS", b"EPS"), ""),
         (lambda data: data.replace(b"10014", b"10011", 1), "version"),
         (lambda data: data.replace(b"PAPER" + b" " * 31, b"PAPER" + b" " * 33, 1), "too-long"),
     ],
 )
 def test_spoilt_files(spoil, code: str) -> None:  # type: ignore[no-untyped-def]
     name = "C6B26_99.X02"
-    files = {name: spoil(written()[name])}
-    if code:
-        assert code in faults(files)
-    else:
-        assert read_basedata(list(files.items())).series
+    assert code in faults({name: spoil(written()[name])})
 
 
 def test_quirks_are_read_leniently() -> None:
@@ -133,6 +185,12 @@ def test_quirks_are_read_leniently() -> None:
     read = read_basedata([(name, western)])
     assert read.series[0].components[0].title == "PAPÉR"
     assert [warning.code for warning in read.warnings] == ["windows-1252"]
+
+
+def test_what_our_reader_would_refuse_is_not_written() -> None:
+    orphaned = SeriesBasedata(BASEDATA.series, links=(Link("X1", "X1/01"),))
+    with pytest.raises(ValueError, match="read back"):
+        write_basedata(orphaned, written_on=DAY)
 
 
 def test_what_does_not_fit_is_refused_when_writing() -> None:

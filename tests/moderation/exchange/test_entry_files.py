@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from moderation.entries import Series
+from moderation.entries import Series, SubmissionMode
+from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata
 from moderation.exchange.entry_files import EntryRecord, check_entries, read_entries, write_entries
 from moderation.exchange.faults import FileRefused
 
@@ -112,3 +114,87 @@ def test_entries_are_held_against_the_series() -> None:
     assert check(record("1001", "X446A"), record("1002", "X446B")) == ["mixed_submission_mode"]
     assert check(record("1001", "X446A", "X446B")) == ["mixed_submission_mode"]
     assert check(record("1001", "Z1")) == ["unknown-option"]
+
+
+def units(*options: Option) -> SeriesBasedata:
+    return SeriesBasedata(SERIES, options=options, disallowed=(DisallowedPair("X9*", "X8*"),))
+
+
+UNIT_A, UNIT_B, UNIT_C = (
+    Option(code, "X001", f"SPECIMEN UNIT {words}", exam_item="U")
+    for code, words in (("X001A", "OCR REP"), ("X001B", "PSTL MOD"), ("X001C", "VISIT MODERATION"))
+)
+
+
+@pytest.mark.parametrize(
+    ("basedata", "codes", "expected"),
+    [
+        (units(UNIT_A, UNIT_B), ("X001A", "X001B"), ["mixed_submission_mode"]),
+        (units(UNIT_B, UNIT_C), ("X001B", "X001C"), ["mixed_submission_mode"]),
+        (units(UNIT_A, replace(UNIT_B, code="X002B", syllabus_code="X002")), ("X001A", "X002B"), []),
+        # Two units of one syllabus, whose codes do not say that they are one.
+        (units(replace(UNIT_A, syllabus_code="Y"), replace(UNIT_B, syllabus_code="Y")), ("X001A", "X001B"), []),
+        (units(Option("X91", "X9", "ONE"), Option("X82", "X8", "OTHER")), ("X82", "X91"), ["disallowed-pair"]),
+        (units(Option("X91", "X9", "ONE"), Option("X82", "X8", "OTHER")), ("X91", "X82"), ["disallowed-pair"]),
+    ],
+)
+def test_units_keep_one_mode_and_pairs_hold_in_both_orders(
+    basedata: SeriesBasedata, codes: tuple[str, str], expected: list[str]
+) -> None:
+    name, content = write_entries(SERIES, "99999", [record("1001", *codes)], written_on=DAY)
+    assert [fault.code for fault in check_entries(read_entries(name, content), basedata)] == expected
+
+
+def test_what_an_officer_confirmed_counts_more_than_a_title() -> None:
+    name, content = write_entries(SERIES, "99999", [record("1001", "X446A"), record("1002", "X446B")], written_on=DAY)
+    file = read_entries(name, content)
+    confirmed = {"X446A": SubmissionMode.POSTAL}
+    assert check_entries(file, BASEDATA, confirmed_modes=confirmed) == []
+
+
+def test_faults_of_options_are_located_at_their_slot_and_line() -> None:
+    codes = tuple(f"X{number:03d}" for number in range(12))
+    name, content = write_entries(SERIES, "99999", [record("1001", *codes, "X446A", "Z1")], written_on=DAY)
+    spaced = content.replace(b"X000   X001   ", b"X000          ", 1)
+    assert len(spaced) == len(content)
+    (*_, fault) = check_entries(read_entries(name, spaced), BASEDATA)
+    assert (fault.code, fault.line, fault.field, fault.first_column) == ("unknown-option", 4, "option 2", 116)
+    first, second, *_ = check_entries(read_entries(name, spaced), BASEDATA)
+    assert (first.first_column, second.first_column) == (109, 123)
+
+
+def test_flags_behind_options_are_kept_and_not_read() -> None:
+    one = replace(record("1001", "X446A", "X999"), flags=("", "W"))
+    name, content = write_entries(SERIES, "99999", [one], written_on=DAY)
+    assert b"X446A  X999  W" in content
+    assert list(read_entries(name, content).entries) == [one]
+
+
+def test_a_candidate_has_a_bounded_number_of_records() -> None:
+    codes = tuple(f"X{number:03d}" for number in range(61))
+    write_entries(SERIES, "99999", [record("1001", *codes[:60])], written_on=DAY)
+    with pytest.raises(ValueError, match="more than 5 records"):
+        write_entries(SERIES, "99999", [record("1001", *codes)], written_on=DAY)
+
+
+def test_candidate_numbers_from_0001_to_9999() -> None:
+    for number in ("0001", "9999"):
+        name, content = write_entries(SERIES, "99999", [record(number)], written_on=DAY)
+        assert read_entries(name, content).entries[0].candidate_number == number
+    for number in ("0000", "10000", "1"):
+        with pytest.raises(ValueError):
+            write_entries(SERIES, "99999", [record(number)], written_on=DAY)
+
+
+def test_a_name_one_character_too_long_moves_the_padding_and_is_refused_there() -> None:
+    lines = EXAMPLE.split("\n")
+    lines[2] = lines[2].ljust(192).replace("ADA TEST", "ADA TESTER ")
+    assert len(lines[2]) == 195
+    assert ("too-long", 3) in faults("\n".join(lines))
+
+
+def test_a_surname_in_windows_1252_is_read_with_a_warning() -> None:
+    read = read_entries("E9999901.X01", EXAMPLE.encode().replace(b"SAMPLE:BEN", b"S\xc4MPLE:BEN"))
+    assert read.entries[1].surname == "SÄMPLE"
+    (warning,) = read.warnings
+    assert (warning.code, warning.line, warning.first_column) == ("windows-1252", 4, 14)

@@ -165,3 +165,10 @@ def test_a_status_kept_on_screen_is_not_written() -> None:
             centre_number="99001",
             component_code="X446/03",
         )
+
+
+def test_a_surname_is_compared_without_case_and_accents() -> None:
+    known = {"0001": "MULLER-OBRIEN"}
+    assert read(line("0001", "62", surname="Müller-O'Brien"), candidates=known, entry_options={}).warnings == ()
+    (warning,) = read(line("0001", "62", surname="Miller"), candidates=known, entry_options={}).warnings
+    assert warning.code == "surname-differs"
