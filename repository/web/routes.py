@@ -19,7 +19,7 @@ from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
-from repository.web.pages import home, sign_in
+from repository.web.pages import home, script_images, sign_in
 from repository.web.pages import samples as samples_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,7 +46,8 @@ ROUTES: tuple[Route, ...] = (
     # Home
     Route("GET", "/", home.show, A.HOME),
     # Imports
-    Route("POST", "/api/imports/{kind}", imports_api.create, A.ENTRIES_IMPORT),
+    Route("POST", "/api/imports/entries", imports_api.create_entries, A.ENTRIES_IMPORT),
+    Route("POST", "/api/imports/{kind}", imports_api.create_reference, A.REFERENCE_IMPORT),
     # Cases, marks, samples
     Route("GET", "/api/me", cases_api.me, A.HOME),
     Route("GET", "/api/cases", cases_api.index, A.CASE_READ),
@@ -112,6 +113,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
     Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
+    Route("GET", "/scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
+    Route("GET", "/bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
     Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
     # Uploads (tus) and documents
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),

@@ -25,10 +25,19 @@ class _DryRun(Exception):
         self.done = done
 
 
-async def create(request: web.Request) -> web.Response:
+async def create_entries(request: web.Request) -> web.Response:
+    """Import entry files: an officer's, or an exams officer's own centre's."""
+    return await _create(request, ImportKind.ENTRIES)
+
+
+async def create_reference(request: web.Request) -> web.Response:
+    """Import basedata or reference data."""
+    return await _create(request, kind_of(request))
+
+
+async def _create(request: web.Request, kind: ImportKind) -> web.Response:
     """Import the posted files, all or none; ``?dry_run=1`` does everything but keep it."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    kind = kind_of(request)
     files = await read_files(request)
     series_key = request.query.get("series")
     done = await import_files(

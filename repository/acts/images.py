@@ -1,0 +1,58 @@
+"""Acts on script images: seen by tracking staff only, and every look is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from repository import audit, objects
+from repository.access import Action
+from repository.acts.sittings import permitted
+from repository.audit import Context
+from repository.errors import NotFound
+from repository.tables import BundleDocument, DocumentRow, ScriptDocument
+from scripts.tables import ScanBundle, Script
+from storage.vault import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A scanned file that may be shown now."""
+
+    document_id: str
+    page_count: int
+    stored: StoredObject
+
+
+def of_script(session: Session, context: Context, script_id: str) -> Image:
+    """Permit and record one look at a script's pages; raises ``NotFound``."""
+    script = session.get(Script, script_id)
+    if script is None:
+        raise NotFound
+    permitted(session, context, Action.SCRIPT_IMAGE, script.sitting_id)
+    document_id = session.scalars(
+        select(ScriptDocument.document_id).where(ScriptDocument.script_id == script_id)
+    ).first()
+    return _image(session, context, document_id, "script", script_id)
+
+
+def of_bundle(session: Session, context: Context, bundle_id: str) -> Image:
+    """Permit and record one look at a bundle as it was scanned; raises ``NotFound``."""
+    bundle = session.get(ScanBundle, bundle_id)
+    if bundle is None:
+        raise NotFound
+    permitted(session, context, Action.SCRIPT_IMAGE, bundle.sitting_id)
+    document_id = session.scalars(
+        select(BundleDocument.document_id).where(BundleDocument.bundle_id == bundle_id)
+    ).first()
+    return _image(session, context, document_id, "bundle", bundle_id)
+
+
+def _image(session: Session, context: Context, document_id: str | None, kind: str, subject_id: str) -> Image:
+    if document_id is None:
+        raise NotFound
+    document = session.get_one(DocumentRow, document_id)
+    audit.record(session, context, Action.SCRIPT_IMAGE, kind, subject_id)
+    return Image(document.id, document.page_count or 0, objects.stored_object(session, document.oid))
