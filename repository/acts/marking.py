@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import UnknownSampleItem
 from moderation.marking import StageReport
+from moderation.outcome import Stage
 from moderation.records import marking as records
 from moderation.records import outcomes, samples
 from moderation.records.cases import CaseView
@@ -15,6 +16,7 @@ from moderation.records.marking import ModeratorMarkView, WorklistLine
 from moderation.records.outcomes import OutcomeView
 from moderation.records.postal import ConsignmentView, consignments_of
 from moderation.records.samples import SampleItemView, SampleView
+from moderation.submission import READABLE
 from repository import audit, evidence
 from repository.access import Action
 from repository.acts.cases import actor_of, permitted
@@ -51,9 +53,29 @@ class Desk:
     consignments: tuple[ConsignmentView, ...]
 
     @property
+    def stage(self) -> Stage:
+        """Return the stage that is read, or in which the outcome was found."""
+        return self.report.stage if self.outcome is None else self.outcome.stage
+
+    @property
+    def is_readable(self) -> bool:
+        """Say whether the works are with the moderator and marks can be written."""
+        return self.case.state in READABLE
+
+    @property
     def wanted(self) -> tuple[DeskItem, ...]:
         """Return what is to be read now."""
         return tuple(item for item in self.items if item.is_wanted_now)
+
+    @property
+    def read(self) -> tuple[DeskItem, ...]:
+        """Return what has a moderator mark."""
+        return tuple(item for item in self.items if item.mark is not None)
+
+    @property
+    def later(self) -> tuple[DeskItem, ...]:
+        """Return what is sampled but not to be read now, works that do not exist included."""
+        return tuple(item for item in self.items if item.mark is None and not item.is_wanted_now)
 
 
 def worklist(session: Session, context: Context) -> tuple[WorklistLine, ...]:
@@ -72,7 +94,7 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
     documents = evidence.documents_of(session, sample.sample_id)
     marks = records.moderator_marks(session, case_id)
     report = records.stage_of(session, case_id)
-    unread = set(report.unread)
+    unread = set(report.unread) if case.state in READABLE else set()
     items = tuple(
         DeskItem(
             item,
@@ -88,8 +110,12 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
     )
 
 
-def record_mark(session: Session, context: Context, item_id: str, mark: int, comment: str) -> str:
+def record_mark(
+    session: Session, context: Context, item_id: str, mark: int, comment: str, expected_number: int | None = None
+) -> str:
     """Record a moderator's mark for one work; an earlier one is kept beside it. Returns the case's id.
+
+    Takes: ``expected_number``, the number of the mark the person saw on the page, 0 for none.
 
     The last wanted mark decides the stage: the outcome is proposed, or the rest of the sample is called.
     Raises: ``NotFound`` for an item that is not the moderator's; errors of moderation for a mark out of range or a
@@ -101,7 +127,13 @@ def record_mark(session: Session, context: Context, item_id: str, mark: int, com
         raise NotFound from error
     permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
     records.record_moderator_mark(
-        session, item_id, mark=mark, comment=comment, moderator=actor_of(context).person_id, now=context.now
+        session,
+        item_id,
+        mark=mark,
+        comment=comment,
+        moderator=actor_of(context).person_id,
+        now=context.now,
+        expected_number=expected_number,
     )
     audit.record(session, context, Action.MODERATOR_MARK_WRITE, "sample_item", item_id)
     return item.case_id

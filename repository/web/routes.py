@@ -19,7 +19,8 @@ from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
-from repository.web.pages import home, script_images, sign_in
+from repository.web.pages import home, script_images, sign_in, worklist
+from repository.web.pages import marking as marking_pages
 from repository.web.pages import samples as samples_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -93,6 +94,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/cases/{case_id}/outcome", moderation_api.outcome, A.OUTCOME_READ),
     Route("POST", "/api/cases/{case_id}/outcome/confirm", moderation_api.confirm, A.OUTCOME_CONFIRM),
     Route("POST", "/api/cases/{case_id}/outcome/accept", moderation_api.accept, A.OUTCOME_CONFIRM),
+    Route("GET", "/worklist", worklist.show, A.WORKLIST_READ),
+    Route("GET", "/marking/{case_id}", marking_pages.show, A.MODERATOR_MARK_READ),
+    Route("POST", "/marking/{case_id}/marks", marking_pages.record_mark, A.MODERATOR_MARK_WRITE),
     # Series and results
     Route("GET", "/api/series", results_api.index, A.SERIES_READ),
     Route("GET", "/api/series/{series_key}/gate", results_api.gate, A.RESULTS_GATE),

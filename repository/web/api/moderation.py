@@ -89,7 +89,7 @@ async def desk(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "case": case_json(found.case),
-            "stage": found.report.stage,
+            "stage": found.stage,
             "tolerance_marks": found.case.tolerance_marks,
             "maximum": found.case.maximum_mark,
             "items": [
@@ -123,7 +123,7 @@ async def record_mark(request: web.Request) -> web.Response:
     found = await database.write(lambda s: marking.desk(s, context, case_id))
     return web.json_response(
         {
-            "stage": found.report.stage,
+            "stage": found.stage,
             "state": found.case.state,
             "unread": len(found.report.unread),
             "outcome": outcome_json(found.outcome),
