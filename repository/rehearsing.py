@@ -15,7 +15,7 @@ from moderation.rehearsal import Rehearsal, make, synthetic_basedata
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marks
+from repository.acts import allocations, imports, marks, sittings
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
@@ -111,6 +111,9 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
             _import(session, officer, rehearsal, kind, name)
     _allocate(session, officer, rehearsal, signed)
     _enter_marks(session, now, rehearsal, signed)
+    papers = [one.code for one in basedata.components if one.timetabled == "T"]
+    for code in papers[:1]:
+        sittings.open_all(session, officer, rehearsal.series.key, code)
     return rehearsal
 
 

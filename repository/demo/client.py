@@ -76,7 +76,7 @@ class Client:
 
     def __init__(self, session: ClientSession, address: str, token: str) -> None:
         self._session = session
-        self._address = URL(address)
+        self._origin = address
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
     async def ask(
@@ -89,10 +89,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and return whatever comes back."""
-        address = URL(
-            f"{self._address}{path.lstrip('/')}" if str(self._address).endswith("/") else f"{self._address}{path}",
-            encoded=True,
-        )
+        address = URL(f"{self._origin}{path}", encoded=True)
         async with self._session.request(
             method, address, json=body, data=data, headers={**self._headers, **(headers or {})}, allow_redirects=False
         ) as answer:
@@ -196,10 +193,11 @@ class Client:
 
     async def _break_off(self, place: str, secret: Mapping[str, str], piece: bytes) -> None:
         """Announce a piece, send half of it, and hang up."""
+        server = URL(self._origin)
         headers = {
             **self._headers,
             **secret,
-            "Host": f"{self._address.host}:{self._address.port}",
+            "Host": f"{server.host}:{server.port}",
             "Upload-Offset": "0",
             "Content-Type": TUS_BODY,
             "Content-Length": str(len(piece)),
@@ -207,7 +205,7 @@ class Client:
         head = (
             f"PATCH {place} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
         )
-        _, writer = await asyncio.open_connection(self._address.host, self._address.port)
+        _, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(head.encode("ascii") + piece[: len(piece) // 2])
         await writer.drain()
         await asyncio.sleep(BROKEN_WAIT_SECONDS)

@@ -7,7 +7,6 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from moderation.entries import SubmissionMode
 from repository.demo import arithmetic
 from repository.demo.client import Client
 from repository.demo.stage import Case, SheetRow, Stage, read_sheet
@@ -37,10 +36,7 @@ async def import_basedata(stage: Stage) -> None:
     )
     done = await stage.officer.send_files("/api/imports/basedata", files)
     trailers = {name: _records(data) for name, data in files}
-    counted = {
-        one["name"]: max((n for n in one["counts"].values() if isinstance(n, int)), default=0)
-        for one in done["imports"]
-    }
+    counted = {one["name"]: sum(one["counts"].values()) for one in done["imports"]}
     wrong = [name for name, count in trailers.items() if counted.get(name) != count]
     report.check(
         "every file loads with the count of its trailer",
@@ -141,10 +137,14 @@ async def enter_marks(stage: Stage) -> None:
     json_centre = stage.rehearsal.centre_numbers[min(JSON_CENTRE, len(stage.rehearsal.centre_numbers) - 1)]
     samples = 0
     for one in stage.cases.values():
-        by_json = one.place[0] == json_centre
-        samples += await submit_marks(stage, one, by_json=by_json)
-    report.check("marks of every case were saved, checked, submitted and confirmed", True, f"{len(stage.cases)} cases")
-    report.check("a sample stands for each", samples or len(stage.cases) > 1, f"{samples} drawn on submission")
+        samples += await submit_marks(stage, one, by_json=one.place[0] == json_centre)
+    listed = (await stage.officer.get(f"/api/cases?series={stage.series}"))["cases"]
+    asked = [case["state"] for case in listed if case["state"] == "SAMPLE_REQUESTED"]
+    report.check(
+        "every case was saved, checked, submitted and confirmed, and its sample drawn at once or with its consortium",
+        len(asked) == len(stage.cases),
+        f"{len(stage.cases)} cases, {samples} drawn on submission",
+    )
 
 
 async def _refusals(stage: Stage, case: Case) -> None:
@@ -244,11 +244,6 @@ async def check_samples(stage: Stage, cases: list[Case] | None = None) -> None:
         )
 
 
-def sampled_by_post(case: Case) -> bool:
-    """Return whether a case's work travels in parcels."""
-    return case.mode is SubmissionMode.POSTAL
-
-
 # Files
 
 
@@ -262,6 +257,6 @@ def _form(files: list[tuple[str, bytes]]) -> Any:
 
 
 def _records(data: bytes) -> int:
-    """Return the number of records between header and trailer, counted here and not read from the trailer."""
-    lines = [line for line in data.replace(b"\r\n", b"\n").split(b"\n") if line.strip(b"\x1a \x00")]
-    return len(lines) - 2
+    """Return the number of records that a file's own trailer announces, without the two records around them."""
+    trailer = next(line for line in data.splitlines() if line[1:2] == b"7")
+    return int(trailer[7:14]) - 2

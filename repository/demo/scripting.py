@@ -28,7 +28,7 @@ async def send_scripts(stage: Stage) -> None:
         return
     centre = stage.rehearsal.centre_numbers[0]
     officer, path = stage.exams_officer(centre), f"/api/sittings/{sitting['id']}"
-    numbers = [line["candidate_number"] for line in (await officer.get(f"{path}/register"))["lines"]]
+    numbers = [line["candidate_number"] for line in (await officer.get(path))["register"]]
     absent, missing = numbers[0], numbers[-1]
     lines = [{"candidate_number": n, "state": "absent" if n == absent else "present"} for n in numbers]
     await officer.put(f"{path}/register", {"lines": lines})
@@ -43,24 +43,14 @@ async def send_scripts(stage: Stage) -> None:
     scanned = [number for number in present if number != missing]
     bundle = await asyncio.to_thread(scan, covers, numbers, scanned, stage.random)
     await _receive(stage, labels, len(present))
-    await _scan(stage, bundle, len(scanned))
+    await _scan(stage, sitting["id"], bundle, len(scanned))
     figures = await stage.clerk.get(f"{path}/reconciliation")
-    found = missing_in(figures)
+    found = set(figures["missing"])
     report.check(
         "reconciliation names exactly the script that is missing",
         found == {missing},
         f"expected {missing}, found {', '.join(sorted(found)) or 'nobody'}; {len(present)} present, {len(scanned)} scanned",
     )
-
-
-def missing_in(figures: dict[str, Any]) -> set[str]:
-    """Return the candidates whom the reconciliation says were present and have no script."""
-    return {
-        number
-        for case in figures["cases"]
-        if case["kind"] == "register_present_no_script"
-        for number in case["candidate_numbers"]
-    }
 
 
 async def _open(stage: Stage) -> tuple[str, dict[str, Any] | None]:
@@ -91,18 +81,23 @@ async def _despatch(stage: Stage, officer: Any, path: str, present: Sequence[str
         set(printed) == set(labels) and sheet.startswith(b"%PDF-"),
         ", ".join(labels),
     )
+    counts = {packet["number"]: len(packet["candidates"]) for packet in (await officer.get(path))["packets"]}
     await officer.post(
         f"{path}/despatch",
         {
-            "packets": [packet["id"] for packet in made],
+            "packets": [{"label": one["label"], "script_count": counts[one["number"]]} for one in made],
+            "collection": "scheduled",
             "sealed_by": "Rehearsal exams officer",
             "witnessed_by": "Rehearsal invigilator",
             "carrier": "Rehearsal carrier",
-            "tracking_number": "RH990010001GB",
         },
     )
-    total = sum(packet["script_count"] for packet in made)
-    stage.report.check("packets were despatched", total == len(present), f"{len(made)} packets, {total} scripts")
+    states = {packet["state"] for packet in (await officer.get(path))["packets"]}
+    stage.report.check(
+        "packets were despatched and collected",
+        sum(counts.values()) == len(present) and states == {"collected"},
+        f"{len(made)} packets, {sum(counts.values())} scripts",
+    )
     return labels
 
 
@@ -126,25 +121,23 @@ async def _receive(stage: Stage, labels: Sequence[str], scripts: int) -> None:
     )
 
 
-async def _scan(stage: Stage, bundle: bytes, scripts: int) -> None:
+async def _scan(stage: Stage, sitting_id: str, bundle: bytes, scripts: int) -> None:
     headers = {"Content-Type": "application/pdf"}
-    sent = await stage.clerk.ask("POST", "/api/bundles?filename=bundle.pdf", data=bundle, headers=headers)
+    sent = await stage.clerk.ask(
+        "POST", f"/api/bundles?sitting={sitting_id}&filename=bundle.pdf", data=bundle, headers=headers
+    )
     done = sent.json() if sent.ok else {}
     stage.report.check(
         "a scanned bundle was split into scripts by its cover sheets",
-        sent.status == 201 and _count(done.get("scripts")) == scripts and _count(done.get("queued")) == 0,
-        f"{len(bundle):,} bytes, {done.get('pages')} pages, {_count(done.get('scripts'))} scripts"
-        if sent.ok
-        else sent.detail,
+        sent.status == 201 and len(done["scripts"]) == scripts and not done["queued"],
+        f"{len(bundle):,} bytes, {done['pages']} pages, {len(done['scripts'])} scripts" if sent.ok else sent.detail,
     )
-    again = await stage.clerk.ask("POST", "/api/bundles?filename=other-name.pdf", data=bundle, headers=headers)
+    again = await stage.clerk.ask(
+        "POST", f"/api/bundles?sitting={sitting_id}&filename=other-name.pdf", data=bundle, headers=headers
+    )
     stage.report.check(
         "the same bundle under another name is refused", again.status == 409, f"{again.status} {again.code}"
     )
-
-
-def _count(value: Any) -> int:
-    return len(value) if isinstance(value, list) else int(value or 0)
 
 
 # The scanner
