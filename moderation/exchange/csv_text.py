@@ -20,6 +20,7 @@ _BOM = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # Apostrophes belong to the pattern, so that a cell which already begins with one gets one more and comes back exact.
 _FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_LONGEST_NUMBER = 40
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _ROW_LENGTH_REMEDY = "Put a cell that holds commas in double quotes, and give every row one cell for each column."
 
@@ -212,6 +213,7 @@ def _header(
         remedy = f"Separate the cells by commas, not by semicolons or tabs. {remedy}"
     if len(header) > COLUMNS_LIMIT:
         findings.error("too-many-columns", line, "", "The file has over 32 columns.", remedy)
+        findings.refuse_if_any()
     for number, column in enumerate(header, 1):
         if column not in columns:
             findings.error("unknown-column", line, "", f"Column {number} of the header is not known.", remedy)
@@ -232,6 +234,9 @@ def _plain(cell: str) -> str:
 def _what_is_wrong(text: str) -> tuple[str, str]:
     if not text:
         return "number-missing", "The cell is blank; a blank is never read as 0."
+    if len(text) > _LONGEST_NUMBER:
+        # The patterns below try every way to divide a run of digits, which takes long for a long one.
+        return "number-invalid", "The cell is not a whole number."
     if re.fullmatch(r"-[0-9]+", text):
         return "number-negative", "The number is negative."
     if re.fullmatch(r"[-+]?[0-9]*[.,]?[0-9]*[eE][-+]?[0-9]+", text):

@@ -89,7 +89,7 @@ def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
     """Return the files of a rehearsal of this series; the same arguments give the same bytes.
 
     Takes: ``centres``, 1 to 900; the first three mark accurately, leniently and out of order; with 4 or more there is
-    a postal one, with 5 or more a consortium of two, with 6 or more a centre of over 100 candidates.
+    a postal one and a consortium of two, with 6 or more a centre of over 100 candidates.
     Raises: ``ValueError`` for another number of centres, or a series without an option for upload.
     """
     if not 1 <= centres <= CENTRES_LIMIT:
@@ -97,22 +97,23 @@ def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
     random = Random(seed)
     choice = choose(basedata)
     numbers = tuple(f"99{index:03d}" for index in range(1, centres + 1))
+    visited = frozenset({2, 4} if centres == 4 else {2, 7})
     cohort = [
-        one for index, number in enumerate(numbers, 1) for one in _cohort(index, number, choice, basedata, random)
+        one
+        for index, number in enumerate(numbers, 1)
+        for one in _cohort(index, number, choice, basedata, random, visited)
     ]
     profiles = {
         number: FIRST_PROFILES[index] if index < 3 else random.choice(_LATER_PROFILES)
         for index, number in enumerate(numbers)
     }
-    pair = _consortium_pair(numbers)
-    for number in pair:
-        profiles[number] = Profile.ACCURATE
-    consortia = tuple(
-        ConsortiumGroup(part.component_code, pair[0], pair) for part in (choice.upload.moderated if pair else ())
-    )
+    consortia = _consortia(numbers, choice)
+    for group in consortia:
+        if group.component_code in {part.component_code for part in choice.upload.moderated}:
+            profiles.update(dict.fromkeys(group.member_centre_numbers, Profile.ACCURATE))
     files: dict[str, bytes] = {}
     _add_entries(files, basedata.series, numbers, cohort)
-    cases, moderated = _add_marks(files, basedata.series, cohort, profiles, pair, random)
+    cases, moderated = _add_marks(files, basedata.series, cohort, profiles, consortia, random)
     known = {component.code: component.maximum_mark for component in basedata.components}
     assumed = {code: part.maximum_mark for code, (part, _) in parts_of(choice.routes).items() if not known[code]}
     _add_reference(files, basedata, choice, numbers, consortia, assumed)
@@ -136,7 +137,7 @@ def make(basedata: SeriesBasedata, *, centres: int, seed: int) -> Rehearsal:
 
 
 def _cohort(
-    index: int, centre_number: str, choice: Choice, basedata: SeriesBasedata, random: Random
+    index: int, centre_number: str, choice: Choice, basedata: SeriesBasedata, random: Random, visited: frozenset[int]
 ) -> list[_Candidate]:
     """Return the candidates of a centre: its main route, and some carried forward, absent, worth nothing, on visit."""
     main = choice.postal if index == 4 and choice.postal is not None else choice.upload
@@ -159,7 +160,7 @@ def _cohort(
         route = carried if kind == "carried" and carried is not None else main
         teaching_set = sets[position % len(sets)]
         made.append(_Candidate(person, centre_number, [route], teaching_set, kind, random.randint(30, 95)))
-    if choice.visit is not None and index in {2, 7}:
+    if choice.visit is not None and index in visited:
         for one in made[: min(6, size)]:
             one.routes.append(choice.visit)
     return made
@@ -170,10 +171,20 @@ def _size(random: Random) -> int:
     return min(random.randint(3, 120) for _ in range(3))
 
 
-def _consortium_pair(numbers: Sequence[str]) -> tuple[str, ...]:
+def _consortia(numbers: Sequence[str], choice: Choice) -> tuple[ConsortiumGroup, ...]:
+    """Return the consortium of two: for the upload component, or with four centres for the one moderated by visit.
+
+    With four centres each upload centre shows an outcome of its own and the fourth posts, so none is free to pair up.
+    """
     if len(numbers) >= 6:
-        return numbers[4], numbers[5]
-    return (numbers[0], numbers[4]) if len(numbers) == 5 else ()
+        route, pair = choice.upload, (numbers[4], numbers[5])
+    elif len(numbers) == 5:
+        route, pair = choice.upload, (numbers[0], numbers[4])
+    elif len(numbers) == 4 and choice.visit is not None:
+        route, pair = choice.visit, (numbers[1], numbers[3])
+    else:
+        return ()
+    return tuple(ConsortiumGroup(part.component_code, pair[0], pair) for part in route.moderated)
 
 
 # Files
@@ -206,7 +217,7 @@ def _add_marks(
     series: Series,
     cohort: Sequence[_Candidate],
     profiles: Mapping[str, Profile],
-    pair: Sequence[str],
+    consortia: Sequence[ConsortiumGroup],
     random: Random,
 ) -> tuple[list[RehearsedCase], list[ModeratorMark]]:
     by_case: dict[tuple[str, str], list[_Candidate]] = defaultdict(list)
@@ -218,9 +229,13 @@ def _add_marks(
                 parts[part.component_code] = (part, route.mode, route)
     cases, moderator = [], []
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    leads = {
+        (one.component_code, member): one.lead_centre_number
+        for one in consortia
+        for member in one.member_centre_numbers
+    }
     for code, number in sorted(by_case):
-        upload = parts[code][1] is SubmissionMode.UPLOAD
-        groups[code, pair[0] if upload and number in pair else number].append(number)
+        groups[code, leads.get((code, number), number)].append(number)
     for (code, lead), members in sorted(groups.items()):
         part, mode, route = parts[code]
         profile = profiles[lead] if mode is SubmissionMode.UPLOAD else Profile.ACCURATE

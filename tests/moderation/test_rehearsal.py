@@ -114,7 +114,7 @@ def test_every_file_reads_back_without_a_fault(centres: int) -> None:
         assert read_case(rehearsal, case.centre_number, case.component_code)
     assert len(read_centres_csv("c", files["centres.csv"]).rows) == centres
     assert read_consortia_csv("c", files["consortia.csv"], series=series).rows == rehearsal.consortia
-    assert len(rehearsal.consortia) == (1 if centres >= 5 else 0)
+    assert len(rehearsal.consortia) == (1 if centres >= 4 else 0)
     assert read_moderator_marks_csv("m", files["moderator_marks.csv"]).rows == rehearsal.moderator_marks
     weights = {
         row.component_code: row.weighted_maximum
@@ -150,6 +150,16 @@ def test_the_sixth_centre_is_large() -> None:
     assert sizes[5] > 100
     assert max(sizes[:5]) <= 120
     assert min(sizes) >= 3
+
+
+def test_four_centres_have_a_consortium_that_is_visited() -> None:
+    rehearsal = make(BASEDATA, centres=4, seed=2026)
+    (group,) = rehearsal.consortia
+    assert group.member_centre_numbers == ("99002", "99004")
+    assert group.component_code == "X555/02"
+    cases = {case.centre_number: case for case in rehearsal.cases if case.component_code == "X555/02"}
+    assert {case.mode for case in cases.values()} == {SubmissionMode.VISIT}
+    assert sorted(cases) == ["99002", "99004"]
 
 
 def test_routes_are_what_was_asked() -> None:

@@ -51,6 +51,7 @@ def test_every_text_survives_a_round_trip(texts: list[str], bom: bool) -> None:
     assert findings.warnings == ()
 
 
+@pytest.mark.fault("att:A16")
 @given(st.one_of(CELLS, DANGEROUS))
 def test_no_cell_begins_as_a_formula(text: str) -> None:
     data = write_table(COLUMNS, [{"key": "k", "text": text, "mark": text}], numeric={"mark"}, bom=False).decode()
@@ -108,8 +109,9 @@ def test_blank_rows_of_a_spreadsheet_are_left_out_with_a_warning() -> None:
         (b"key,text,mark\r\n1," + b"x" * 1001 + b",2\r\n", ["cell-too-long"]),
         (b"key,text,mark\r\n1," + b"x" * 200_000 + b",2\r\n", ["quoting"]),
         (b"key,text,mark\r\n" + b"1,a,2\r\n" * 50_001, ["too-many-rows"]),
+        (b"mark," * 2_000_000, ["too-many-columns"]),
         (b"x" * (10 * 1024 * 1024 + 1), ["too-large"]),
-        (b"key,text,mark" + b",z" * 30 + b"\r\n", ["too-many-columns", *["unknown-column"] * 30]),
+        (b"key,text,mark" + b",z" * 30 + b"\r\n", ["too-many-columns"]),
     ],
 )
 def test_faults_of_the_file(data: bytes, expected: list[str]) -> None:
@@ -155,6 +157,7 @@ def test_faults_past_the_limit_are_counted() -> None:
         ("٣", "number-invalid"),
         ("x", "number-invalid"),
         ("9999999999", "number-invalid"),
+        pytest.param("1" * 130_000, "number-invalid", id="very long"),
         ("71", "mark-too-high"),
     ],
 )

@@ -61,6 +61,7 @@ def test_a_whole_file() -> None:
     assert (file.control_total, file.missing, file.warnings) == (62, (), ())
 
 
+@pytest.mark.fault("att:H02")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
