@@ -1,0 +1,1 @@
+"""Benchmarks: each module is run by `infra/bench NAME`, prints a table and writes its figures as JSON."""

@@ -1,0 +1,1 @@
+"""Whole tasks over real HTTP."""
