@@ -22,6 +22,7 @@ from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import samples as samples_pages
+from repository.web.pages import scripts as scripts_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -105,6 +106,19 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/series/{series_key}/results", results_api.show, A.RESULTS_READ),
     Route("GET", "/series/{series_key}/results.csv", results_api.show_csv, A.RESULTS_READ),
     # Examination scripts
+    Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
+    Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}", scripts_pages.show, A.SITTING_READ),
+    Route("POST", "/sittings/{sitting_id}/register", scripts_pages.mark_register, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
+    Route("POST", "/sittings/{sitting_id}/pages", scripts_pages.settle_page, A.BUNDLE_WRITE),
+    Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
+    Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
+    Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE),
     Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
     Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
     Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),

@@ -20,6 +20,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.MARKS_READ, "/cases", "Marks and samples"),
     (Action.WORKLIST_READ, "/worklist", "Worklist"),
     (Action.SITTING_READ, "/scripts", "Exam scripts"),
+    (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REFERENCE_IMPORT, "/series", "Series data"),
 )
@@ -37,6 +38,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["display_zone"] = LONDON
     environment.filters |= {
         "instant": instant_words,
         "day": day_words,
