@@ -21,6 +21,7 @@ from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import marking as marking_pages
+from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 
@@ -98,6 +99,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/worklist", worklist.show, A.WORKLIST_READ),
     Route("GET", "/marking/{case_id}", marking_pages.show, A.MODERATOR_MARK_READ),
     Route("POST", "/marking/{case_id}/marks", marking_pages.record_mark, A.MODERATOR_MARK_WRITE),
+    Route("GET", "/cases/{case_id}/outcome", outcomes_pages.show, A.OUTCOME_READ),
+    Route("POST", "/cases/{case_id}/outcome/confirm", outcomes_pages.confirm, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/accept", outcomes_pages.accept, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/reopen", outcomes_pages.reopen, A.OUTCOME_CONFIRM),
     # Series and results
     Route("GET", "/api/series", results_api.index, A.SERIES_READ),
     Route("GET", "/api/series/{series_key}/gate", results_api.gate, A.RESULTS_GATE),

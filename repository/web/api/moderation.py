@@ -132,7 +132,7 @@ async def record_mark(request: web.Request) -> web.Response:
 
 
 async def outcome(request: web.Request) -> web.Response:
-    """Answer the outcome of a case and every moderated mark."""
+    """Answer the outcome of a case and every moderated mark: as proposed until it is confirmed."""
     context, case_id = context_of(request), request.match_info["case_id"]
     page = await services_of(request).database.read(lambda s: outcomes.page(s, context, case_id))
     return web.json_response(
@@ -155,8 +155,10 @@ async def outcome(request: web.Request) -> web.Response:
 async def confirm(request: web.Request) -> web.Response:
     """Confirm the proposed outcome."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    version = number_field(body, "version", 0, 2**31) if "version" in body else None
     context, case_id = context_of(request), request.match_info["case_id"]
-    done = await services_of(request).database.write(lambda s: outcomes.confirm(s, context, case_id))
+    done = await services_of(request).database.write(lambda s: outcomes.confirm(s, context, case_id, version))
     return web.json_response({"outcome": outcome_json(done)})
 
 
