@@ -261,10 +261,11 @@ def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[
         (trailer, trailer.line - centre.line + 1, "records from the centre header to here"),
         (end, len(records), "records in the file"),
     ):
-        counted = COUNT.of(record.text)
-        if digits(counted) != right:
+        counted = digits(COUNT.of(record.text))
+        if counted != right:
+            said = "no number" if counted is None else counted
             findings.error(
-                "count", record.line, COUNT, f"The count says {counted or 'nothing'}; there are {right} {what}.",
+                "count", record.line, COUNT, f"The count says {said}; there are {right} {what}.",
                 "The file may have been cut off or edited. Export it again.",
             )  # fmt: skip
     version = FORMAT_VERSION.of(header.text)

@@ -85,7 +85,7 @@ def test_counts_off_by_one_are_located() -> None:
         read_basedata([(name, content)])
     (fault,) = refused.value.faults
     assert (fault.code, fault.line, fault.first_column, fault.last_column) == ("count", 7, 8, 14)
-    assert "0000007" in fault.message
+    assert "says 7; there are 6" in fault.message
 
 
 def test_all_faults_of_all_files_are_listed() -> None:
