@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.exchange.basedata import write_basedata
-from moderation.rehearsal import Rehearsal, make, synthetic_basedata
+from moderation.records import samples as records
+from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_basedata
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marks, sittings
+from repository.acts import allocations, imports, marking, marks, postal, sittings
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
-from repository.tables import Person
+from repository.tables import Person, new_id
+from scripts.despatch import CollectionKind, DespatchLine
+from scripts.packets import DEFAULT_CAPACITY
+from scripts.reconciliation import RegisterState
+from scripts.tables import Sitting
 
 CENTRES = 5
 SEED = 2026
@@ -89,8 +94,8 @@ def _add_person(session: Session, now: datetime, role: Role, name: str, centre_n
 def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number: int = SEED) -> Rehearsal:
     """Put the invented series into an empty database, through the acts that people use.
 
-    The first centre's marks are saved and wait to be checked; the others' are submitted, so that samples are due; a
-    moderator is allocated; a written paper can be sat.
+    The first centre's marks are saved and wait to be checked, and its register is open; of the others' samples some are
+    due, one is in the post, and one outcome waits for an officer; their scripts are under way.
     Raises: ``NotEmpty``.
     """
     if not is_empty(session):
@@ -110,10 +115,12 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
         if (kind, name) != components and (kind is not ImportKind.CONSORTIA or rehearsal.consortia):
             _import(session, officer, rehearsal, kind, name)
     _allocate(session, officer, rehearsal, signed)
-    _enter_marks(session, now, rehearsal, signed)
+    ids = _enter_marks(session, now, rehearsal, signed)
+    _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
     for code in papers[:1]:
-        sittings.open_all(session, officer, rehearsal.series.key, code)
+        opened = sittings.open_all(session, officer, rehearsal.series.key, code)
+        _send_scripts(session, now, signed, opened)
     return rehearsal
 
 
@@ -134,7 +141,10 @@ def _allocate(session: Session, officer: Context, rehearsal: Rehearsal, signed: 
         )
 
 
-def _enter_marks(session: Session, now: datetime, rehearsal: Rehearsal, signed: Sequence[SignIn]) -> None:
+def _enter_marks(
+    session: Session, now: datetime, rehearsal: Rehearsal, signed: Sequence[SignIn]
+) -> dict[tuple[str, str], str]:
+    """Enter the centres' marks; returns the cases by centre and component."""
     by_place = {(one.role, one.centre_number): one for one in signed}
     ids = {
         (row.centre_number, row.component_code): row.id
@@ -153,3 +163,62 @@ def _enter_marks(session: Session, now: datetime, rehearsal: Rehearsal, signed: 
             continue
         marks.check(session, teacher, case_id, sheet.case.version)
         marks.submit(session, officer.context(now), case_id, None, sheet.control_total)
+    return ids
+
+
+def _send_samples(
+    session: Session,
+    now: datetime,
+    rehearsal: Rehearsal,
+    signed: Sequence[SignIn],
+    ids: Mapping[tuple[str, str], str],
+) -> None:
+    """Post one sample and hold the visits, so that the moderator has work; moderate one, so that officers have."""
+    moderator = next(one for one in signed if one.role is Role.MODERATOR).context(now)
+    officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
+    marked = {
+        (row.centre_number, row.component_code, row.candidate_number): row.mark for row in rehearsal.moderator_marks
+    }
+    visited: list[RehearsedCase] = []
+    for case in rehearsal.cases:
+        officer, case_id = officers.get(case.centre_number), ids[case.centre_number, case.component_code]
+        if officer is None or case.centre_number == rehearsal.centre_numbers[0]:
+            continue
+        if case.mode is SubmissionMode.POSTAL:
+            items = [item.item_id for item in records.sample_of(session, case_id).items]
+            postal.despatch(session, officer, case_id, "PP 0099 0001", items)
+        elif case.mode is SubmissionMode.VISIT:
+            postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
+            postal.hold_visit(session, moderator, case_id)
+            visited.append(case)
+    for case in visited[-1:]:
+        case_id = ids[case.centre_number, case.component_code]
+        while wanted := marking.desk(session, moderator, case_id).wanted:
+            for one in wanted:
+                mark = marked[case.centre_number, case.component_code, one.item.candidate_number]
+                marking.record_mark(session, moderator, one.item.item_id, mark, "")
+
+
+def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting]) -> None:
+    """Send the scripts of every centre but the first, so that the clerk has packets to receive."""
+    officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
+    for sitting in opened[1:]:
+        officer = officers.get(sitting.centre_number)
+        if officer is None:
+            continue
+        numbers = [line.candidate_number for line in sittings.page(session, officer, sitting.id).register]
+        states = dict.fromkeys(numbers, RegisterState.PRESENT) | {numbers[-1]: RegisterState.ABSENT}
+        sittings.mark_register(session, officer, sitting.id, states)
+        packets = sittings.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
+        labels = sittings.label_payloads(session, officer, sitting.id)
+        lines = [
+            DespatchLine(
+                label=label.payload,
+                script_count=len(packet.candidate_numbers),
+                collection=CollectionKind.SCHEDULED,
+                sealed_by="Rehearsal exams officer",
+                witnessed_by="Rehearsal invigilator",
+            )
+            for packet, label in zip(packets, labels, strict=True)
+        ]
+        sittings.despatch(session, officer, sitting.id, [(new_id(), line) for line in lines])

@@ -14,7 +14,7 @@ from repository import migrating, rehearsing, sign_in_lines
 from repository.access import Role
 from repository.database import Database
 from repository.settings import from_environ
-from scripts.tables import Sitting
+from scripts.tables import Packet, Sitting
 
 NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 
@@ -47,12 +47,15 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     states = {(case.centre_number, case.component_code): case.state for case in cases}
     first = made.centre_numbers[0]
     assert {state for (centre, _), state in states.items() if centre == first} == {"MARKS_SAVED"}
-    assert "SAMPLE_REQUESTED" in states.values()
+    # Something is due for everybody: work to send, a parcel to receive, an outcome to confirm.
+    assert {"SAMPLE_REQUESTED", "DESPATCHED", "OUTCOME_PROPOSED"} <= set(states.values())
 
     allocated = await database.read(lambda session: list(session.scalars(select(Allocation))))
     assert {(one.centre_number, one.component_code) for one in allocated} == set(states)
     sittings = await database.read(lambda session: list(session.scalars(select(Sitting))))
     assert {sitting.centre_number for sitting in sittings} == set(made.centre_numbers)
+    packets = await database.read(lambda session: list(session.scalars(select(Packet))))
+    assert {packet.state for packet in packets} == {"collected"}
     await database.close()
 
 
