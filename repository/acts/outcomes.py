@@ -89,8 +89,8 @@ def confirm(session: Session, context: Context, case_id: str, version: int | Non
     """Confirm a proposed outcome; every candidate of the cohort then has a moderated mark.
 
     Takes: ``version``, that of the case the officer looked at.
-    Raises: ``StaleVersion``; ``SamePerson`` when the officer moderated or proposed it; errors of moderation when nothing is proposed or the
-    independent recomputation differs.
+    Raises: ``StaleVersion``; ``SamePerson`` when the officer moderated or proposed it; errors of moderation when
+    nothing is proposed or the independent recomputation differs.
     """
     _unchanged(permitted(session, context, Action.OUTCOME_CONFIRM, case_id), version)
     confirmed = outcomes.confirm_outcome(session, case_id, officer=actor_of(context).person_id, now=context.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from fractions import Fraction
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -52,7 +53,7 @@ def page(session: Session, context: Context, series_key: str) -> SeriesPage:
     codes = {case.component_code for case in cases}
     components = session.scalars(
         select(Component)
-        .where(Component.series_key == series_key, Component.component_code.in_(codes))
+        .where(Component.series_key == series_key, (Component.component_code.in_(codes)) | Component.teacher_marks)
         .order_by(Component.component_code)
     )
     imports = session.scalars(
@@ -68,6 +69,15 @@ def page(session: Session, context: Context, series_key: str) -> SeriesPage:
     )
 
 
+def component(session: Session, context: Context, series_key: str, component_code: str) -> Component:
+    """Return a component of a series; for officers."""
+    access.require(actor_of(context), Action.REFERENCE_IMPORT)
+    found = session.get(Component, (series_key, component_code))
+    if found is None:
+        raise NotFound
+    return found
+
+
 def set_component(
     session: Session,
     context: Context,
@@ -75,11 +85,13 @@ def set_component(
     component_code: str,
     mode: SubmissionMode | None,
     tolerance: int | None,
+    weighted_maximum: Fraction | None = None,
 ) -> None:
-    """Confirm how a component's work is submitted, and enter its tolerance in marks."""
-    access.require(actor_of(context), Action.REFERENCE_IMPORT)
-    reference.set_component(
-        session, series_key, ComponentReference(component_code, submission_mode=mode, tolerance_marks=tolerance)
-    )
+    """Confirm how a component's work is submitted, and enter its tolerance and weighted maximum in marks.
+
+    Takes: None for what stays as it is.
+    """
+    component(session, context, series_key, component_code)
+    reference.set_component(session, series_key, ComponentReference(component_code, mode, tolerance, weighted_maximum))
     reference.open_all_cases(session, series_key, actor=actor_of(context).person_id, now=context.now)
     audit.record(session, context, "component.set", "component", f"{series_key}/{component_code}")

@@ -17,6 +17,7 @@ from repository.web.api import results as results_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
+from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, script_images, sign_in, worklist
@@ -24,6 +25,7 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
+from repository.web.pages import series as series_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -103,7 +105,13 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/cases/{case_id}/outcome/confirm", outcomes_pages.confirm, A.OUTCOME_CONFIRM),
     Route("POST", "/cases/{case_id}/outcome/accept", outcomes_pages.accept, A.OUTCOME_CONFIRM),
     Route("POST", "/cases/{case_id}/outcome/reopen", outcomes_pages.reopen, A.OUTCOME_CONFIRM),
+    Route("GET", "/allocations", allocations_pages.show, A.ALLOCATION_WRITE),
+    Route("POST", "/allocations", allocations_pages.allocate, A.ALLOCATION_WRITE),
     # Series and results
+    Route("GET", "/series", series_pages.index, A.REFERENCE_IMPORT),
+    Route("GET", "/series/{series_key}", series_pages.show, A.REFERENCE_IMPORT),
+    Route("GET", "/series/{series_key}/component", series_pages.show_component, A.REFERENCE_IMPORT),
+    Route("POST", "/series/{series_key}/component", series_pages.set_component, A.REFERENCE_IMPORT),
     Route("GET", "/api/series", results_api.index, A.SERIES_READ),
     Route("GET", "/api/series/{series_key}/gate", results_api.gate, A.RESULTS_GATE),
     Route("POST", "/api/series/{series_key}/results/propose", results_api.propose, A.RESULTS_RELEASE),
