@@ -16,7 +16,7 @@ from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_based
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marking, marks, postal, sittings
+from repository.acts import allocations, imports, marking, marks, postal, sittings, tracking
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
@@ -95,7 +95,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     """Put the invented series into an empty database, through the acts that people use.
 
     The first centre's marks are saved and wait to be checked, and its register is open; of the others' samples some are
-    due, one is in the post, and one outcome waits for an officer; their scripts are under way.
+    due, one is with the moderator, and one outcome waits for an officer; their scripts are under way.
     Raises: ``NotEmpty``.
     """
     if not is_empty(session):
@@ -173,7 +173,7 @@ def _send_samples(
     signed: Sequence[SignIn],
     ids: Mapping[tuple[str, str], str],
 ) -> None:
-    """Post one sample and hold the visits, so that the moderator has work; moderate one, so that officers have."""
+    """Deliver what is posted, so that the moderator has work; moderate a visit, so that officers have."""
     moderator = next(one for one in signed if one.role is Role.MODERATOR).context(now)
     officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
     marked = {
@@ -186,7 +186,8 @@ def _send_samples(
             continue
         if case.mode is SubmissionMode.POSTAL:
             items = [item.item_id for item in records.sample_of(session, case_id).items]
-            postal.despatch(session, officer, case_id, "PP 0099 0001", items)
+            parcel = postal.despatch(session, officer, case_id, "PP 0099 0001", items)
+            postal.receive(session, moderator, parcel, None, "")
         elif case.mode is SubmissionMode.VISIT:
             postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
             postal.hold_visit(session, moderator, case_id)
@@ -200,7 +201,8 @@ def _send_samples(
 
 
 def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting]) -> None:
-    """Send the scripts of every centre but the first, so that the clerk has packets to receive."""
+    """Send the scripts of every centre but the first; the second's arrive, so that the clerk has packets to open."""
+    clerk = next(one for one in signed if one.role is Role.TRACKING_CLERK).context(now)
     officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
     for sitting in opened[1:]:
         officer = officers.get(sitting.centre_number)
@@ -222,3 +224,14 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             for packet, label in zip(packets, labels, strict=True)
         ]
         sittings.despatch(session, officer, sitting.id, [(new_id(), line) for line in lines])
+        if sitting is opened[1]:
+            for line in lines:
+                tracking.record(
+                    session,
+                    clerk,
+                    event_id=new_id(),
+                    label=line.label,
+                    kind=tracking.RECEIVED,
+                    occurred_at=now,
+                    place="Rehearsal scanning centre",
+                )

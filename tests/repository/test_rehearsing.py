@@ -47,15 +47,15 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     states = {(case.centre_number, case.component_code): case.state for case in cases}
     first = made.centre_numbers[0]
     assert {state for (centre, _), state in states.items() if centre == first} == {"MARKS_SAVED"}
-    # Something is due for everybody: work to send, a parcel to receive, an outcome to confirm.
-    assert {"SAMPLE_REQUESTED", "DESPATCHED", "OUTCOME_PROPOSED"} <= set(states.values())
+    # Something is due for everybody: work to send, work to read, an outcome to confirm.
+    assert {"SAMPLE_REQUESTED", "RECEIVED", "OUTCOME_PROPOSED"} <= set(states.values())
 
     allocated = await database.read(lambda session: list(session.scalars(select(Allocation))))
     assert {(one.centre_number, one.component_code) for one in allocated} == set(states)
     sittings = await database.read(lambda session: list(session.scalars(select(Sitting))))
     assert {sitting.centre_number for sitting in sittings} == set(made.centre_numbers)
     packets = await database.read(lambda session: list(session.scalars(select(Packet))))
-    assert {packet.state for packet in packets} == {"collected"}
+    assert {packet.state for packet in packets} == {"collected", "received"}
     await database.close()
 
 
