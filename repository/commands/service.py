@@ -26,7 +26,8 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         import uvloop
     except ImportError:
         return asyncio.run(main)
-    return uvloop.run(main)
+    status: int = uvloop.run(main)
+    return status
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,15 +7,18 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from .seaweed import free_ports
+from .seaweed import end_with_parent, free_ports
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
 def postgres_programs() -> Path:
@@ -38,39 +41,60 @@ def _as_whom() -> dict[str, object]:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Iterator[str]:
-    """Start a server with its data in `directory`; gives the URL of its first database, for the psycopg driver."""
+def running_postgres() -> Iterator[str]:
+    """Start a server; gives the URL of its first database, for the psycopg driver.
+
+    Its data lies outside pytest's own folders: those belong to the account that runs the tests, and every other pytest
+    that starts closes them to all others, among them the account that PostgreSQL runs under.
+    """
     programs, whom = postgres_programs(), _as_whom()
-    for folder in (directory, *directory.parents):
-        if whom and folder.owner() == "root" and str(folder).startswith("/tmp/pytest-of"):
-            folder.chmod(0o711)
-    data = directory / "data"
-    data.mkdir(mode=0o700)
-    if whom:
-        os.chown(data, whom["user"], whom["group"])  # type: ignore[call-overload]
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "nea", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True, capture_output=True, env=environment, cwd="/", **whom,  # type: ignore[call-overload]
-    )  # fmt: skip
-    (port,) = free_ports(1)
-    log = (directory / "postgres.log").open("wb")
-    server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "",
-         "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB"],
-        stdout=log, stderr=log, env=environment, cwd="/", **whom,  # type: ignore[call-overload]
-    )  # fmt: skip
+    directory = Path(tempfile.mkdtemp(prefix="nea-postgres-"))
     try:
-        _wait_until_ready(server, programs, port, directory / "postgres.log")
-        yield f"postgresql+psycopg://nea@127.0.0.1:{port}/postgres"
+        directory.chmod(0o711)
+        data = directory / "data"
+        data.mkdir(mode=0o700)
+        if whom:
+            os.chown(data, whom["user"], whom["group"])  # type: ignore[call-overload]
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "nea", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, capture_output=True, env=ENVIRONMENT, cwd="/", **whom,  # type: ignore[call-overload]
+        )  # fmt: skip
+        with (directory / "postgres.log").open("wb") as log:
+            server, port = _started(programs, data, log, whom)
+            try:
+                yield f"postgresql+psycopg://nea@127.0.0.1:{port}/postgres"
+            finally:
+                _stop(server)
     finally:
-        server.send_signal(signal.SIGINT)
+        shutil.rmtree(directory)
+
+
+def _started(programs: Path, data: Path, log: BinaryIO, whom: dict[str, object]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server on a free port; another process may take the port first, so try more than one."""
+    for attempts_left in (2, 1, 0):
+        (port,) = free_ports(1)
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "",
+             "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB"],
+            stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
+        )  # fmt: skip
         try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        log.close()
+            _wait_until_ready(server, programs, port, Path(log.name))
+            return server, port
+        except RuntimeError:
+            _stop(server)
+            if not attempts_left:
+                raise
+    raise AssertionError("not reached")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(signal.SIGINT)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, log: Path) -> None:

@@ -105,7 +105,7 @@ def running_seaweed(directory: Path) -> Iterator[S3Server]:
             env=environment,
             stdout=output,
             stderr=output,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
     try:
         endpoint = f"http://127.0.0.1:{ports[6]}"
@@ -140,7 +140,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(STOP_SECONDS)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let the kernel end the server if the test process is killed before it can."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
