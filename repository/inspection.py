@@ -207,7 +207,7 @@ def _sandbox_command(sandbox: str | None) -> list[str]:
     return [
         sandbox, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
         "--setenv", "LANG", "C.UTF-8", "--setenv", "PATH", "/usr/bin:/bin",
-        "--proc", "/proc", "--dev", "/dev", *binds, "--tmpfs", "/tmp", "--chdir", "/tmp", "--",  # noqa: S108 - inside the sandbox
+        "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *binds, "--chdir", "/tmp", "--",  # noqa: S108 - inside the sandbox
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -233,7 +234,9 @@ def test_a_vault_lives_on_it(backend, tmp_path, geometry):
     vault = Vault(backend, FileKeyring(tmp_path / "root.json"), geometry=geometry)
     content = os.urandom(997) * (2 * vault.part_plain_bytes // 997 + 1)
     scope_key = vault.new_scope_key("99001/6A17/original")
-    data_key = vault.new_data_key(scope_key, OID, len(content))
+    data_key = vault.new_data_key(
+        scope_key, str(uuid4()), len(content)
+    )  # SeaweedFS keeps a name's emptied folder for a while
     writer = vault.resume(scope_key, data_key)
     tail = writer.seal_tail(0, content[:100])
     assert writer.open_tail(tail) == content[:100]
