@@ -26,9 +26,12 @@ from scripts.packets import DEFAULT_CAPACITY
 from scripts.reconciliation import RegisterState
 from scripts.tables import Sitting
 
-CENTRES = 5
+CENTRES = 6
 SEED = 2026
 ORIGIN = "rehearsal"
+DAYS_TO_THE_DEADLINE = 10
+DAYS_SINCE_A_PAPER = 7
+"""A rehearsal's days lie around the day that it is made: marks are due soon, scripts of a paper are on their way."""
 STAFFED_CENTRES_LIMIT = 6
 """So many centres get people of their own; more would only lengthen the list of sign-in links."""
 
@@ -100,7 +103,10 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     """
     if not is_empty(session):
         raise NotEmpty
-    basedata = synthetic_basedata()
+    today = now.date()
+    basedata = synthetic_basedata(
+        today + timedelta(days=DAYS_TO_THE_DEADLINE), today - timedelta(days=DAYS_SINCE_A_PAPER)
+    )
     rehearsal = make(basedata, centres=centres, seed=seed_number)
     staffed = rehearsal.centre_numbers[:STAFFED_CENTRES_LIMIT]
     signed = add_people(session, now, staffed)
