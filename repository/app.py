@@ -84,15 +84,18 @@ def create_app(services: Services) -> web.Application:
     return app
 
 
+def worker_of(services: Services) -> Worker:
+    """Return the background worker: what is to be done for each kind of work."""
+    handlers = {receiving.VERIFY: partial(releasing.verify, services)}
+    return Worker(services.database, services.bell, services.clock, handlers)
+
+
 async def _worker(app: web.Application) -> AsyncIterator[None]:
     services = app[keys.SERVICES]
-    worker = Worker(
-        services.database,
-        services.bell,
-        services.clock,
-        {receiving.VERIFY: partial(releasing.verify, services)},
-    )
-    task = asyncio.create_task(worker.run())
+    if not services.settings.works_itself:
+        yield
+        return
+    task = asyncio.create_task(worker_of(services).run())
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

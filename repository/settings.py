@@ -37,6 +37,7 @@ class Settings:
     port: int
     base_url: str
     rehearsal: bool
+    works_itself: bool
     frontend_dir: Path
     upload_limit_bytes: int
     upload_ttl_seconds: int
@@ -64,6 +65,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_PORT": (str(DEFAULT_PORT), "port to listen on; 0 picks a free one"),
     "NEA_BASE_URL": ("", "address that people use; empty means http://host:port"),
     "NEA_REHEARSAL": ("no", "yes: a rehearsal series, with development sign-in, on loopback only"),
+    "NEA_WORKS_ITSELF": ("yes", "no: `nea serve` leaves checks of received files to `nea work` processes"),
     "NEA_FRONTEND_DIR": ("", "folder of built front-end files; empty means repository/web/static/build"),
     "NEA_UPLOAD_LIMIT_MIB": ("25600", "largest file accepted, in MiB"),
     "NEA_UPLOAD_TTL_HOURS": ("336", "how long an unfinished upload is kept after its last byte"),
@@ -102,6 +104,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         port=port,
         base_url=_base_url(value, host, port),
         rehearsal=rehearsal,
+        works_itself=_yes_or_no(value, "NEA_WORKS_ITSELF"),
         frontend_dir=Path(value["NEA_FRONTEND_DIR"] or Path(__file__).parent / "web" / "static" / "build"),
         upload_limit_bytes=_whole_number(value, "NEA_UPLOAD_LIMIT_MIB", 1, 79_980) * MIB,
         upload_ttl_seconds=_whole_number(value, "NEA_UPLOAD_TTL_HOURS", 1, 8_760) * 3600,

@@ -35,6 +35,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     serve = commands.add_parser("serve", help="serve pages, API and background work until stopped")
     serve.add_argument("--port", type=int, help="port to listen on; 0 picks a free one (default: NEA_PORT)")
     serve.set_defaults(command=_serve)
+    work = commands.add_parser(
+        "work", help="check received files until stopped, beside `nea serve` or on another machine"
+    )
+    work.set_defaults(command=_work)
     migrate = commands.add_parser("migrate", help="bring the database to the shape this version needs")
     migrate.set_defaults(command=_migrate)
     check = commands.add_parser("check-config", help="show the settings and what this machine offers")
@@ -45,6 +49,24 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.port is not None:
         settings = dataclasses.replace(settings, port=arguments.port)
     return run(serve(settings))
+
+
+def _work(_arguments: argparse.Namespace, settings: Settings) -> int:
+    async def work() -> int:
+        services = await app.compose(settings)
+        task = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)  # type: ignore[union-attr]
+        print("Working (stop with Ctrl-C)", flush=True)
+        try:
+            await app.worker_of(services).run()
+        except asyncio.CancelledError:
+            print("Stopped.")
+        finally:
+            await services.database.close()
+        return 0
+
+    return run(work())
 
 
 async def serve(settings: Settings, announce: Callable[[str], None] = print) -> int:
