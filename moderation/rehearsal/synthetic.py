@@ -53,7 +53,7 @@ def synthetic_basedata(marks_due_on: date = MARKS_DUE_ON, first_paper_on: date =
         1,
         tuple(Syllabus(code, title) for code, title in _SYLLABUSES),
         tuple(_option(number, *row) for number, row in enumerate(_OPTIONS, 1)),
-        tuple(_component(*row, marks_due_on, first_paper_on) for row in _COMPONENTS),
+        tuple(_component(marks_due_on, first_paper_on, *row) for row in _COMPONENTS),
         tuple(Link(option, component) for option, _, _, components in _OPTIONS for component in components),
         (DisallowedPair("X446*", "X410*"), DisallowedPair("X600A", "X999")),
     )
@@ -74,13 +74,13 @@ def _option(number: int, code: str, syllabus_code: str, title: str, components: 
 
 
 def _component(
+    marks_due_on: date,
+    first_paper_on: date,
     code: str,
     title: str,
     teacher_marks: str,
     maximum: int,
     paper_days: int | None,
-    marks_due_on: date,
-    first_paper_on: date,
 ) -> BoardComponent:
     if paper_days is None:
         due_on = marks_due_on if teacher_marks == "Y" else None
