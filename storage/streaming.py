@@ -141,17 +141,31 @@ def _nonce(prefix: bytes, segment: int, last: bool) -> bytes:
     return prefix + segment.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
 
 
-def seal(
-    stream_key: bytes, aad: bytes, plaintext: Buffer, into: memoryview, random: Random, geometry: Geometry
-) -> bytes:
-    """Seal one part or tail, whole, from one buffer into another, without a copy.
+def place(plain_start: int, piece: memoryview, into: memoryview, geometry: Geometry) -> None:
+    """Copy plaintext to where its ciphertext will stand: the one copy that is made of what arrives.
 
-    Takes: `into`, exactly `geometry.sealed_bytes(len(plaintext))` bytes long; `random`, the source of fresh random
-    bytes.
+    Takes: `plain_start`, the offset of `piece` within its part; `into`, the buffer of the part.
+    """
+    while piece:
+        segment = geometry.segment_of(plain_start)
+        start, stop = geometry.segment_span(segment, geometry.part_ciphertext_bytes)
+        start += plain_start - geometry.segment_plain_start(segment)
+        room = min(stop - TAG_BYTES - start, len(piece))
+        into[start : start + room] = piece[:room]
+        piece = piece[room:]
+        plain_start += room
+
+
+def seal_placed(
+    stream_key: bytes, aad: bytes, into: memoryview, plain_bytes: int, random: Random, geometry: Geometry
+) -> bytes:
+    """Seal one part or tail, whole, where it stands: each segment becomes its own ciphertext.
+
+    Takes: `into`, exactly `geometry.sealed_bytes(plain_bytes)` bytes long, its plaintext put there by `place`;
+    `random`, the source of fresh random bytes.
     Returns: the 40-byte header, also written at the start of `into`.
     """
-    source = memoryview(plaintext).cast("B")
-    size_bytes = geometry.sealed_bytes(len(source))
+    size_bytes = geometry.sealed_bytes(plain_bytes)
     if len(into) != size_bytes:
         raise LengthMismatch(expected=size_bytes, given=len(into))
     salt, prefix = random(SALT_BYTES), random(NONCE_PREFIX_BYTES)
@@ -160,13 +174,23 @@ def seal(
     header = bytes((HEADER_BYTES,)) + salt + prefix
     into[:HEADER_BYTES] = header
     cipher = _cipher(stream_key, salt, aad)
-    count = geometry.segments(len(source))
+    count = geometry.segments(plain_bytes)
     for segment in range(count):
         start, stop = geometry.segment_span(segment, size_bytes)
-        plain_start = geometry.segment_plain_start(segment)
-        piece = source[plain_start : plain_start + stop - start - TAG_BYTES]
-        cipher.encrypt_into(_nonce(prefix, segment, segment == count - 1), piece, None, into[start:stop])
+        sealed = into[start:stop]
+        cipher.encrypt_into(_nonce(prefix, segment, segment == count - 1), sealed[:-TAG_BYTES], None, sealed)
     return header
+
+
+def seal(
+    stream_key: bytes, aad: bytes, plaintext: Buffer, into: memoryview, random: Random, geometry: Geometry
+) -> bytes:
+    """Seal one part or tail, whole, from one buffer into another; as `place` and `seal_placed`."""
+    source = memoryview(plaintext).cast("B")
+    if len(into) != geometry.sealed_bytes(len(source)):
+        raise LengthMismatch(expected=geometry.sealed_bytes(len(source)), given=len(into))
+    place(0, source, into, geometry)
+    return seal_placed(stream_key, aad, into, len(source), random, geometry)
 
 
 class Opener:

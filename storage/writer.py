@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from storage import names
 from storage.backend import Backend
 from storage.errors import BackendUnavailable, LengthMismatch, ObjectTampered
 from storage.facts import DataKey, Part, Tail
 from storage.keyring import SecretKey
-from storage.streaming import Buffer, Geometry, Random, open_sealed, part_aad, seal, tail_aad
+from storage.streaming import Buffer, Geometry, Random, open_sealed, part_aad, place, seal_placed, tail_aad
 
 _POOLED_FROM_BYTES = 1024 * 1024
 
@@ -27,21 +25,69 @@ class Buffers:
         self._free: list[mmap.mmap] = []
         self._lock = threading.Lock()
 
-    @contextmanager
-    def take(self, size_bytes: int) -> Iterator[memoryview]:
-        """A buffer of that size, for as long as the block runs."""
+    def take(self, size_bytes: int) -> memoryview:
+        """A buffer of that size; give it back when nothing refers to it any more."""
         if size_bytes < min(_POOLED_FROM_BYTES, self._size_bytes) or size_bytes > self._size_bytes:
-            yield memoryview(bytearray(size_bytes))
-            return
+            return memoryview(bytearray(size_bytes))
         with self._lock:
             held = self._free.pop() if self._free else None
-        pages = held or mmap.mmap(-1, self._size_bytes)
-        try:
-            yield memoryview(pages)[:size_bytes]
-        finally:
+        return memoryview(held or mmap.mmap(-1, self._size_bytes))[:size_bytes]
+
+    def give_back(self, buffer: memoryview) -> None:
+        """Keep a buffer for the next taker, or let it go."""
+        pages = buffer.obj
+        buffer.release()
+        if isinstance(pages, mmap.mmap):
             with self._lock:
                 if len(self._free) < self._kept:
                     self._free.append(pages)
+
+
+class Filling:
+    """A part, or the beginning of one, as its plaintext arrives: put at once where its ciphertext will stand.
+
+    Sealing uses it up. Whoever drops one unsealed calls `drop`.
+    """
+
+    __slots__ = ("_buffers", "_geometry", "_pages", "expected_bytes", "index", "plain_bytes")
+
+    def __init__(self, index: int, expected_bytes: int, buffers: Buffers, geometry: Geometry) -> None:
+        self.index = index
+        self.expected_bytes = expected_bytes
+        self.plain_bytes = 0
+        self._buffers = buffers
+        self._geometry = geometry
+        self._pages: memoryview | None = buffers.take(geometry.sealed_bytes(expected_bytes))
+
+    @property
+    def full(self) -> bool:
+        """Whether the part has all its plaintext."""
+        return self.plain_bytes == self.expected_bytes
+
+    def take(self, piece: memoryview) -> memoryview:
+        """Take as much as there is room for.
+
+        Returns: what is left over.
+        """
+        room = self.expected_bytes - self.plain_bytes
+        place(self.plain_bytes, piece[:room], self._held(), self._geometry)
+        self.plain_bytes += min(room, len(piece))
+        return piece[room:]
+
+    def sealing(self) -> memoryview:
+        """The bytes that sealing turns into ciphertext."""
+        return self._held()[: self._geometry.sealed_bytes(self.plain_bytes)]
+
+    def drop(self) -> None:
+        """Give the memory back; may be called again."""
+        if self._pages is not None:
+            self._buffers.give_back(self._pages)
+            self._pages = None
+
+    def _held(self) -> memoryview:
+        if self._pages is None:
+            raise LengthMismatch("The part was sealed or dropped already.")
+        return self._pages
 
 
 class Writer:
@@ -77,33 +123,62 @@ class Writer:
         """
         return self._geometry.part_length(self._data_key.total_bytes, index)
 
+    def fill(self, index: int) -> Filling:
+        """Begin to collect part `index`.
+
+        Raises: GeometryRefused if the object has no such part.
+        """
+        return Filling(index, self.expected_part_bytes(index), self._buffers, self._geometry)
+
     def seal_part(self, index: int, plaintext: Buffer) -> Part:
-        """Seal a whole part and store it durably under a fresh name.
+        """Seal a whole part that is in memory already and store it durably under a fresh name.
+
+        Raises: as `seal_filled`.
+        """
+        return self.seal_filled(self._filled(index, plaintext))
+
+    def seal_filled(self, filling: Filling) -> Part:
+        """Seal a whole part and store it durably under a fresh name; uses the filling up.
 
         Raises: LengthMismatch unless it is exactly as long as its place; BackendUnavailable, StorageFull. After a
         failure the name is abandoned; sealing again takes a fresh name, salt and nonce prefix.
         """
-        given = memoryview(plaintext).nbytes
-        if given != self.expected_part_bytes(index):
-            raise LengthMismatch(expected=self.expected_part_bytes(index), given=given)
+        given = filling.plain_bytes
+        if not filling.full:
+            filling.drop()
+            raise LengthMismatch(expected=filling.expected_bytes, given=given)
         oid = self._data_key.oid
-        key = names.staged_part(oid, index, self._random(names.RANDOM_BYTES))
-        aad = part_aad(oid, self._data_key.total_bytes, index)
-        header, digest, sealed_bytes = self._store(key, aad, plaintext)
-        return Part(index, key, header, digest, given, sealed_bytes)
+        key = names.staged_part(oid, filling.index, self._random(names.RANDOM_BYTES))
+        aad = part_aad(oid, self._data_key.total_bytes, filling.index)
+        header, digest, sealed_bytes = self._store(key, aad, filling)
+        return Part(filling.index, key, header, digest, given, sealed_bytes)
 
     def seal_tail(self, index: int, plaintext: Buffer) -> Tail:
-        """Seal the leftover of an unfinished part and store it durably under a fresh name.
+        """Seal a leftover that is in memory already and store it durably; raises as `seal_filled_tail`."""
+        return self.seal_filled_tail(self._filled(index, plaintext))
+
+    def seal_filled_tail(self, filling: Filling) -> Tail:
+        """Seal the leftover of an unfinished part and store it durably under a fresh name; uses the filling up.
 
         Raises: LengthMismatch unless it is shorter than its part and not empty; BackendUnavailable, StorageFull.
         """
-        given = memoryview(plaintext).nbytes
-        if not 0 < given < self.expected_part_bytes(index):
-            raise LengthMismatch(expected=self.expected_part_bytes(index), given=given)
+        index, given = filling.index, filling.plain_bytes
+        if filling.full or not given:
+            filling.drop()
+            raise LengthMismatch(expected=filling.expected_bytes, given=given)
         oid = self._data_key.oid
         key = names.staged_tail(oid, self._random(names.RANDOM_BYTES))
-        header, digest, sealed_bytes = self._store(key, tail_aad(oid, index, given), plaintext)
+        header, digest, sealed_bytes = self._store(key, tail_aad(oid, index, given), filling)
         return Tail(index, key, header, digest, given, sealed_bytes)
+
+    def _filled(self, index: int, plaintext: Buffer) -> Filling:
+        view = memoryview(plaintext).cast("B")
+        filling = self.fill(index)
+        if len(view) > filling.expected_bytes:
+            filling.drop()
+            raise LengthMismatch(expected=filling.expected_bytes, given=len(view))
+        filling.take(view)
+        return filling
 
     def open_tail(self, tail: Tail) -> bytes:
         """The plaintext of a tail, to be continued.
@@ -124,10 +199,15 @@ class Writer:
         opened = open_sealed(self._stream_key.reveal(), aad, tail.header, sealed, tail.plain_bytes, self._geometry)
         return b"".join(opened)
 
-    def _store(self, key: str, aad: bytes, plaintext: Buffer) -> tuple[bytes, bytes, int]:
-        size_bytes = self._geometry.sealed_bytes(memoryview(plaintext).nbytes)
-        with self._buffers.take(size_bytes) as buffer:
-            header = seal(self._stream_key.reveal(), aad, plaintext, buffer, self._random, self._geometry)
-            digest = hashlib.sha256(buffer).digest()
-            self._backend.put(key, buffer, sha256=digest)
+    def _store(self, key: str, aad: bytes, filling: Filling) -> tuple[bytes, bytes, int]:
+        try:
+            with filling.sealing() as sealed:
+                header = seal_placed(
+                    self._stream_key.reveal(), aad, sealed, filling.plain_bytes, self._random, self._geometry
+                )
+                digest = hashlib.sha256(sealed).digest()
+                size_bytes = len(sealed)
+                self._backend.put(key, sealed, sha256=digest)
+        finally:
+            filling.drop()
         return header, digest, size_bytes

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from itertools import count
+from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import uvloop
@@ -71,30 +72,42 @@ class Connection(asyncio.Protocol):
         self._head = bytearray()
         self._request: Request | None = None
         self._left = 0
+        self._chunked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note where answers go."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Collect a head, then a body."""
         while data:
             if self._request is None:
                 self._head += data
-                head, found, rest = bytes(self._head).partition(b"\r\n\r\n")
+                head, found, data = bytes(self._head).partition(b"\r\n\r\n")
                 if not found:
                     return
                 self._head.clear()
                 self._begin(head.decode("latin-1"))
-                data = rest
-            else:
+            elif self._left:
                 piece, data = data[: self._left], data[self._left :]
                 self._request.body.append(piece)
                 self._left -= len(piece)
-            if self._left == 0 and self._request is not None:
+            elif self._chunked:
+                data = self._next_chunk(data)
+            if self._left == 0 and not self._chunked and self._request is not None:
                 request, self._request = self._request, None
                 self._answer(request)
+
+    def _next_chunk(self, data: bytes) -> bytes:
+        """Read the line before a chunk; the last chunk has no bytes."""
+        self._head += data
+        line, found, rest = bytes(self._head).lstrip(b"\r\n").partition(b"\r\n")
+        if not found or (line.startswith(b"0") and not rest.startswith(b"\r\n")):
+            return b""
+        self._head.clear()
+        self._left = int(line.partition(b";")[0], 16)
+        self._chunked = self._left > 0
+        return rest if self._chunked else rest[2:]
 
     def _begin(self, head: str) -> None:
         first, *lines = head.split("\r\n")
@@ -104,6 +117,7 @@ class Connection(asyncio.Protocol):
         key = unquote(parts.path).lstrip("/").partition("/")[2]
         self._request = Request(method, key, parse_qs(parts.query, keep_blank_values=True), headers, [])
         self._left = int(headers.get("content-length", "0"))
+        self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
         if headers.get("expect"):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
