@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from repository import inspection, migrating, receipts, receiving, releasing
 from repository.database import Database
+from repository.errors import SettingRefused
 from repository.services import Services
 from repository.settings import Settings
 from repository.web import keys, middleware, pages, routes
@@ -25,6 +27,8 @@ from storage.s3 import S3Settings, open_s3
 from storage.vault import Vault
 
 KEEPALIVE_SECONDS = 75
+READ_BUFFER_BYTES = 1024 * 1024
+SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
 FORM_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -102,18 +106,40 @@ async def _worker(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
+def listener(host: str, port: int) -> socket.socket:
+    """Return the socket to listen on; its connections take in more than the system's default while we seal."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        raise SettingRefused(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Free it, or choose another with NEA_PORT.",
+            variable="NEA_PORT",
+        ) from error
+    return made
+
+
 async def serve(services: Services, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set.
 
     Takes: ``started``, called once with the address when requests are accepted.
     """
     runner = web.AppRunner(
-        create_app(services), keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
+        create_app(services),
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        access_log=None,
+        read_bufsize=READ_BUFFER_BYTES,
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, services.settings.host, services.settings.port)
-        await site.start()
+        await web.SockSite(runner, listener(services.settings.host, services.settings.port)).start()
         host, port = runner.addresses[0][:2]
         started(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         await stop.wait()

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
@@ -39,10 +41,11 @@ from repository.errors import (
 from repository.services import Services
 from repository.tables import Assignment, DocumentRow, Evidence, ObjectPart, StoredObjectRow, UploadRow, new_id
 from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
-from storage.vault import DataKey, Part, ScopeKey, Tail, Writer
+from storage.vault import DataKey, Filling, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
 TAKEOVER_SECONDS = 15
+PARTS_IN_FLIGHT = 2
 OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
 
 
@@ -259,45 +262,40 @@ class Receiver:
                 )
         if not checksum.matches(held):
             raise ChecksumMismatch
-        assembly = await self._assembly(before)
-        await assembly.take(held)
-        await assembly.rest()
-        return await self._commit(context, assembly) if assembly.dirty else before.offset_bytes
+        async with self._intake(context, before, at_once=True) as intake:
+            await intake.take(held)
+            return await intake.rest()
 
     async def _append_as_it_comes(self, context: Context, before: Standing, body: AsyncIterator[bytes]) -> int:
-        assembly = await self._assembly(before)
-        offset = before.offset_bytes
+        async with self._intake(context, before) as intake:
+            try:
+                async for chunk in body:
+                    await intake.take(chunk)
+            except ConnectionError:
+                # The line broke. What arrived is worth keeping; nobody is left to be told.
+                await intake.rest()
+                raise
+            return await intake.rest()
+
+    @contextlib.asynccontextmanager
+    async def _intake(self, context: Context, before: Standing, *, at_once: bool = False) -> AsyncIterator[Intake]:
+        def begin() -> tuple[Writer, bytes]:
+            writer = self._services.vault.resume(before.scope_key, before.data_key)
+            return writer, writer.open_tail(before.tail) if before.tail else b""
+
+        writer, tail = await asyncio.to_thread(begin) if before.tail else begin()
+        intake = Intake(writer, before, tail, partial(self._commit, context), at_once=at_once)
         try:
-            async for chunk in body:
-                if await assembly.take(chunk):
-                    offset = await self._commit(context, assembly)
-        except ConnectionError:
-            # The line broke. What arrived is worth keeping; nobody is left to be told.
-            await assembly.rest()
-            if assembly.dirty:
-                await self._commit(context, assembly)
-            raise
-        await assembly.rest()
-        if assembly.dirty:
-            offset = await self._commit(context, assembly)
-        return offset
+            yield intake
+        finally:
+            await intake.close()
 
-    async def _assembly(self, before: Standing) -> Assembly:
-        writer = await asyncio.to_thread(self._services.vault.resume, before.scope_key, before.data_key)
-        tail = b""
-        if before.tail is not None:
-            tail = await asyncio.to_thread(writer.open_tail, before.tail)
-        return Assembly(writer, before, tail)
-
-    async def _commit(self, context: Context, assembly: Assembly) -> int:
-        step = assembly.step()
+    async def _commit(self, context: Context, step: Step) -> None:
         await self._services.database.write(lambda session: commit_step(session, context, step))
-        assembly.committed(step)
         if step.replaced_key:
             await asyncio.to_thread(self._services.vault.discard, [step.replaced_key])
         if step.complete:
             self._services.bell.ring()
-        return step.offset_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,80 +311,122 @@ class Step:
     complete: bool
 
 
-class Assembly:
-    """Turns bytes as they come into sealed parts and, at the end, a sealed tail. Holds one part at most."""
+class Intake:
+    """Takes the bytes of one request: while a full part is sealed, stored and committed, the next one fills.
 
-    def __init__(self, writer: Writer, before: Standing, tail: bytes) -> None:
+    Parts are committed in their order, one transaction each, or all in one with ``at_once``. A failure of one part ends
+    all that follow it; what was committed before it stays.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        before: Standing,
+        tail: bytes,
+        commit: Callable[[Step], Awaitable[None]],
+        *,
+        at_once: bool = False,
+    ) -> None:
         self._writer = writer
         self._before = before
-        self._buffer = bytearray(tail)
-        self._committed_offset = before.offset_bytes
+        self._commit = commit
+        self._at_once = at_once
         self._received = before.offset_bytes
-        self._index = (before.offset_bytes - len(tail)) // writer.expected_part_bytes(0) if before.total_bytes else 0
+        self._committed = before.offset_bytes
         self._old_tail = before.tail
-        self._parts: list[Part] = []
-        self._new_tail: Tail | None = None
-        self._empty_done = False
+        size = writer.expected_part_bytes(0) if before.total_bytes else 1
+        self._filling: Filling | None = writer.fill((before.offset_bytes - len(tail)) // size)
+        self._filling.take(memoryview(tail))
+        self._sealing: deque[asyncio.Task[Part]] = deque()
+        self._held: list[Part] = []
 
-    @property
-    def dirty(self) -> bool:
-        """Return whether there is anything to commit."""
-        return self._received != self._committed_offset or self._empty_done
+    async def take(self, chunk: bytes | bytearray) -> None:
+        """Take bytes.
 
-    async def take(self, chunk: bytes | bytearray) -> bool:
-        """Take bytes; return True when a part was sealed and is durable, so that it can be committed.
-
-        Raises: ``UploadTooLong`` for bytes beyond the declared length.
+        Raises: ``UploadTooLong`` for bytes beyond the declared length; errors of earlier parts.
         """
-        if self._received + len(chunk) > self._before.total_bytes:
+        self._received += len(chunk)
+        if self._received > self._before.total_bytes:
             raise UploadTooLong(total_bytes=self._before.total_bytes)
-        view = memoryview(chunk)
-        sealed = False
-        while view:
-            room = self._writer.expected_part_bytes(self._index) - len(self._buffer)
-            self._buffer += view[:room]
-            self._received += len(view[:room])
-            view = view[room:]
-            if len(self._buffer) == self._writer.expected_part_bytes(self._index):
-                await self._seal()
-                sealed = True
-        return sealed
+        rest = memoryview(chunk)
+        while rest:
+            filling = self._filling
+            if filling is None:
+                raise UploadTooLong(total_bytes=self._before.total_bytes)
+            rest = filling.take(rest)
+            if filling.full:
+                await self._begin_sealing(filling)
 
-    async def _seal(self) -> None:
-        part = await asyncio.to_thread(self._writer.seal_part, self._index, bytes(self._buffer))
-        self._parts.append(part)
-        self._buffer.clear()
-        self._index += 1
+    async def _begin_sealing(self, filling: Filling) -> None:
+        self._sealing.append(asyncio.create_task(asyncio.to_thread(self._writer.seal_filled, filling)))
+        following = filling.index + 1
+        self._filling = None
+        while len(self._sealing) >= PARTS_IN_FLIGHT:
+            await self._collect()
+        if following < self._writer.part_count:
+            self._filling = self._writer.fill(following)
 
-    async def rest(self) -> None:
-        """Seal what is left as a tail; an upload of no bytes at all gets its one empty part."""
-        if self._before.total_bytes == 0:
-            await self._seal()
-            self._empty_done = True
-        elif self._buffer and self._received != self._committed_offset:
-            self._new_tail = await asyncio.to_thread(self._writer.seal_tail, self._index, bytes(self._buffer))
+    async def _collect(self) -> None:
+        # Taken off the queue only when it is done, so that a broken line in between forgets nothing.
+        part = await asyncio.shield(self._sealing[0])
+        self._sealing.popleft()
+        self._held.append(part)
+        if not self._at_once and part.index + 1 < self._writer.part_count:
+            await self._commit_held(None)
 
-    def step(self) -> Step:
-        """Return what is to be committed now."""
-        # A step without a new tail ends on a part border: bytes still buffered wait for the next step.
-        offset_after = self._received if self._new_tail else self._received - len(self._buffer)
-        return Step(
+    async def rest(self) -> int:
+        """Seal what is left as a tail and commit everything; an upload of no bytes at all gets its one empty part.
+
+        Returns: the committed offset.
+        """
+        filling = self._filling
+        if self._before.total_bytes == 0 and filling is not None:
+            await self._begin_sealing(filling)
+        while self._sealing:
+            await self._collect()
+        tail = None
+        if (
+            filling is not None
+            and self._filling is filling
+            and filling.plain_bytes
+            and self._received > self._committed
+        ):
+            self._filling = None
+            tail = await asyncio.to_thread(self._writer.seal_filled_tail, filling)
+        if tail or self._held:
+            await self._commit_held(tail)
+        return self._committed
+
+    async def _commit_held(self, tail: Tail | None) -> None:
+        offset_after = self._held_until() + (tail.plain_bytes if tail else 0)
+        old, self._old_tail = self._old_tail, tail
+        step = Step(
             self._before.oid,
-            self._committed_offset,
+            self._committed,
             offset_after,
-            tuple(self._parts),
-            self._new_tail,
-            self._old_tail.key if self._old_tail else None,
+            tuple(self._held),
+            tail,
+            old.key if old else None,
             offset_after == self._before.total_bytes,
         )
+        await self._commit(step)
+        self._committed = offset_after
+        self._held.clear()
 
-    def committed(self, step: Step) -> None:
-        """Note that a step is in the database."""
-        self._committed_offset = step.offset_after
-        self._parts.clear()
-        self._old_tail = step.tail
-        self._new_tail = None
-        self._empty_done = False
+    def _held_until(self) -> int:
+        """Return the offset at which the last sealed part ends, or at which the tail's part begins."""
+        if self._held:
+            last = self._held[-1]
+            begins = last.index * self._writer.expected_part_bytes(0) if self._before.total_bytes else 0
+            return begins + last.plain_bytes
+        return self._committed - (self._committed % self._writer.expected_part_bytes(0))
+
+    async def close(self) -> None:
+        """Give memory back and wait for what is under way; what was sealed and not committed is the collector's."""
+        if self._filling is not None:
+            self._filling.drop()
+        if self._sealing:
+            await asyncio.gather(*self._sealing, return_exceptions=True)
 
 
 def commit_step(session: Session, context: Context, step: Step) -> None:

@@ -32,9 +32,9 @@ from storage.keys.provider import KeyProvider
 from storage.reader import Reader, check_shape
 from storage.sidecar import read_sidecar, sidecar_facts
 from storage.streaming import SDR1, SUITE, Geometry, Random
-from storage.writer import Buffers, Writer
+from storage.writer import Buffers, Filling, Writer
 
-__all__ = ["DataKey", "Layout", "Part", "Reader", "ScopeKey", "StoredObject", "Tail", "Vault", "Writer"]
+__all__ = ["DataKey", "Filling", "Layout", "Part", "Reader", "ScopeKey", "StoredObject", "Tail", "Vault", "Writer"]
 
 SERVICE = "nea-storage"
 CACHE_SECONDS = 300.0

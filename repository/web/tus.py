@@ -154,5 +154,9 @@ async def _append(request: web.Request, oid: str, token: str | None, offset: int
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
     if request.body_exists:
-        while chunk := await request.content.readany():
+        ended = False
+        while not ended:
+            # One piece as it came from the socket: joining pieces would copy every byte once more.
+            chunk, _ = await request.content.readchunk()
+            ended = not chunk and request.content.at_eof()
             yield chunk
