@@ -45,7 +45,9 @@ from storage.vault import DataKey, Filling, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
 TAKEOVER_SECONDS = 15
-PARTS_IN_FLIGHT = 2
+BUFFERS_LIMIT = 3
+"""So many parts of one upload are in memory at most: one fills while two are sealed and stored."""
+SPARE_PARTS = 4
 OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
 
 
@@ -210,6 +212,7 @@ class Receiver:
     def __init__(self, services: Services, gate: WriterGate) -> None:
         self._services = services
         self._gate = gate
+        self._spare = SpareParts()
 
     async def append(
         self,
@@ -284,7 +287,7 @@ class Receiver:
             return writer, writer.open_tail(before.tail) if before.tail else b""
 
         writer, tail = await asyncio.to_thread(begin) if before.tail else begin()
-        intake = Intake(writer, before, tail, partial(self._commit, context), at_once=at_once)
+        intake = Intake(writer, before, tail, partial(self._commit, context), self._spare, at_once=at_once)
         try:
             yield intake
         finally:
@@ -311,8 +314,26 @@ class Step:
     complete: bool
 
 
+class SpareParts:
+    """Memory for parts beyond the one that every upload has, shared by all: speed where there is room for it."""
+
+    def __init__(self, count: int = SPARE_PARTS) -> None:
+        self._left = count
+
+    def borrow(self) -> bool:
+        """Take one if one is left."""
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Return one."""
+        self._left += 1
+
+
 class Intake:
-    """Takes the bytes of one request: while a full part is sealed, stored and committed, the next one fills.
+    """Takes the bytes of one request: while full parts are sealed, stored and committed, the next one fills.
 
     Parts are committed in their order, one transaction each, or all in one with ``at_once``. A failure of one part ends
     all that follow it; what was committed before it stays.
@@ -324,12 +345,14 @@ class Intake:
         before: Standing,
         tail: bytes,
         commit: Callable[[Step], Awaitable[None]],
+        spare: SpareParts,
         *,
         at_once: bool = False,
     ) -> None:
         self._writer = writer
         self._before = before
         self._commit = commit
+        self._spare = spare
         self._at_once = at_once
         self._received = before.offset_bytes
         self._committed = before.offset_bytes
@@ -337,7 +360,10 @@ class Intake:
         size = writer.expected_part_bytes(0) if before.total_bytes else 1
         self._filling: Filling | None = writer.fill((before.offset_bytes - len(tail)) // size)
         self._filling.take(memoryview(tail))
-        self._sealing: deque[asyncio.Task[Part]] = deque()
+        self._buffers = 1
+        self._borrowed = 0
+        self._freed = asyncio.Event()
+        self._finishing: deque[asyncio.Task[None]] = deque()
         self._held: list[Part] = []
 
     async def take(self, chunk: bytes | bytearray) -> None:
@@ -350,26 +376,44 @@ class Intake:
             raise UploadTooLong(total_bytes=self._before.total_bytes)
         rest = memoryview(chunk)
         while rest:
-            filling = self._filling
-            if filling is None:
-                raise UploadTooLong(total_bytes=self._before.total_bytes)
+            filling = self._filling or await self._next()
             rest = filling.take(rest)
             if filling.full:
-                await self._begin_sealing(filling)
+                self._seal(filling)
 
-    async def _begin_sealing(self, filling: Filling) -> None:
-        self._sealing.append(asyncio.create_task(asyncio.to_thread(self._writer.seal_filled, filling)))
-        following = filling.index + 1
+    def _seal(self, filling: Filling) -> None:
+        previous = self._finishing[-1] if self._finishing else None
         self._filling = None
-        while len(self._sealing) >= PARTS_IN_FLIGHT:
-            await self._collect()
-        if following < self._writer.part_count:
-            self._filling = self._writer.fill(following)
+        self._following = filling.index + 1
+        self._finishing.append(asyncio.create_task(self._finish(filling, previous)))
 
-    async def _collect(self) -> None:
-        # Taken off the queue only when it is done, so that a broken line in between forgets nothing.
-        part = await asyncio.shield(self._sealing[0])
-        self._sealing.popleft()
+    async def _next(self) -> Filling:
+        """Begin the next part as soon as there is memory for it."""
+        while self._finishing and self._finishing[0].done():
+            await self._finishing.popleft()
+        while self._buffers and not (self._buffers < BUFFERS_LIMIT and self._spare.borrow()):
+            self._freed.clear()
+            await self._freed.wait()
+        if self._buffers:
+            self._borrowed += 1
+        self._buffers += 1
+        self._filling = self._writer.fill(self._following)
+        return self._filling
+
+    def _free(self) -> None:
+        self._buffers -= 1
+        if self._borrowed:
+            self._borrowed -= 1
+            self._spare.give_back()
+        self._freed.set()
+
+    async def _finish(self, filling: Filling, previous: asyncio.Task[None] | None) -> None:
+        try:
+            part = await asyncio.to_thread(self._writer.seal_filled, filling)
+        finally:
+            self._free()
+        if previous is not None:
+            await previous
         self._held.append(part)
         if not self._at_once and part.index + 1 < self._writer.part_count:
             await self._commit_held(None)
@@ -379,20 +423,17 @@ class Intake:
 
         Returns: the committed offset.
         """
-        filling = self._filling
+        filling, tail = self._filling, None
         if self._before.total_bytes == 0 and filling is not None:
-            await self._begin_sealing(filling)
-        while self._sealing:
-            await self._collect()
-        tail = None
-        if (
-            filling is not None
-            and self._filling is filling
-            and filling.plain_bytes
-            and self._received > self._committed
-        ):
-            self._filling = None
-            tail = await asyncio.to_thread(self._writer.seal_filled_tail, filling)
+            self._seal(filling)
+        while self._finishing:
+            await self._finishing.popleft()
+        if self._filling is not None and self._filling.plain_bytes and self._received > self._committed:
+            leftover, self._filling = self._filling, None
+            try:
+                tail = await asyncio.to_thread(self._writer.seal_filled_tail, leftover)
+            finally:
+                self._free()
         if tail or self._held:
             await self._commit_held(tail)
         return self._committed
@@ -425,8 +466,8 @@ class Intake:
         """Give memory back and wait for what is under way; what was sealed and not committed is the collector's."""
         if self._filling is not None:
             self._filling.drop()
-        if self._sealing:
-            await asyncio.gather(*self._sealing, return_exceptions=True)
+            self._free()
+        await asyncio.gather(*self._finishing, return_exceptions=True)
 
 
 def commit_step(session: Session, context: Context, step: Step) -> None:
