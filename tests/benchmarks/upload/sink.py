@@ -1,6 +1,6 @@
-"""An S3 endpoint in memory that is not the bottleneck: what a client can send, not what a store can keep. Word: port.
+"""An S3 endpoint that is not the bottleneck: what a client can send, not what a store can keep. Word: port.
 
-It proves nothing about correctness, so nothing but throughput is measured on it; tests use a real server.
+Small bodies are kept in memory, large ones only counted: fresh memory for them would cost more than receiving them. It proves nothing about correctness, so nothing but throughput is measured on it; tests use a real server.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import uvloop
 
+KEPT_BYTES = 1024 * 1024
 _XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -73,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._left = 0
         self._chunked = False
+        self._keeps = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note where answers go."""
@@ -90,7 +92,8 @@ class Connection(asyncio.Protocol):
                 self._begin(head.decode("latin-1"))
             elif self._left:
                 piece, data = data[: self._left], data[self._left :]
-                self._request.body.append(piece)
+                if self._keeps:
+                    self._request.body.append(piece)
                 self._left -= len(piece)
             elif self._chunked:
                 data = self._next_chunk(data)
@@ -117,6 +120,7 @@ class Connection(asyncio.Protocol):
         key = unquote(parts.path).lstrip("/").partition("/")[2]
         self._request = Request(method, key, parse_qs(parts.query, keep_blank_values=True), headers, [])
         self._left = int(headers.get("content-length", "0"))
+        self._keeps = self._left < KEPT_BYTES and "x-amz-decoded-content-length" not in headers
         self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
         if headers.get("expect"):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
