@@ -12,7 +12,7 @@ from functools import partial
 
 from aiohttp import web
 
-from repository import inspection, migrating, receipts, receiving, releasing
+from repository import ending, inspection, migrating, receipts, receiving, releasing
 from repository.database import Database
 from repository.errors import SettingRefused
 from repository.services import Services
@@ -28,6 +28,8 @@ from storage.vault import Vault
 
 KEEPALIVE_SECONDS = 75
 READ_BUFFER_BYTES = 1024 * 1024
+HEADER_FIELD_LIMIT_BYTES = 32 * 1024
+"""More than metadata may have, so that too much of it is refused by us, with the reason, not by the parser."""
 SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
 FORM_LIMIT_BYTES = 64 * 1024 * 1024
@@ -91,7 +93,7 @@ def create_app(services: Services) -> web.Application:
 def worker_of(services: Services) -> Worker:
     """Return the background worker: what is to be done for each kind of work."""
     handlers = {receiving.VERIFY: partial(releasing.verify, services)}
-    return Worker(services.database, services.bell, services.clock, handlers)
+    return Worker(services.database, services.bell, services.clock, handlers, chores=(partial(ending.sweep, services),))
 
 
 async def _worker(app: web.Application) -> AsyncIterator[None]:
@@ -136,6 +138,7 @@ async def serve(services: Services, *, started: Callable[[str], None], stop: asy
         shutdown_timeout=SHUTDOWN_SECONDS,
         access_log=None,
         read_bufsize=READ_BUFFER_BYTES,
+        max_field_size=HEADER_FIELD_LIMIT_BYTES,
     )
     await runner.setup()
     try:

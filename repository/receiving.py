@@ -12,11 +12,11 @@ import hashlib
 import hmac
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
@@ -39,7 +39,7 @@ from repository.errors import (
     WrongSubmissionMode,
 )
 from repository.services import Services
-from repository.tables import Assignment, DocumentRow, Evidence, ObjectPart, StoredObjectRow, UploadRow, new_id
+from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, new_id
 from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
 from storage.vault import DataKey, Filling, Part, ScopeKey, Tail, Writer
 
@@ -61,6 +61,7 @@ class NewUpload:
     media_type: str | None
     declared_sha256: str | None
     total_bytes: int
+    sent_metadata: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,18 @@ class Standing:
     offset_bytes: int
     total_bytes: int
     expires_at: datetime
+    sent_metadata: str | None
     scope_key: ScopeKey
     data_key: DataKey
     tail: Tail | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an upload stands after a request: the committed offset, and until when it may go on if it is unfinished."""
+
+    offset_bytes: int
+    expires_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -100,9 +110,12 @@ class WriterGate:
     def __init__(self) -> None:
         self._holders: dict[str, Holder] = {}
 
-    @contextlib.asynccontextmanager
-    async def hold(self, oid: str, give_way: Callable[[], None]) -> AsyncIterator[None]:
-        """Hold the upload; ``give_way`` is called when another connection wants it.
+    def is_held(self, oid: str) -> bool:
+        """Return whether a connection of this process writes the upload now."""
+        return oid in self._holders
+
+    async def clear(self, oid: str) -> None:
+        """Make whoever writes the upload give way, or wait until it is done; what had arrived is committed then.
 
         Raises: ``UploadBusy`` if the holder does not let go within ``TAKEOVER_SECONDS``.
         """
@@ -113,6 +126,14 @@ class WriterGate:
                     await holder.released.wait()
         except TimeoutError as error:
             raise UploadBusy from error
+
+    @contextlib.asynccontextmanager
+    async def hold(self, oid: str, give_way: Callable[[], None]) -> AsyncIterator[None]:
+        """Hold the upload; ``give_way`` is called when another connection wants it.
+
+        Raises: ``UploadBusy`` if the holder does not let go within ``TAKEOVER_SECONDS``.
+        """
+        await self.clear(oid)
         mine = Holder(give_way)
         self._holders[oid] = mine
         try:
@@ -159,6 +180,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
             filename=asked.filename or f"{asked.slot}",
             declared_media_type=asked.media_type,
             declared_sha256=asked.declared_sha256,
+            sent_metadata=asked.sent_metadata,
             total_bytes=asked.total_bytes,
             offset_bytes=0,
             state=UploadState.OPEN,
@@ -203,7 +225,17 @@ def standing(session: Session, oid: str, token: str | None, now: datetime, *, fo
             row.tail_plain_bytes or 0,
             row.tail_sealed_bytes or 0,
         )
-    return Standing(oid, UploadState(row.state), row.offset_bytes, row.total_bytes, row.expires_at, key, data_key, tail)
+    return Standing(
+        oid,
+        UploadState(row.state),
+        row.offset_bytes,
+        row.total_bytes,
+        row.expires_at,
+        row.sent_metadata,
+        key,
+        data_key,
+        tail,
+    )
 
 
 class Receiver:
@@ -225,23 +257,25 @@ class Receiver:
         length_bytes: int | None,
         checksum: Checksum | None,
         give_way: Callable[[], None],
-    ) -> int:
+    ) -> Progress:
         """Append a body at ``offset_bytes``.
 
         Takes: the body's announced ``length_bytes``, if any; its ``checksum``, if declared; ``give_way``, which breaks
         this connection when a newer one wants the upload.
-        Returns: the committed offset. When the connection breaks, what had arrived is committed all the same.
+        Returns: where the upload stands now. When the connection breaks, what had arrived is committed all the same.
         Raises: ``OffsetMismatch``, ``UploadTooLong``, ``UploadGone``, ``ChecksumMismatch``: nothing changed.
         """
+        now = context.now
+        if self._gate.is_held(oid):  # only who may write the upload may break the connection that writes it
+            await self._services.database.read(lambda s: standing(s, oid, token, now))
         async with self._gate.hold(oid, give_way):
-            now = context.now
             before = await self._services.database.read(lambda s: standing(s, oid, token, now, for_writing=True))
             if before.offset_bytes != offset_bytes:
                 raise OffsetMismatch(offset_bytes=before.offset_bytes)
             if length_bytes is not None and offset_bytes + length_bytes > before.total_bytes:
                 raise UploadTooLong(total_bytes=before.total_bytes)
             if before.state is UploadState.COMPLETE:
-                return await self._nothing_more(before, body)
+                return Progress(await self._nothing_more(before, body), None)
             if checksum is not None:
                 return await self._append_checked(context, before, body, checksum)
             return await self._append_as_it_comes(context, before, body)
@@ -252,9 +286,22 @@ class Receiver:
                 raise UploadTooLong(total_bytes=before.total_bytes)
         return before.offset_bytes
 
+    async def look(self, context: Context, oid: str, token: str | None) -> Standing:
+        """Return where an upload stands; a connection that still writes it gives way first.
+
+        Who asks has lost that connection, and is to hear of every byte that had arrived by it.
+        Raises: as ``standing``.
+        """
+        stands = await self._services.database.read(lambda s: standing(s, oid, token, context.now))
+        if self._gate.is_held(oid):
+            with contextlib.suppress(UploadBusy):  # then the committed offset is the truth all the same
+                await self._gate.clear(oid)
+            stands = await self._services.database.read(lambda s: standing(s, oid, token, context.now))
+        return stands
+
     async def _append_checked(
         self, context: Context, before: Standing, body: AsyncIterator[bytes], checksum: Checksum
-    ) -> int:
+    ) -> Progress:
         held = bytearray()
         async for chunk in body:
             held += chunk
@@ -269,7 +316,7 @@ class Receiver:
             await intake.take(held)
             return await intake.rest()
 
-    async def _append_as_it_comes(self, context: Context, before: Standing, body: AsyncIterator[bytes]) -> int:
+    async def _append_as_it_comes(self, context: Context, before: Standing, body: AsyncIterator[bytes]) -> Progress:
         async with self._intake(context, before) as intake:
             try:
                 async for chunk in body:
@@ -293,12 +340,17 @@ class Receiver:
         finally:
             await intake.close()
 
-    async def _commit(self, context: Context, step: Step) -> None:
-        await self._services.database.write(lambda session: commit_step(session, context, step))
+    async def _commit(self, context: Context, step: Step) -> datetime:
+        """Commit a step; returns until when the upload may go on."""
+        now = self._services.clock()  # a large body takes hours, and what arrives at its end arrives then
+        expires_at = now + timedelta(seconds=self._services.settings.upload_ttl_seconds)
+        then = replace(context, now=now)
+        await self._services.database.write(lambda session: commit_step(session, then, step, expires_at))
         if step.replaced_key:
             await asyncio.to_thread(self._services.vault.discard, [step.replaced_key])
         if step.complete:
             self._services.bell.ring()
+        return expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +396,7 @@ class Intake:
         writer: Writer,
         before: Standing,
         tail: bytes,
-        commit: Callable[[Step], Awaitable[None]],
+        commit: Callable[[Step], Awaitable[datetime]],
         spare: SpareParts,
         *,
         at_once: bool = False,
@@ -356,6 +408,7 @@ class Intake:
         self._at_once = at_once
         self._received = before.offset_bytes
         self._committed = before.offset_bytes
+        self._expires_at = before.expires_at
         self._old_tail = before.tail
         size = writer.expected_part_bytes(0) if before.total_bytes else 1
         self._filling: Filling | None = writer.fill((before.offset_bytes - len(tail)) // size)
@@ -418,10 +471,10 @@ class Intake:
         if not self._at_once and part.index + 1 < self._writer.part_count:
             await self._commit_held(None)
 
-    async def rest(self) -> int:
+    async def rest(self) -> Progress:
         """Seal what is left as a tail and commit everything; an upload of no bytes at all gets its one empty part.
 
-        Returns: the committed offset.
+        Returns: where the upload stands now.
         """
         filling, tail = self._filling, None
         if self._before.total_bytes == 0 and filling is not None:
@@ -436,7 +489,8 @@ class Intake:
                 self._free()
         if tail or self._held:
             await self._commit_held(tail)
-        return self._committed
+        complete = self._committed == self._before.total_bytes
+        return Progress(self._committed, None if complete else self._expires_at)
 
     async def _commit_held(self, tail: Tail | None) -> None:
         offset_after = self._held_until() + (tail.plain_bytes if tail else 0)
@@ -450,7 +504,7 @@ class Intake:
             old.key if old else None,
             offset_after == self._before.total_bytes,
         )
-        await self._commit(step)
+        self._expires_at = await self._commit(step)
         self._committed = offset_after
         self._held.clear()
 
@@ -470,10 +524,11 @@ class Intake:
         await asyncio.gather(*self._finishing, return_exceptions=True)
 
 
-def commit_step(session: Session, context: Context, step: Step) -> None:
+def commit_step(session: Session, context: Context, step: Step, expires_at: datetime) -> None:
     """Commit parts, tail and offset together; the last step also writes the document and its work.
 
-    Raises: ``OffsetMismatch`` when another writer was faster; nothing changed.
+    Raises: ``OffsetMismatch`` when another writer was faster or the upload ended; ``SlotClosed`` for the last step once
+    the sample is submitted; nothing changed.
     """
     tail = step.tail
     moved = session.execute(
@@ -485,6 +540,7 @@ def commit_step(session: Session, context: Context, step: Step) -> None:
         )
         .values(
             offset_bytes=step.offset_after,
+            expires_at=expires_at,
             state=UploadState.COMPLETE if step.complete else UploadState.OPEN,
             tail_index=tail.index if tail else None,
             tail_key=tail.key if tail else None,
@@ -504,6 +560,10 @@ def commit_step(session: Session, context: Context, step: Step) -> None:
 
 
 def _open_document(session: Session, context: Context, upload: UploadRow) -> None:
+    item = session.get_one(SampleItem, upload.sample_item_id)
+    case = session.get_one(ModerationCase, item.case_id, with_for_update={"key_share": True})
+    if case.state not in OPEN_STATES:
+        raise SlotClosed(state=case.state)
     session.add(StoredObjectRow(oid=upload.oid, layout="staged"))
     session.flush()
     document = DocumentRow(
@@ -533,27 +593,6 @@ def _open_document(session: Session, context: Context, upload: UploadRow) -> Non
     audit.record(session, context, "document.arrived", "document", document.id, size_bytes=upload.total_bytes)
 
 
-def terminate(session: Session, context: Context, oid: str, token: str | None) -> list[str]:
-    """End an open upload, or withdraw a complete one whose sample is not submitted.
-
-    Returns: staged names that nothing refers to any more.
-    Raises: as ``standing``; ``SlotClosed`` after submission, as retention has begun.
-    """
-    stands = standing(session, oid, token, context.now, for_writing=False)
-    row = session.get_one(UploadRow, oid)
-    case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
-    if stands.state is UploadState.COMPLETE:
-        if case.state not in OPEN_STATES:
-            raise SlotClosed(state=case.state)
-        evidence.withdraw(session, context, oid)
-    row.state = UploadState.TERMINATED
-    audit.record(session, context, "upload.terminated", "upload", oid)
-    if stands.state is UploadState.COMPLETE:
-        return []
-    staged = [part.key for part in session.scalars(select(ObjectPart).where(ObjectPart.oid == oid))]
-    return [*staged, stands.tail.key] if stands.tail else staged
-
-
 def _actor(context: Context) -> Actor:
     if context.actor is None:
         raise NotFound
@@ -561,4 +600,4 @@ def _actor(context: Context) -> Actor:
 
 
 def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8")).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -120,10 +120,11 @@ class ScopeKeyRow(Base):
     kid: Mapped[str] = mapped_column(String(200))
     blob: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    shredded_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class DataKeyRow(Base):
-    """The wrapped data key of one object and its commitment."""
+    """The wrapped data key of one object and its commitment. Once shredded, ``blob`` is empty and stays so."""
 
     __tablename__ = "data_key"
     oid: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -132,6 +133,8 @@ class DataKeyRow(Base):
     total_bytes: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[bytes] = mapped_column(LargeBinary)
     commitment: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime | None] = mapped_column(Instant)
+    shredded_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class UploadRow(Base):
@@ -148,6 +151,8 @@ class UploadRow(Base):
     filename: Mapped[str] = mapped_column(String(255))
     declared_media_type: Mapped[str | None] = mapped_column(String(100))
     declared_sha256: Mapped[str | None] = mapped_column(String(64))
+    sent_metadata: Mapped[str | None] = mapped_column(Text)
+    """The ``Upload-Metadata`` header as it was sent: the protocol wants it given back word for word."""
     total_bytes: Mapped[int] = mapped_column(BigInteger)
     offset_bytes: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))
@@ -159,7 +164,10 @@ class UploadRow(Base):
     tail_sealed_bytes: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
-    __table_args__ = (CheckConstraint("offset_bytes >= 0 AND offset_bytes <= total_bytes", name="offset_within_total"),)
+    __table_args__ = (
+        CheckConstraint("offset_bytes >= 0 AND offset_bytes <= total_bytes", name="offset_within_total"),
+        Index("ix_upload_state_expires_at", "state", "expires_at"),
+    )
 
 
 class ObjectPart(Base):
@@ -176,12 +184,19 @@ class ObjectPart(Base):
 
 
 class StoredObjectRow(Base):
-    """An object that is complete: how it lies in the store, and the hash of its plaintext once verified."""
+    """An object that is complete: how it lies in the store, its plaintext's hash once verified, its last scrub.
+
+    ``fault`` is what the last scrub found (E1–E6 or absent). ``canary`` marks an object that a scrub itself planted and
+    damaged, to see whether it finds it.
+    """
 
     __tablename__ = "stored_object"
     oid: Mapped[str] = mapped_column(ForeignKey("data_key.oid"), primary_key=True)
     layout: Mapped[str] = mapped_column(String(16))
     plain_sha256: Mapped[str | None] = mapped_column(String(64))
+    last_scrubbed_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    fault: Mapped[str | None] = mapped_column(String(16))
+    canary: Mapped[str | None] = mapped_column(String(16))
 
 
 class DocumentRow(Base):
@@ -291,3 +306,42 @@ class ReceiptRow(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     signature: Mapped[bytes] = mapped_column(LargeBinary(64))
     issued_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class LegalHold(Base):
+    """An order that an object, or everything under a scope, must be kept whatever else is due; the rows stay."""
+
+    __tablename__ = "legal_hold"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    oid: Mapped[str | None] = mapped_column(String(36), index=True)
+    scope: Mapped[str | None] = mapped_column(String(200), index=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    placed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    placed_at: Mapped[datetime] = mapped_column(Instant)
+    lifted_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    lifted_at: Mapped[datetime | None] = mapped_column(Instant)
+    __table_args__ = (CheckConstraint("(oid IS NULL) <> (scope IS NULL)", name="one_subject"),)
+
+
+class ShredProposal(Base):
+    """One officer's wish to destroy an object or a scope; only another officer can confirm it."""
+
+    __tablename__ = "shred_proposal"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(200), index=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class CareMark(Base):
+    """What care over time remembers between its runs: whether the collector may delete, and since when."""
+
+    __tablename__ = "care_mark"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import unicodedata
@@ -67,18 +66,21 @@ def read_metadata(untrusted_header: str | None) -> Mapping[str, str]:
         raise RequestMalformed(f"The Upload-Metadata header is longer than {METADATA_LIMIT_BYTES} bytes.")
     pairs: dict[str, str] = {}
     for pair in untrusted_header.split(","):
-        words = pair.strip().split(" ")
+        words = pair.strip(" ").split(" ")
         key = words[0]
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key) or len(words) > 2:
             raise RequestMalformed("The Upload-Metadata header must be `key base64` pairs parted by commas.")
         if key in pairs:
             raise RequestMalformed(f"The Upload-Metadata key {key} stands twice.", key=key)
         try:
-            pairs[key] = base64.b64decode(words[1], validate=True).decode("utf-8") if len(words) == 2 else ""
-        except (binascii.Error, UnicodeDecodeError) as error:
+            value = base64.b64decode(words[1], validate=True).decode("utf-8") if len(words) == 2 else ""
+        except ValueError as error:  # not base64, not even ASCII, or not UTF-8
             raise RequestMalformed(
                 f"The Upload-Metadata value of {key} is not UTF-8 text in base64.", key=key
             ) from error
+        if "\x00" in value:
+            raise RequestMalformed(f"The Upload-Metadata value of {key} contains a NUL character.", key=key)
+        pairs[key] = value
     return pairs
 
 
@@ -94,7 +96,7 @@ def read_checksum(untrusted_header: str | None) -> Checksum | None:
         raise ChecksumUnknown(algorithms=", ".join(CHECKSUM_ALGORITHMS))
     try:
         digest = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise RequestMalformed("The Upload-Checksum digest is not base64.") from error
     if len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
         raise RequestMalformed(f"The Upload-Checksum digest has the wrong length for {algorithm}.")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 300
 IDLE_SECONDS = 2.0
+CHORES_SECONDS = 60.0
 ATTEMPTS_LIMIT = 8
 FIRST_RETRY_SECONDS = 2
 
@@ -97,7 +99,8 @@ def postpone(session: Session, job: Job, now: datetime, error: str) -> None:
 class Worker:
     """Does work until it is stopped.
 
-    Takes: ``handlers``, kind → what to do with the job; each must be repeatable.
+    Takes: ``handlers``, kind → what to do with the job; each must be repeatable; ``chores``, what is done at the start
+    and every ``CHORES_SECONDS``, whether or not anybody asked.
     """
 
     def __init__(
@@ -106,15 +109,21 @@ class Worker:
         bell: Bell,
         clock: Callable[[], datetime],
         handlers: Mapping[str, Callable[[Job], Awaitable[None]]],
+        chores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._database = database
         self._bell = bell
         self._clock = clock
         self._handlers = handlers
+        self._chores = chores
 
     async def run(self) -> None:
         """Work for ever; ends when cancelled."""
+        chores_at = time.monotonic()
         while True:
+            if time.monotonic() >= chores_at:
+                chores_at = time.monotonic() + CHORES_SECONDS
+                await self._do_chores()
             try:
                 busy = await self.step()
             except Exception:
@@ -122,6 +131,13 @@ class Worker:
                 busy = False
             if not busy:
                 await self._bell.wait(IDLE_SECONDS)
+
+    async def _do_chores(self) -> None:
+        for chore in self._chores:
+            try:
+                await chore()
+            except Exception:
+                logger.exception("worker: a chore failed")
 
     async def step(self) -> bool:
         """Do one piece of work; return False if nothing was due."""

@@ -66,5 +66,7 @@ def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
     signed_in = request[keys.SESSION]
     if signed_in is None or not signed_in.by_cookie:
         return
-    if not untrusted_token or not hmac.compare_digest(untrusted_token.encode(), signed_in.csrf_token.encode()):
+    if not untrusted_token or not hmac.compare_digest(
+        untrusted_token.encode(errors="surrogateescape"), signed_in.csrf_token.encode()
+    ):
         raise RequestForged

@@ -18,6 +18,8 @@ from repository.web.problems import OUR_ERRORS, Problem, problem_of, status_phra
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TUS_VERSION = "1.0.0"
+"""The version of the upload protocol; its refusals carry it too."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -100,6 +102,8 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     action = request.app[keys.ACTIONS].get(request.match_info.handler)
     if action is None:
         return await handler(request)  # no such route: aiohttp answers 404 or 405
+    if any("\x00" in part for part in request.match_info.values()):
+        raise NotFound  # no name holds a NUL, and PostgreSQL refuses to be asked
     await authentication.identify(request)
     signed_in = request[keys.SESSION]
     if request.method in UNSAFE and signed_in is not None and signed_in.by_cookie:
@@ -140,5 +144,7 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
         headers=headers,
     )
     if request.path.startswith("/uploads"):
-        response.headers["Tus-Resumable"] = "1.0.0"
+        response.headers["Tus-Resumable"] = TUS_VERSION
+        if problem.status == 412:
+            response.headers["Tus-Version"] = TUS_VERSION
     return response

@@ -6,14 +6,22 @@ Source: https://tus.io/protocols/resumable-upload. This module speaks HTTP; ``re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from email.utils import format_datetime
 
 from aiohttp import web
 
-from repository import receiving
-from repository.errors import MediaTypeRefused, ProtocolVersionRefused, RequestMalformed
-from repository.receiving import NewUpload
+from repository import ending, receiving
+from repository.errors import (
+    ChecksumMismatch,
+    FileTooLarge,
+    MediaTypeRefused,
+    ProtocolVersionRefused,
+    RequestMalformed,
+    UploadTooLong,
+)
+from repository.receiving import Created, NewUpload, Progress
 from repository.uploads import (
     CHECKSUM_ALGORITHMS,
     UploadState,
@@ -24,12 +32,13 @@ from repository.uploads import (
     read_whole_number,
 )
 from repository.web import authentication, keys
+from repository.web.middleware import TUS_VERSION as VERSION
 from repository.web.requests import context_of, services_of
 
-VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 BODY_TYPE = "application/offset+octet-stream"
-OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
+SILENCE_SECONDS = 60.0
+"""A body of which nothing comes for so long is taken for a broken line: what had arrived is kept, the line closed."""
 
 
 async def options(request: web.Request) -> web.Response:
@@ -47,8 +56,11 @@ async def options(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Open an upload; a body of the right type is its first bytes."""
+    """Open an upload; a body of the right type is its first bytes. Refused first bytes leave no upload behind."""
     check_version(request)
+    override = request.headers.get("X-HTTP-Method-Override", "POST").upper()
+    if override != "POST":
+        raise web.HTTPMethodNotAllowed(override, ["OPTIONS", "POST"])
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     if "Upload-Defer-Length" in request.headers:
         raise RequestMalformed("The length must be declared when the upload is created.", header="Upload-Defer-Length")
@@ -63,70 +75,75 @@ async def create(request: web.Request) -> web.Response:
         filename=read_filename(metadata.get("filename", "")),
         media_type=(metadata.get("filetype") or None) and metadata["filetype"][:100],
         declared_sha256=read_declared_sha256(metadata.get("sha256")),
+        sent_metadata=request.headers.get("Upload-Metadata"),
         total_bytes=read_whole_number(request.headers.get("Upload-Length"), "Upload-Length"),
     )
-    has_body = request.body_exists and request.headers.get("Content-Type") == BODY_TYPE
-    if request.body_exists and request.content_length != 0 and not has_body:
+    has_body = request.body_exists and request.content_length != 0
+    if has_body and request.content_type != BODY_TYPE:
         raise MediaTypeRefused(f"The first bytes of an upload must be sent as {BODY_TYPE}.")
+    read_checksum(request.headers.get("Upload-Checksum"))
     services, context = services_of(request), context_of(request)
     created = await services.database.write(lambda s: receiving.create(s, services, context, asked))
     headers = {
         "Location": f"/uploads/{created.oid}",
         "Upload-Token": created.token,
-        "Upload-Expires": format_datetime(created.expires_at, usegmt=True),
         "Document-Location": f"/api/documents/{created.oid}",
-        "Upload-Offset": "0",
-        "Tus-Resumable": VERSION,
     }
+    stands = Progress(0, created.expires_at)
     if has_body or asked.total_bytes == 0:
-        offset = await _append(request, created.oid, created.token, 0)
-        headers["Upload-Offset"] = str(offset)
-    return web.Response(status=201, headers=headers)
+        stands = await _take_first_bytes(request, created)
+    return web.Response(status=201, headers=headers | _progress_headers(stands.offset_bytes, stands.expires_at))
+
+
+async def _take_first_bytes(request: web.Request, created: Created) -> Progress:
+    try:
+        return await _append(request, created.oid, created.token, 0)
+    except (ChecksumMismatch, FileTooLarge, RequestMalformed, UploadTooLong):
+        # The answer will not name the upload, so nobody could ever go on with it.
+        await _end(request, created.oid, created.token)
+        raise
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Do what is asked of one upload: the method, or what ``X-HTTP-Method-Override`` says in its stead."""
+    method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
+    if method not in METHODS:
+        raise web.HTTPMethodNotAllowed(method, ["OPTIONS", *METHODS])
+    check_version(request)
+    return await METHODS[method](request)
 
 
 async def head(request: web.Request) -> web.Response:
     """Say where the upload stands: the committed offset, also after completion."""
-    check_version(request)
-    services, context = services_of(request), context_of(request)
     oid, token = request.match_info["oid"], request.headers.get("Upload-Token")
-    stands = await services.database.read(lambda s: receiving.standing(s, oid, token, context.now))
-    headers = {
-        "Tus-Resumable": VERSION,
-        "Upload-Offset": str(stands.offset_bytes),
-        "Upload-Length": str(stands.total_bytes),
-        "Cache-Control": "no-store",
-    }
-    if stands.state is UploadState.OPEN:
-        headers["Upload-Expires"] = format_datetime(stands.expires_at, usegmt=True)
+    stands = await request.app[keys.RECEIVER].look(context_of(request), oid, token)
+    headers = _progress_headers(stands.offset_bytes, stands.expires_at if stands.state is UploadState.OPEN else None)
+    headers |= {"Upload-Length": str(stands.total_bytes), "Cache-Control": "no-store"}
+    if stands.sent_metadata:
+        headers["Upload-Metadata"] = stands.sent_metadata
     return web.Response(status=200, headers=headers)
 
 
 async def patch(request: web.Request) -> web.Response:
     """Append the body at the declared offset."""
-    check_version(request)
     if request.content_type != BODY_TYPE:
         raise MediaTypeRefused(f"The body of a PATCH must be {BODY_TYPE}.")
     offset = read_whole_number(request.headers.get("Upload-Offset"), "Upload-Offset")
-    offset = await _append(request, request.match_info["oid"], request.headers.get("Upload-Token"), offset)
-    return web.Response(status=204, headers={"Tus-Resumable": VERSION, "Upload-Offset": str(offset)})
+    stands = await _append(request, request.match_info["oid"], request.headers.get("Upload-Token"), offset)
+    return web.Response(status=204, headers=_progress_headers(stands.offset_bytes, stands.expires_at))
 
 
 async def terminate(request: web.Request) -> web.Response:
     """End the upload and forget its bytes."""
-    check_version(request)
-    services, context = services_of(request), context_of(request)
-    oid, token = request.match_info["oid"], request.headers.get("Upload-Token")
-    unused = await services.database.write(lambda s: receiving.terminate(s, context, oid, token))
-    await asyncio.to_thread(services.vault.discard, unused)
+    await _end(request, request.match_info["oid"], request.headers.get("Upload-Token"))
     return web.Response(status=204, headers={"Tus-Resumable": VERSION})
 
 
-async def override(request: web.Request) -> web.Response:
-    """Do what ``X-HTTP-Method-Override`` says, for clients that can only POST."""
-    method = request.headers.get("X-HTTP-Method-Override", "").upper()
-    if method not in OVERRIDABLE:
-        raise web.HTTPMethodNotAllowed("POST", sorted(OVERRIDABLE))
-    return await {"PATCH": patch, "DELETE": terminate, "HEAD": head}[method](request)
+METHODS: Mapping[str, Callable[[web.Request], Awaitable[web.Response]]] = {
+    "HEAD": head,
+    "PATCH": patch,
+    "DELETE": terminate,
+}
 
 
 def check_version(request: web.Request) -> None:
@@ -135,9 +152,23 @@ def check_version(request: web.Request) -> None:
         raise ProtocolVersionRefused(version=VERSION)
 
 
-async def _append(request: web.Request, oid: str, token: str | None, offset: int) -> int:
+def _progress_headers(offset_bytes: int, expires_at: datetime | None) -> dict[str, str]:
+    headers = {"Tus-Resumable": VERSION, "Upload-Offset": str(offset_bytes)}
+    if expires_at is not None:
+        headers["Upload-Expires"] = format_datetime(expires_at, usegmt=True)
+    return headers
+
+
+async def _end(request: web.Request, oid: str, token: str | None) -> None:
+    services, context = services_of(request), context_of(request)
+    unused = await services.database.write(lambda s: ending.terminate(s, context, oid, token))
+    await asyncio.to_thread(services.vault.discard, unused)
+
+
+async def _append(request: web.Request, oid: str, token: str | None, offset: int) -> Progress:
     def give_way() -> None:
-        if request.transport is not None:
+        # A body that is wholly here needs its line no more: it is committed in a moment, and its sender is told so.
+        if request.transport is not None and not request.content.is_eof():
             request.transport.abort()
 
     return await request.app[keys.RECEIVER].append(
@@ -156,7 +187,13 @@ async def _body(request: web.Request) -> AsyncIterator[bytes]:
     if request.body_exists:
         ended = False
         while not ended:
-            # One piece as it came from the socket: joining pieces would copy every byte once more.
-            chunk, _ = await request.content.readchunk()
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    # One piece as it came from the socket: joining pieces would copy every byte once more.
+                    chunk, _ = await request.content.readchunk()
+            except TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
+                raise ConnectionResetError("nothing came for too long") from None
             ended = not chunk and request.content.at_eof()
             yield chunk

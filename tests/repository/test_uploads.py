@@ -20,7 +20,13 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), st.text(max_size=40), max_size=6))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True),
+        st.text(max_size=40).filter(lambda text: "\x00" not in text),
+        max_size=6,
+    )
+)
 def test_metadata_round_trip(pairs: dict[str, str]) -> None:
     header = ",".join(f"{key} {encoded(value)}" if value else key for key, value in pairs.items())
     assert read_metadata(header) == pairs
@@ -29,8 +35,38 @@ def test_metadata_round_trip(pairs: dict[str, str]) -> None:
 @pytest.mark.fault("att:D13")
 @pytest.mark.parametrize(
     "header",
-    ["a Zg==,a Zg==", "a not*base64", "a /w==", "a Zg== extra", " , ", "ä Zg==", "x" * 9000],
-    ids=["repeated", "not base64", "not UTF-8", "three words", "empty pair", "key", "too long"],
+    [
+        "a Zg==,a Zg==",
+        "a not*base64",
+        "a ä",
+        "a \udcff",
+        "a Zg",
+        "a /w==",
+        "a AA==",
+        "a Zg== extra",
+        "a  Zg==",
+        " , ",
+        ",a Zg==",
+        "ä Zg==",
+        "a\tZg==",
+        "x" * 9000,
+    ],
+    ids=[
+        "repeated",
+        "not base64",
+        "not ASCII",
+        "not even UTF-8 on the line",
+        "not padded",
+        "not UTF-8",
+        "NUL",
+        "three words",
+        "two spaces",
+        "empty pair",
+        "empty first pair",
+        "key",
+        "tabulator",
+        "too long",
+    ],
 )
 def test_malformed_metadata_is_refused(header: str) -> None:
     with pytest.raises(RequestMalformed):

@@ -40,7 +40,9 @@ class Server(TestServer):
     """aiohttp's test server, but like the service a broken line does not cancel the handler: what came is kept."""
 
     async def _make_runner(self, **kwargs: Any) -> BaseRunner[Any]:
-        return await super()._make_runner(**{**kwargs, "handler_cancellation": False})
+        return await super()._make_runner(
+            **{**kwargs, "handler_cancellation": False, "max_field_size": app.HEADER_FIELD_LIMIT_BYTES}
+        )
 
 
 @dataclass
