@@ -47,7 +47,7 @@ def sidecar_facts(stored: StoredObject, metadata: bytes) -> dict[str, object]:
 def read_sidecar(untrusted: bytes, oid: str) -> UntrustedSidecar:
     """A sidecar read back, in shape.
 
-    Raises: ObjectTampered (E2) if it is not a sidecar at all.
+    Raises: ObjectTampered (E2) if it is not a sidecar at all, or that of another object.
     """
     try:
         facts = json.loads(untrusted)
@@ -59,6 +59,8 @@ def read_sidecar(untrusted: bytes, oid: str) -> UntrustedSidecar:
             blob=bytes.fromhex(facts["wrapped_key"]),
             commitment=bytes.fromhex(facts["commitment"]),
         )
+        if data_key.oid != oid:
+            raise ValueError("the sidecar of another object")
         parts = tuple((bytes.fromhex(h), bytes.fromhex(digest), int(size)) for h, digest, size in facts["parts"])
         return UntrustedSidecar(facts, data_key, parts, bytes.fromhex(facts["metadata"]))
     except (ValueError, KeyError, TypeError):

@@ -30,7 +30,7 @@ from storage.facts import DataKey, Layout, Part, ScopeKey, StoredObject, Tail
 from storage.keyring import SecretKey
 from storage.keys.provider import KeyProvider
 from storage.reader import Reader, check_shape
-from storage.sidecar import read_sidecar, sidecar_facts
+from storage.sidecar import UntrustedSidecar, read_sidecar, sidecar_facts
 from storage.streaming import SDR1, SUITE, Geometry, Random
 from storage.writer import Buffers, Filling, Writer
 
@@ -114,6 +114,19 @@ class Vault:
             random=self._random,
         )
         return DataKey(oid, scope_key.sk_id, SUITE, total_bytes, blob, keyring.commitment(key, oid))
+
+    def rewrap_data_key(self, old: ScopeKey, data_key: DataKey, new: ScopeKey) -> DataKey:
+        """The same data key under another scope key; the caller replaces its row, then renews the sidecar."""
+        secret = self._data_secret(old, data_key)
+        blob = keyring.wrap_data_key(
+            self._scope_secret(new),
+            secret,
+            oid=data_key.oid,
+            sk_id=new.sk_id,
+            total_bytes=data_key.total_bytes,
+            random=self._random,
+        )
+        return replace(data_key, sk_id=new.sk_id, blob=blob)
 
     def forget_keys(self) -> None:
         """Empty the cache of scope keys, at shutdown or after a rotation."""
@@ -217,6 +230,48 @@ class Vault:
         facts = sidecar_facts(stored, keyring.seal_metadata(secret, oid, sealed, self._random))
         self._backend.put(names.sidecar(oid), keyring.manifest(secret, oid, facts))
 
+    def check_sidecar(self, stored: StoredObject) -> dict[str, object]:
+        """Compare the recovery copy with the facts it is a copy of.
+
+        Returns: the business metadata sealed in it.
+        Raises: KeyRefused (E1) if it keeps another wrap of the key; ObjectTampered (E2 altered, E3 of an earlier state,
+        E5 metadata); ObjectNotFound; as `open`.
+        """
+        oid = stored.data_key.oid
+        untrusted = read_sidecar(self._backend.get(names.sidecar(oid)), oid)
+        secret = self._data_secret(stored.scope_key, stored.data_key)
+        metadata = self._sidecar_metadata(secret, untrusted)
+        kept = untrusted.data_key
+        if (kept.sk_id, kept.blob) != (stored.data_key.sk_id, stored.data_key.blob):
+            raise KeyRefused(diagnosis="E1", level="data", oid=oid)
+        if untrusted.facts != {**sidecar_facts(stored, untrusted.metadata), "mac": untrusted.facts.get("mac")}:
+            raise ObjectTampered(diagnosis="E3", oid=oid)
+        return metadata
+
+    def renew_sidecar(self, stored: StoredObject, sealed: Mapping[str, object]) -> bool:
+        """Write the recovery copy again unless it says exactly these facts; what it held of metadata is kept.
+
+        Takes: `sealed`, the business metadata in case the old copy is absent or not to be believed.
+        Returns: whether it was written.
+        Raises: as `record`.
+        """
+        oid = stored.data_key.oid
+        secret = self._data_secret(stored.scope_key, stored.data_key)
+        try:
+            self.check_sidecar(stored)
+        except (KeyRefused, ObjectTampered, ObjectNotFound):
+            try:
+                kept = self._sidecar_metadata(secret, read_sidecar(self._backend.get(names.sidecar(oid)), oid))
+            except (ObjectTampered, ObjectNotFound):
+                kept = dict(sealed)
+            self._record(stored, secret, kept)
+            return True
+        return False
+
+    def _sidecar_metadata(self, secret: SecretKey, untrusted: UntrustedSidecar) -> dict[str, object]:
+        keyring.check_manifest(secret, untrusted.data_key.oid, untrusted.facts)
+        return keyring.open_metadata(secret, untrusted.data_key.oid, untrusted.metadata)
+
     def recover(self, scope_key: ScopeKey, oid: str) -> tuple[StoredObject, dict[str, object]]:
         """The facts of an object from its sidecar, after the database was lost; never used while serving.
 
@@ -225,7 +280,7 @@ class Vault:
         """
         untrusted = read_sidecar(self._backend.get(names.sidecar(names.checked_oid(oid))), oid)
         secret = self._data_secret(scope_key, untrusted.data_key)
-        keyring.check_manifest(secret, oid, untrusted.facts)
+        metadata = self._sidecar_metadata(secret, untrusted)
         parts = tuple(
             Part(
                 index=index,
@@ -237,7 +292,6 @@ class Vault:
             )
             for index, (header, digest, plain_bytes) in enumerate(untrusted.parts)
         )
-        metadata = keyring.open_metadata(secret, oid, untrusted.metadata)
         return StoredObject(scope_key, untrusted.data_key, parts, Layout(str(untrusted.facts["layout"]))), metadata
 
     def _found(self, oid: str, layout: str, index: int, header: bytes) -> str:
