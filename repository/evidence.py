@@ -16,7 +16,7 @@ from repository import audit
 from repository.audit import Context
 from repository.documents import STATE_WORDS, DocumentState, may_move
 from repository.errors import RequestMalformed
-from repository.tables import DocumentRow, Evidence
+from repository.tables import DocumentRow, Evidence, UploadRow
 
 WORK_SLOT = "work"
 """The slot every component has: the candidate's work itself. A component's own slots come with reference data."""
@@ -36,6 +36,8 @@ class AttachedDocument:
     declared: bool
     reason: str | None
     remedy: str | None
+    declared_at: datetime | None
+    """When its length, and its hash if the sender gave one, were declared: it counts where a deadline passed since."""
     received_at: datetime
     version: int
 
@@ -55,16 +57,17 @@ def check_slot(slot: str) -> str:
 def documents_of(session: Session, sample_id: str) -> Mapping[str, tuple[AttachedDocument, ...]]:
     """Return the files attached to each item of a sample, oldest first, withdrawn ones left out."""
     rows = session.execute(
-        select(Evidence, DocumentRow)
+        select(Evidence, DocumentRow, UploadRow.created_at)
         .join(DocumentRow, DocumentRow.id == Evidence.document_id)
+        .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
         .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
         .where(SampleItem.sample_id == sample_id, Evidence.withdrawn_at.is_(None))
         .order_by(DocumentRow.received_at, DocumentRow.id)
     )
     found: dict[str, list[AttachedDocument]] = {}
-    for link, document in rows:
+    for link, document, declared_at in rows:
         held = found.setdefault(link.sample_item_id, [])
-        held.append(_attached(document, version=len(held) + 1))
+        held.append(_attached(document, declared_at, version=len(held) + 1))
     return {item: tuple(files) for item, files in found.items()}
 
 
@@ -114,7 +117,7 @@ def withdraw(session: Session, context: Context, document_id: str) -> None:
         move(session, context, document, DocumentState.WITHDRAWN)
 
 
-def _attached(document: DocumentRow, version: int) -> AttachedDocument:
+def _attached(document: DocumentRow, declared_at: datetime | None, version: int) -> AttachedDocument:
     return AttachedDocument(
         document.id,
         document.filename,
@@ -126,6 +129,7 @@ def _attached(document: DocumentRow, version: int) -> AttachedDocument:
         document.declared_sha256 is not None,
         document.reason,
         document.remedy,
+        declared_at,
         document.received_at,
         version,
     )

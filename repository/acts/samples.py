@@ -112,6 +112,7 @@ def _files(sample: SamplePage) -> list[Mapping[str, object]]:
                     "size_bytes": document.size_bytes,
                     "sha256": document.sha256,
                     "sha256_declared_by_sender": document.declared,
+                    "declared_at": document.declared_at.isoformat(timespec="seconds") if document.declared_at else None,
                     "received_at": document.received_at.isoformat(timespec="seconds"),
                 }
                 for document in item.documents
