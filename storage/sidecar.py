@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from storage.errors import ObjectTampered
+from storage.errors import KeyRefused, ObjectTampered
 from storage.facts import DataKey, StoredObject
 
 
@@ -47,7 +47,7 @@ def sidecar_facts(stored: StoredObject, metadata: bytes) -> dict[str, object]:
 def read_sidecar(untrusted: bytes, oid: str) -> UntrustedSidecar:
     """A sidecar read back, in shape.
 
-    Raises: ObjectTampered (E2) if it is not a sidecar at all, or that of another object.
+    Raises: ObjectTampered (E2) if it is not a sidecar at all; KeyRefused (E1) if its key is another object's.
     """
     try:
         facts = json.loads(untrusted)
@@ -59,9 +59,10 @@ def read_sidecar(untrusted: bytes, oid: str) -> UntrustedSidecar:
             blob=bytes.fromhex(facts["wrapped_key"]),
             commitment=bytes.fromhex(facts["commitment"]),
         )
-        if data_key.oid != oid:
-            raise ValueError("the sidecar of another object")
         parts = tuple((bytes.fromhex(h), bytes.fromhex(digest), int(size)) for h, digest, size in facts["parts"])
-        return UntrustedSidecar(facts, data_key, parts, bytes.fromhex(facts["metadata"]))
+        found = UntrustedSidecar(facts, data_key, parts, bytes.fromhex(facts["metadata"]))
     except (ValueError, KeyError, TypeError):
         raise ObjectTampered(diagnosis="E2", oid=oid) from None
+    if data_key.oid != oid:
+        raise KeyRefused(diagnosis="E1", level="data", oid=oid)
+    return found

@@ -262,7 +262,7 @@ class Vault:
         except (KeyRefused, ObjectTampered, ObjectNotFound):
             try:
                 kept = self._sidecar_metadata(secret, read_sidecar(self._backend.get(names.sidecar(oid)), oid))
-            except (ObjectTampered, ObjectNotFound):
+            except (KeyRefused, ObjectTampered, ObjectNotFound):
                 kept = dict(sealed)
             self._record(stored, secret, kept)
             return True
