@@ -23,6 +23,7 @@ from storage.errors import (
     ComposeRefused,
     KeyRefused,
     ObjectNotFound,
+    ObjectTampered,
     StorageError,
     SuiteUnknown,
 )
