@@ -136,7 +136,7 @@ def _extracts(untrusted: bytes, count: int) -> Iterator[bytes]:
 async def _seal(services: Services, context: Context, scope: str, filename: str, data: bytes, pages: int) -> _Sealed:
     def keys(session: Session) -> tuple[ScopeKey, DataKey]:
         key = objects.scope_key(session, services.vault, scope, context.now)
-        return key, objects.new_data_key(session, services.vault, key, len(data))
+        return key, objects.new_data_key(session, services.vault, key, len(data), context.now)
 
     key, data_key = await services.database.write(keys)
     vault = services.vault

@@ -67,6 +67,16 @@ class Database:
         async with self._session(writes=False) as session:
             return await session.run_sync(work)
 
+    async def forget_deleted(self, *tables: str) -> None:
+        """Take what was deleted from ``tables`` out of the database's own files, as far as it lets us."""
+        async with self.engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            if self.embedded:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                for table in tables:
+                    await connection.exec_driver_sql(f"VACUUM {table}")
+
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
@@ -101,6 +111,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # a shredded key must not stay readable in the file's free space
             f"busy_timeout={SQLITE_BUSY_MILLISECONDS}",
         ):
             cursor.execute(f"PRAGMA {pragma}")

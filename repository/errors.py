@@ -104,6 +104,30 @@ class DocumentNotReady(RepositoryError):
     """The document has not been checked and released yet."""
 
 
+class DocumentDestroyed(RepositoryError):
+    """The document was destroyed on the order of two officers. Only the record of it remains."""
+
+
+class HoldInForce(RepositoryError):
+    """A legal hold is in force. Nothing was destroyed; it must be lifted first."""
+
+
+class ShredRefused(RepositoryError):
+    """This cannot be destroyed as asked. Nothing was changed."""
+
+
+class OfficerUnknown(RepositoryError):
+    """No awarding body officer of that id or name holds that role now."""
+
+
+class CollectorStopped(RepositoryError):
+    """The collector stopped before it deleted anything."""
+
+
+class KeyStillNeeded(RepositoryError):
+    """The root key version still protects keys, so it cannot be retired."""
+
+
 class InspectionFailed(RepositoryError):
     """The file could not be read safely."""
 

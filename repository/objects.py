@@ -9,8 +9,10 @@ from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from repository.errors import DocumentDestroyed
 from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, new_id
 from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
 
@@ -26,16 +28,21 @@ def scope_name(centre_number: str, series_key: str, object_class: str) -> str:
 
 def scope_key(session: Session, vault: Vault, scope: str, now: datetime) -> ScopeKey:
     """Return the scope's key, made and wrapped at its first use, in the caller's transaction."""
-    row = session.scalars(select(ScopeKeyRow).where(ScopeKeyRow.scope == scope)).first()
+    # Shared with other users of the key, but not with its rotation: no data key may be wrapped under a key that goes.
+    wanted = select(ScopeKeyRow).where(ScopeKeyRow.scope == scope).with_for_update(read=True, key_share=True)
+    row = session.scalars(wanted).first()
     if row is None:
         made = vault.new_scope_key(scope)
         row = ScopeKeyRow(sk_id=made.sk_id, scope=made.scope, kid=made.kid, blob=made.blob, created_at=now)
-        session.add(row)
-        session.flush()
+        try:
+            with session.begin_nested():
+                session.add(row)
+        except IntegrityError:  # another process used the scope first, this very moment
+            row = session.scalars(wanted).one()
     return ScopeKey(row.sk_id, row.scope, row.kid, row.blob)
 
 
-def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int) -> DataKey:
+def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int, now: datetime) -> DataKey:
     """Make the data key of a new object of ``total_bytes`` and record its wrap, in the caller's transaction."""
     made = vault.new_data_key(key, new_id(), total_bytes)
     session.add(
@@ -46,6 +53,7 @@ def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int
             total_bytes=made.total_bytes,
             blob=made.blob,
             commitment=made.commitment,
+            created_at=now,
         )
     )
     session.flush()
@@ -53,8 +61,10 @@ def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int
 
 
 def keys_of(session: Session, oid: str) -> tuple[ScopeKey, DataKey]:
-    """Return the keys of an object, both wrapped."""
+    """Return the keys of an object, both wrapped; raises ``DocumentDestroyed`` when they were shredded."""
     data = session.get_one(DataKeyRow, oid)
+    if data.shredded_at is not None:
+        raise DocumentDestroyed
     scope = session.get_one(ScopeKeyRow, data.sk_id)
     return (
         ScopeKey(scope.sk_id, scope.scope, scope.kid, scope.blob),

@@ -165,7 +165,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         raise FileTooLarge(f"The file is larger than the {limit // 1024**2} MiB accepted here.", limit_bytes=limit)
     scope = objects.scope_name(case.centre_number, case.series_key, objects.ORIGINALS)
     key = objects.scope_key(session, services.vault, scope, context.now)
-    data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes)
+    data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes, context.now)
     token = services.new_token()
     expires_at = context.now + timedelta(seconds=services.settings.upload_ttl_seconds)
     session.add(
