@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -19,6 +19,9 @@ from repository.access import CENTRE_ROLES, Role
 from repository.database import Database
 from repository.services import Services
 from repository.settings import from_environ
+
+if TYPE_CHECKING:
+    from .uploading import Stage
 
 T = TypeVar("T")
 
@@ -153,6 +156,22 @@ async def service(start_service: StartService) -> Service:
 async def service_on_each(start_service: StartService, database_url: str) -> Service:
     """The service over each kind of database."""
     return await start_service(database_url)
+
+
+@pytest.fixture
+async def stage(service: Service) -> Stage:
+    """A centre whose sample has been requested, over SQLite."""
+    from .uploading import make_stage
+
+    return await make_stage(service)
+
+
+@pytest.fixture
+async def stage_on_each(service_on_each: Service) -> Stage:
+    """A centre whose sample has been requested, over each kind of database."""
+    from .uploading import make_stage
+
+    return await make_stage(service_on_each)
 
 
 async def csrf(client: TestClient, path: str = "/") -> str:  # type: ignore[type-arg]

@@ -5,89 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import io
 import os
 import socket
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
-from moderation.records.samples import sample_of
 from repository.access import Role
 from repository.tables import AuditEvent, DocumentRow, ObjectPart, UploadRow, Work
-from tests.moderation.records.stage import confirm, make_centre, make_series
 
 from ..files import pdf
 from .conftest import Service
-
-CENTRE = "99901"
-TUS = {"Tus-Resumable": "1.0.0"}
-STREAM = {**TUS, "Content-Type": "application/offset+octet-stream"}
-P = 8_386_520
-
-
-@dataclass
-class Stage:
-    """A centre whose sample has been requested, and its teacher."""
-
-    service: Service
-    teacher: TestClient  # type: ignore[type-arg]
-    case_id: str
-    items: list[str] = field(default_factory=list)
-
-    def metadata(self, **pairs: str) -> str:
-        return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items())
-
-    async def create(self, size: int, body: bytes | None = None, item: int = 0, **headers: str) -> dict[str, str]:
-        name = headers.pop("filename", "1001_work.pdf")
-        more = {"sha256": headers.pop("sha256")} if "sha256" in headers else {}
-        sent = {
-            **(STREAM if body is not None else TUS),
-            "Upload-Length": str(size),
-            "Upload-Metadata": self.metadata(item=self.items[item], slot="work", filename=name, **more),
-            **headers,
-        }
-        answer = await self.teacher.post("/uploads", headers=sent, data=body)
-        assert answer.status == 201, await answer.text()
-        return dict(answer.headers)
-
-    async def patch(self, made: dict[str, str], offset: int, body: bytes, **headers: str) -> tuple[int, str]:
-        answer = await self.teacher.patch(
-            made["Location"],
-            headers={**STREAM, "Upload-Token": made["Upload-Token"], "Upload-Offset": str(offset), **headers},
-            data=io.BytesIO(body),
-        )
-        return answer.status, answer.headers.get("Upload-Offset", "")
-
-    async def offset(self, made: dict[str, str]) -> int:
-        answer = await self.teacher.head(made["Location"], headers={**TUS, "Upload-Token": made["Upload-Token"]})
-        assert answer.status == 200
-        return int(answer.headers["Upload-Offset"])
-
-    async def document(self, made: dict[str, str]) -> dict[str, object]:
-        await self.service.settle()
-        answer = await self.teacher.get(made["Document-Location"])
-        assert answer.status == 200, await answer.text()
-        return dict(await answer.json())
-
-
-async def make_stage(service: Service) -> Stage:
-    def build(session):  # type: ignore[no-untyped-def]
-        make_series(session)
-        case_id = make_centre(session, 6, CENTRE)
-        confirm(session, case_id, [60, 50, 40, 30, 20, 10])
-        return case_id, [item.item_id for item in sample_of(session, case_id).items]
-
-    case_id, items = await service.write(build)
-    return Stage(service, await service.client(Role.TEACHER, CENTRE), case_id, items)
-
-
-@pytest.fixture
-async def stage(service: Service) -> Stage:
-    return await make_stage(service)
+from .uploading import STREAM, TUS, P, Stage, make_stage, objects_of
 
 
 async def test_a_file_sent_in_pieces_is_received_whole_on_each_database(service_on_each: Service) -> None:
@@ -363,10 +292,6 @@ async def test_a_damaged_object_breaks_and_says_nothing(stage: Stage) -> None:
     assert answer.status >= 500
     assert "E5" not in text
     assert "tag" not in text.lower()
-
-
-def objects_of(folder: Path) -> list[Path]:
-    return [path for path in (folder / "objects").rglob("*") if path.is_file() and "metadata" not in path.parts]
 
 
 async def test_ranges_are_exactly_the_bytes_asked_for(stage: Stage) -> None:
