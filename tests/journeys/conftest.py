@@ -1,0 +1,122 @@
+"""A real service over a rehearsal series, and a real browser with people who sign in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from .serving import Running, environment, running, seed
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE_MS = 15_000
+PICTURES = os.environ.get("JOURNEY_PICTURES", "")
+"""A folder: every page that a journey looks at is also kept there as a picture."""
+# The browser itself reports these: a form that was refused, and a line that the journey cut.
+OF_THE_JOURNEY = re.compile(r"the server responded with a status of 4(09|22)|net::ERR_(INTERNET_DISCONNECTED|FAILED)")
+
+
+@dataclass
+class Visitor:
+    """One person's browser window."""
+
+    page: Page
+    context: BrowserContext
+    service: Running
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Go to a page of the service."""
+        answer = self.page.goto(self.service.address + path)
+        assert answer is not None
+        assert answer.status == 200, f"{path} was answered with {answer.status}"
+        return self.page
+
+    def look(self, heading: str | re.Pattern[str]) -> None:
+        """Wait for the page with this heading, and hold it against what is so of every page."""
+        expect(self.page.locator("h1")).to_have_count(1)
+        expect(self.page.locator("h1")).to_contain_text(heading)
+        assert self.page.locator("html").get_attribute("lang") == "en-GB"
+        assert self.page.title().endswith(" – NEA Repository")
+        assert self.page.title().partition(" – ")[0].strip()
+        if PICTURES:
+            name = re.sub(r"[^a-z0-9]+", "-", self.page.locator("h1").inner_text().lower()).strip("-")
+            number = len(list(Path(PICTURES).glob("*.png")))
+            self.page.screenshot(path=f"{PICTURES}/{number:03}-{name}.png", full_page=True)
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def rehearsal_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the rehearsal series in it, to copy."""
+    folder = tmp_path_factory.mktemp("rehearsal") / "data"
+    seed(environment(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(rehearsal_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service over a copy of the rehearsal, so that what one module does is nothing to another."""
+    folder = tmp_path_factory.mktemp("service")
+    shutil.copytree(rehearsal_folder, folder / "data")
+    with running(environment(folder / "data"), folder / "log") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a module: while it is open, its event loop keeps others out of this thread."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(service: Running, browser: Browser) -> Iterator[Visit]:
+    """Opens a window for a person, signed in by the address that the service printed; nobody's console may complain."""
+    opened: list[Visitor] = []
+
+    def open_window(
+        who: str | None = None, centre: str | None = None, *, width: int = 1280, height: int = 900
+    ) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale="en-GB", timezone_id="Europe/London"
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        visitor = Visitor(context.new_page(), context, service)
+        opened.append(visitor)
+        listen(visitor.page, visitor.complaints)
+        if who is not None:
+            visitor.page.goto(service.sign_in_url(who, centre))
+            visitor.look("what is due")
+        return visitor
+
+    expect.set_options(timeout=PATIENCE_MS)
+    yield open_window
+    for visitor in opened:
+        visitor.context.close()
+    assert not [words for visitor in opened for words in visitor.complaints]
+
+
+def listen(page: Page, complaints: list[str]) -> None:
+    """Note what the page's console and its uncaught errors say: refusals of the content security policy too."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not OF_THE_JOURNEY.search(message.text):
+            complaints.append(f"{page.url}: {message.text}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
