@@ -88,9 +88,10 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
-    except ConnectionError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+            # The line broke: nobody is there to hear an answer, and it is no fault of ours to report.
+            return web.Response(status=400)
         logger.exception("request %s failed", request[keys.REQUEST_ID])
         detail = "Something went wrong on our side. What you did was not saved; try again in a minute."
         return _answer(request, Problem(500, "internal", status_phrase(500), detail, {}, None))

@@ -39,7 +39,7 @@ FAULTS = """() => {
   if (twice.length) said.push(`the same id twice: ${twice[0]}`);
   for (const table of document.querySelectorAll("table")) if (!table.caption) said.push("a table without a caption");
   for (const image of document.images) if (!image.hasAttribute("alt")) said.push("a picture without words");
-  for (const field of document.querySelectorAll("input:not([type=hidden], [aria-hidden=true], [tabindex='-1']), select, textarea"))
+  for (const field of document.querySelectorAll("input:not([type=hidden], [hidden]), select, textarea"))
     if (!field.labels.length && !field.getAttribute("aria-label")) said.push(`no label: ${field.name}`);
   for (const one of document.querySelectorAll("a, button"))
     if (!one.textContent.trim() && !one.getAttribute("aria-label")) said.push(`nothing to hear: ${one.outerHTML.slice(0, 80)}`);

@@ -13,7 +13,7 @@
 //   POST endpoint          Upload-Metadata: filename, item, slot, filetype, sha256 · X-CSRF-Token
 //                          ← Location, Upload-Token, Document-Location: /api/documents/<id>
 //   HEAD, PATCH, DELETE    Upload-Token
-//   GET Document-Location  ← {"state": "uploaded|verified|released|held|rejected", "reason": …}
+//   GET Document-Location  ← {"state": "uploaded|verified|released|held|rejected", "reason": …, "remedy": …}
 // A row sends the event "nea:document" (detail: state, reason, filename) when a document's state is final.
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -303,8 +303,8 @@ class Transfer {
         return { stop: "All sent. Sign in again to see whether it was accepted." };
       }
       if (!response.ok) return {}; // not there yet, or a server that is being restarted: ask again
-      const { state, reason } = await response.json();
-      return { final: FINAL.has(state), state, reason };
+      const { state, reason, remedy } = await response.json();
+      return { final: FINAL.has(state), state, reason: [reason, remedy].filter(Boolean).join(" ") };
     } catch {
       return {}; // no network: ask again
     }
@@ -318,7 +318,7 @@ class Transfer {
     }[state];
     this.become(state, words);
     this.uploader.say(`${this.file.name}: ${words}`);
-    const detail = { state, reason: reason ?? null, filename: this.file.name };
+    const detail = { state, reason: reason || null, filename: this.file.name };
     this.row.place.dispatchEvent(new CustomEvent("nea:document", { bubbles: true, detail }));
   }
 }
