@@ -47,7 +47,7 @@ def sampled(page: Page) -> list[str]:
     return [row.get_attribute("data-candidate-number") or "" for row in rows.all()]
 
 
-def row_of(page: Page, number: str):  # noqa: ANN201
+def row_of(page: Page, number: str):
     return page.locator(f"[data-candidate-number='{number}']")
 
 

@@ -1,6 +1,7 @@
 """An S3 endpoint that is not the bottleneck: what a client can send, not what a store can keep. Word: port.
 
-Small bodies are kept in memory, large ones only counted: fresh memory for them would cost more than receiving them. It proves nothing about correctness, so nothing but throughput is measured on it; tests use a real server.
+Small bodies are kept in memory, large ones only counted: fresh memory for them would cost more than receiving them. It
+proves nothing about correctness, so nothing but throughput is measured on it; tests use a real server.
 """
 
 from __future__ import annotations

@@ -1,0 +1,439 @@
+"""Each MUST and SHOULD that tus 1.0.0 lays on a server. ``infra/docs/tus.md`` names the test of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from repository.web import tus
+
+from .conftest import Service
+from .uploading import STREAM, TUS, Stage, objects_of, refused, sha
+
+DAY_SECONDS = 24 * 3600
+
+
+def expires(headers: object) -> datetime:
+    """Return what Upload-Expires says; it must be in the one format of RFC 7231 that is not obsolete."""
+    text = headers["Upload-Expires"]  # type: ignore[index]
+    assert re.fullmatch(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", text)
+    return parsedate_to_datetime(text)
+
+
+# Core: OPTIONS
+
+
+@pytest.mark.parametrize("version", [None, "1.0.0", "0.2.2", "nonsense"])
+async def test_options_says_what_is_offered_whatever_version_is_asked_for(stage: Stage, version: str | None) -> None:
+    client = await stage.service.anonymous()
+    for path in ("/uploads", "/uploads/anything"):
+        answer = await client.options(path, headers={"Tus-Resumable": version} if version else {})
+        assert answer.status == 204
+        assert answer.headers["Tus-Version"] == "1.0.0"
+        assert answer.headers["Tus-Resumable"] == "1.0.0"
+        assert answer.headers["Tus-Extension"].split(",") == [
+            "creation",
+            "creation-with-upload",
+            "expiration",
+            "checksum",
+            "termination",
+        ]
+        assert answer.headers["Tus-Max-Size"] == str(stage.service.services.settings.upload_limit_bytes)
+        assert answer.headers["Tus-Checksum-Algorithm"].split(",") == ["sha256", "sha1"]
+
+
+async def test_names_of_algorithms_are_lower_case_ascii(stage: Stage) -> None:
+    answer = await stage.teacher.options("/uploads")
+    for name in answer.headers["Tus-Checksum-Algorithm"].split(","):
+        assert re.fullmatch(r"[a-z0-9]+", name)
+
+
+# Core: versions
+
+
+@pytest.mark.parametrize("version", [None, "", "0.2.2", "1.0", "1.0.0, 0.2.2"])
+async def test_other_versions_are_refused_and_nothing_is_processed(stage: Stage, version: str | None) -> None:
+    made = await stage.create(10)
+    before = await stage.kept()
+    wrong = {"Tus-Resumable": version, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    for method, body in (("HEAD", None), ("PATCH", b"x" * 10), ("DELETE", None)):
+        answer = await stage.ask(method, made, body, **wrong)
+        await refused(answer, 412, "protocol-version-refused")
+        assert answer.headers["Tus-Version"] == "1.0.0"
+    answer = await stage.post(10, **{"Tus-Resumable": version})
+    await refused(answer, 412, "protocol-version-refused")
+    assert answer.headers["Tus-Version"] == "1.0.0"
+    answer = await stage.ask("POST", made, None, **{**wrong, "X-HTTP-Method-Override": "DELETE"})
+    await refused(answer, 412, "protocol-version-refused")
+    assert await stage.kept() == before
+
+
+async def test_every_answer_names_the_version(stage: Stage) -> None:
+    made = await stage.create(4)
+    answers = [
+        await stage.post(4),
+        await stage.post("x"),
+        await stage.ask("HEAD", made),
+        await stage.ask("HEAD", {**made, "Location": "/uploads/unknown"}),
+        await stage.ask("PATCH", made, b"ab", **{**STREAM, "Upload-Offset": "0"}),
+        await stage.ask("PATCH", made, b"ab", **{**STREAM, "Upload-Offset": "0"}),
+        await stage.ask("PUT", made),
+        await stage.ask("DELETE", made),
+        await stage.ask("HEAD", made),
+    ]
+    assert [answer.status for answer in answers] == [201, 400, 200, 404, 204, 409, 405, 204, 410]
+    assert {answer.headers.get("Tus-Resumable") for answer in answers} == {"1.0.0"}
+
+
+# Core: X-HTTP-Method-Override
+
+
+async def test_the_overriding_method_counts_and_the_actual_one_is_ignored(stage: Stage) -> None:
+    made = await stage.create(6)
+    body = {**STREAM, "Upload-Offset": "0"}
+    assert (await stage.ask("POST", made, b"abc", **body, **{"X-HTTP-Method-Override": "PATCH"})).status == 204
+    answer = await stage.ask("POST", made, **{"X-HTTP-Method-Override": "HEAD"})
+    assert (answer.status, answer.headers["Upload-Offset"]) == (200, "3")
+    # The actual method would do something else here.
+    answer = await stage.ask("DELETE", made, **{"X-HTTP-Method-Override": "HEAD"})
+    assert (answer.status, answer.headers["Upload-Offset"]) == (200, "3")
+    body["Upload-Offset"] = "3"
+    assert (await stage.ask("DELETE", made, b"def", **body, **{"X-HTTP-Method-Override": "patch"})).status == 204
+    assert await stage.offset(made) == 6
+    assert (await stage.ask("PATCH", made, **{"X-HTTP-Method-Override": "DELETE"})).status == 204
+    assert (await stage.ask("HEAD", made)).status == 410
+
+
+@pytest.mark.fault("att:D11")
+async def test_an_overriding_method_that_is_not_offered_is_refused(stage: Stage) -> None:
+    made = await stage.create(6)
+    before = await stage.kept()
+    for method in ("TRACE", "PUT", "POST", "", "PATCH, DELETE"):
+        answer = await stage.ask("PATCH", made, b"abcdef", **STREAM, **{"X-HTTP-Method-Override": method})
+        await refused(answer, 405, "http")
+    answer = await stage.post(6, **{"X-HTTP-Method-Override": "PATCH"})
+    await refused(answer, 405, "http")
+    assert await stage.kept() == before
+
+
+@pytest.mark.fault("att:D11")
+async def test_an_overriding_method_needs_the_token_as_the_method_itself_does(stage: Stage) -> None:
+    made = await stage.create(6)
+    before = await stage.kept()
+    for method in ("PATCH", "HEAD", "DELETE"):
+        body = {**STREAM, "Upload-Offset": "0", "Upload-Token": None, "X-HTTP-Method-Override": method}
+        assert (await stage.ask("POST", made, b"abcdef", **body)).status == 404
+    assert await stage.kept() == before
+
+
+# Core: HEAD
+
+
+async def test_head_tells_offset_and_length_even_at_nothing_and_at_the_end(stage: Stage) -> None:
+    made = await stage.create(8)
+    for offset, piece in ((0, b"abcd"), (4, b"efgh"), (8, b"")):
+        answer = await stage.ask("HEAD", made)
+        assert answer.status == 200
+        assert (answer.headers["Upload-Offset"], answer.headers["Upload-Length"]) == (str(offset), "8")
+        assert answer.headers["Cache-Control"] == "no-store"
+        if piece:
+            assert await stage.patch(made, offset, piece) == (204, str(offset + len(piece)))
+
+
+async def test_head_of_what_is_not_there_carries_no_offset(stage: Stage) -> None:
+    made = await stage.create(8)
+    for absent in ({**made, "Location": "/uploads/nothing"}, {**made, "Upload-Token": "guess"}):
+        await refused(await stage.ask("HEAD", absent), 404, "not-found")
+    assert (await stage.ask("DELETE", made)).status == 204
+    await refused(await stage.ask("HEAD", made), 410, "upload-gone")
+
+
+async def test_head_gives_the_metadata_back_word_for_word(stage: Stage) -> None:
+    sent = f"x-note  ,{stage.metadata(filename='Übung ‮.pdf', item=stage.items[0])}, empty".replace("  ", "")
+    answer = await stage.post(8, **{"Upload-Metadata": sent})
+    assert answer.status == 201, await answer.text()
+    made = dict(answer.headers)
+    assert (await stage.ask("HEAD", made)).headers["Upload-Metadata"] == sent
+    await stage.patch(made, 0, b"x" * 8)
+    assert (await stage.ask("HEAD", made)).headers["Upload-Metadata"] == sent
+
+
+# Core: PATCH
+
+
+async def test_patch_needs_the_media_type(stage: Stage) -> None:
+    made = await stage.create(8)
+    before = await stage.kept()
+    for media_type in ("application/octet-stream", "text/plain", "application/offset+octet-streams"):
+        answer = await stage.ask("PATCH", made, b"x" * 8, **{"Upload-Offset": "0", "Content-Type": media_type})
+        await refused(answer, 415, "media-type-refused")
+    answer = await stage.post(8, b"x" * 8, **{"Content-Type": "application/octet-stream"})
+    await refused(answer, 415, "media-type-refused")
+    assert await stage.kept() == before
+
+
+@pytest.mark.fault("att:D02", "att:D08")
+async def test_patch_at_another_offset_is_a_conflict_and_changes_nothing(stage: Stage) -> None:
+    made = await stage.create(8)
+    assert await stage.patch(made, 0, b"abcd") == (204, "4")
+    before = await stage.kept()
+    for offset in (0, 3, 5, 8, 9, 2**63 - 1):
+        answer = await stage.ask("PATCH", made, b"z", **{**STREAM, "Upload-Offset": str(offset)})
+        problem = await refused(answer, 409, "offset-mismatch")
+        assert problem["offset_bytes"] == 4
+    assert await stage.kept() == before
+
+
+async def test_patch_answers_the_sum_of_offset_and_bytes(stage: Stage) -> None:
+    made = await stage.create(1000)
+    offset = 0
+    for size in (1, 0, 7, 492, 500):
+        status, answered = await stage.patch(made, offset, os.urandom(size))
+        offset += size
+        assert (status, answered) == (204, str(offset))
+    assert await stage.patch(made, 1000, b"") == (204, "1000")
+
+
+async def test_patch_of_nothing_known_is_not_found(stage: Stage) -> None:
+    for name in ("4f5c0b6e-0000-4000-8000-000000000000", "x", "..%2f..", "%00", "%ff"):
+        answer = await stage.ask(
+            "PATCH",
+            {"Location": f"/uploads/{name}", "Upload-Token": "guess"},
+            b"abc",
+            **{**STREAM, "Upload-Offset": "0"},
+        )
+        assert answer.status == 404, name
+
+
+async def test_a_line_that_falls_silent_is_closed_and_what_came_is_kept(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tus, "SILENCE_SECONDS", 0.3)
+    made = await stage.create(1000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.service.server.port)
+    writer.write(
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+        f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
+        "Content-Length: 1000\r\n\r\n".encode()
+        + b"y" * 400
+    )
+    answer = b""
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            answer = await reader.read()
+    assert answer == b""  # closed by the server, without an answer
+    writer.close()
+    async with asyncio.timeout(10):
+        while await stage.offset(made) != 400:
+            await asyncio.sleep(0.05)
+
+
+# Creation
+
+
+async def test_creation_answers_where_the_upload_is(stage: Stage) -> None:
+    answer = await stage.post(8)
+    assert answer.status == 201
+    assert answer.headers["Location"].startswith("/uploads/")
+    assert (await stage.ask("HEAD", dict(answer.headers))).status == 200
+
+
+async def test_a_length_beyond_the_limit_is_too_large(stage: Stage) -> None:
+    before = await stage.kept()
+    limit = stage.service.services.settings.upload_limit_bytes
+    problem = await refused(await stage.post(limit + 1), 413, "file-too-large")
+    assert problem["limit_bytes"] == limit
+    await refused(await stage.post(2**63 - 1), 413, "file-too-large")
+    assert await stage.kept() == before
+
+
+@pytest.mark.fault("att:D04")
+async def test_a_deferred_length_is_not_offered_and_refused(stage: Stage) -> None:
+    before = await stage.kept()
+    for headers in (
+        {"Upload-Length": None, "Upload-Defer-Length": "1"},
+        {"Upload-Defer-Length": "1"},
+        {"Upload-Length": None, "Upload-Defer-Length": "2"},
+        {"Upload-Length": None},
+    ):
+        await refused(await stage.post(8, **headers), 400, "request-malformed")
+    assert await stage.kept() == before
+    assert "creation-defer-length" not in (await stage.teacher.options("/uploads")).headers["Tus-Extension"]
+
+
+@pytest.mark.fault("att:D04")
+async def test_a_length_never_changes(stage: Stage) -> None:
+    made = await stage.create(8)
+    for length in ("4", "16"):
+        body = {**STREAM, "Upload-Offset": "0", "Upload-Length": length}
+        assert (await stage.ask("PATCH", made, b"", **body)).status == 204
+        assert (await stage.ask("HEAD", made)).headers["Upload-Length"] == "8"
+
+
+@pytest.mark.fault("att:D18")
+async def test_concatenation_is_not_offered_and_refused(stage: Stage) -> None:
+    made = await stage.create(8)
+    before = await stage.kept()
+    for value in ("partial", f"final;{made['Location']} {made['Location']}"):
+        await refused(await stage.post(8, **{"Upload-Concat": value}), 400, "request-malformed")
+    assert await stage.kept() == before
+    assert "concatenation" not in (await stage.teacher.options("/uploads")).headers["Tus-Extension"]
+
+
+# Creation with upload
+
+
+@pytest.mark.parametrize("size", [1, 5, 10])
+async def test_first_bytes_are_taken_and_the_offset_after_them_is_told(stage: Stage, size: int) -> None:
+    answer = await stage.post(10, b"x" * size)
+    assert (answer.status, answer.headers["Upload-Offset"]) == (201, str(size))
+    assert ("Upload-Expires" in answer.headers) == (size < 10)
+    assert await stage.offset(dict(answer.headers)) == size
+
+
+async def test_refused_first_bytes_leave_no_upload_open(stage: Stage) -> None:
+    async def too_many():  # type: ignore[no-untyped-def]
+        yield b"x" * 6
+        yield b"x" * 6
+
+    answer = await stage.post(10, b"abcd", **{"Upload-Checksum": sha("sha1", b"abce")})
+    await refused(answer, 460, "checksum-mismatch")
+    answer = await stage.post(10, too_many())  # type: ignore[arg-type]
+    await refused(answer, 400, "upload-too-long")
+    answer = await stage.post(10, b"x" * 11)
+    await refused(answer, 400, "upload-too-long")
+    uploads, parts, documents, _, files = await stage.kept()
+    assert {row[1] for row in uploads} == {"terminated"}  # type: ignore[attr-defined]
+    assert (parts, documents, files) == ([], [], [])
+    answer = await stage.post(10, b"abcd", **{"Upload-Checksum": "crc32 AAAA"})
+    await refused(answer, 400, "checksum-unknown")
+    assert len((await stage.kept())[0]) == len(uploads)  # type: ignore[arg-type]
+
+
+# Expiration
+
+
+async def test_expiry_is_told_at_creation_and_in_every_patch_and_moves_on(stage: Stage) -> None:
+    ttl = stage.service.services.settings.upload_ttl_seconds
+    assert ttl == 14 * DAY_SECONDS
+    clock = stage.service.clock
+    made = await stage.create(10)
+    assert (expires(made) - clock.now).total_seconds() == ttl
+    clock.advance(days=13)
+    answer = await stage.ask("PATCH", made, b"abc", **{**STREAM, "Upload-Offset": "0"})
+    assert (expires(answer.headers) - clock.now).total_seconds() == ttl
+    clock.advance(days=13)
+    answer = await stage.ask("PATCH", made, b"", **{**STREAM, "Upload-Offset": "3"})
+    assert (expires(answer.headers) - clock.now).total_seconds() == DAY_SECONDS  # nothing came: nothing moves
+    assert expires((await stage.ask("HEAD", made)).headers) == expires(answer.headers)
+    answer = await stage.ask("PATCH", made, b"defghij", **{**STREAM, "Upload-Offset": "3"})
+    assert answer.status == 204
+    assert "Upload-Expires" not in answer.headers  # complete: it is not going to expire
+    assert "Upload-Expires" not in (await stage.ask("HEAD", made)).headers
+    clock.advance(days=400)
+    assert (await stage.ask("HEAD", made)).headers["Upload-Offset"] == "10"
+
+
+async def test_an_expired_upload_is_gone(stage: Stage) -> None:
+    made = await stage.create(10, b"abc")
+    stage.service.clock.advance(seconds=14 * DAY_SECONDS - 1)
+    assert (await stage.ask("HEAD", made)).status == 200
+    stage.service.clock.advance(seconds=1)
+    before = await stage.kept()
+    for method in ("HEAD", "PATCH", "DELETE"):
+        answer = await stage.ask(method, made, b"" if method == "PATCH" else None, **{**STREAM, "Upload-Offset": "3"})
+        await refused(answer, 410, "upload-gone")
+    assert await stage.kept() == before
+
+
+# Checksum
+
+
+@pytest.mark.fault("att:D07")
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+async def test_a_checksum_is_held_against_the_body(stage: Stage, algorithm: str) -> None:
+    made = await stage.create(8)
+    before = await stage.kept()
+    for wrong in (b"abce", b"", b"abcdefgh"):
+        body = {**STREAM, "Upload-Offset": "0", "Upload-Checksum": sha(algorithm, wrong)}
+        await refused(await stage.ask("PATCH", made, b"abcd", **body), 460, "checksum-mismatch")
+    assert await stage.kept() == before
+    for offset, right in ((0, b"abcd"), (4, b"efgh")):
+        body = {**STREAM, "Upload-Offset": str(offset), "Upload-Checksum": sha(algorithm, right)}
+        assert (await stage.ask("PATCH", made, right, **body)).status == 204
+    assert await stage.offset(made) == 8
+
+
+@pytest.mark.fault("att:D07")
+async def test_an_unknown_or_malformed_checksum_changes_nothing(stage: Stage) -> None:
+    made = await stage.create(8)
+    before = await stage.kept()
+    cases = {
+        "crc32 AAAAAA==": "checksum-unknown",
+        "SHA1 " + sha("sha1", b"abcd").partition(" ")[2]: "checksum-unknown",
+        "md5 4vxxTEcn7pOV8yTNLn8zHw==": "checksum-unknown",
+        "": "checksum-unknown",
+        "sha1": "request-malformed",
+        "sha1 ": "request-malformed",
+        "sha1 not*base64": "request-malformed",
+        "sha1 ÿÿ": "request-malformed",
+        "sha1 " + sha("sha256", b"abcd").partition(" ")[2]: "request-malformed",
+    }
+    for value, code in cases.items():
+        body = {**STREAM, "Upload-Offset": "0", "Upload-Checksum": value}
+        await refused(await stage.ask("PATCH", made, b"abcd", **body), 400, code)
+    assert await stage.kept() == before
+
+
+async def test_a_checked_body_over_the_limit_is_refused_whole(stage: Stage) -> None:
+    data = bytes(16 * 1024 * 1024 + 1)
+    made = await stage.create(len(data))
+    before = await stage.kept()
+    body = {**STREAM, "Upload-Offset": "0", "Upload-Checksum": sha("sha1", data)}
+    problem = await refused(await stage.ask("PATCH", made, data, **body), 400, "request-malformed")
+    assert problem["limit_bytes"] == 16 * 1024 * 1024
+    assert await stage.kept() == before
+    body["Upload-Checksum"] = sha("sha1", data[:-1])
+    assert (await stage.ask("PATCH", made, data[:-1], **body)).status == 204
+
+
+# Termination
+
+
+@pytest.mark.parametrize("size", [0, 60, 8_386_520 + 60])
+async def test_termination_frees_what_the_upload_held(stage: Stage, size: int) -> None:
+    made = await stage.create(8_386_520 * 2)
+    if size:
+        assert (await stage.patch(made, 0, bytes(size)))[0] == 204
+        assert objects_of(stage.service.folder)
+    assert (await stage.ask("DELETE", made)).status == 204
+    uploads, parts, documents, events, files = await stage.kept()
+    assert [row[1] for row in uploads] == ["terminated"]  # type: ignore[attr-defined]
+    assert (parts, documents, files) == ([], [], [])
+    assert events == ["upload.create", "upload.terminated"]
+    for method in ("HEAD", "PATCH", "DELETE"):
+        body = {**STREAM, "Upload-Offset": str(size)}
+        await refused(await stage.ask(method, made, b"x" if method == "PATCH" else None, **body), 410, "upload-gone")
+
+
+@pytest.mark.fault("att:D05")
+async def test_termination_of_a_complete_upload_withdraws_its_document(stage: Stage) -> None:
+    made = await stage.create(4, b"abcd")
+    assert (await stage.document(made))["state"] == "held"
+    assert (await stage.ask("DELETE", made)).status == 204
+    assert (await stage.document(made))["state"] == "withdrawn"
+    await refused(await stage.ask("HEAD", made), 410, "upload-gone")
+    await refused(await stage.ask("DELETE", made), 410, "upload-gone")
+
+
+async def test_nobody_else_is_granted_anything_across_origins(service: Service) -> None:
+    client = await service.anonymous()
+    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PATCH", **TUS}
+    answer = await client.options("/uploads", headers=headers)
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
