@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.tables import DataKeyRow, ObjectPart, StoredObjectRow, UploadRow
@@ -86,7 +87,8 @@ def strangers(backend: Backend) -> Iterator[ObjectHead]:
 def known(session: Session, *, shard: str = "", oids: frozenset[str] | None = None) -> Mapping[str, Known]:
     """Return what the database knows: of one sixteenth, or of certain objects."""
     chosen = DataKeyRow.oid.in_(oids) if oids is not None else DataKeyRow.oid.like(f"{shard}%")
-    rows = session.execute(
+    # What an outer join leaves out is null, which the types of its columns do not say.
+    rows: Sequence[Row[Any]] = session.execute(
         select(
             DataKeyRow.oid,
             DataKeyRow.shredded_at,
