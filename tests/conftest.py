@@ -15,6 +15,22 @@ from .servers.postgres import running_postgres
 __all__ = ["open_bucket", "s3_server"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long` adds the long forms; `--seed` repeats a random run."""
+    parser.addoption("--long", action="store_true", help="run the long forms of tests as well")
+    parser.addoption("--seed", type=int, default=None, help="repeat the random fault run that printed this seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms out unless they are asked for: deselected and counted, not skipped."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """One real PostgreSQL server for this test process."""
