@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from repository.tables import DataKeyRow, ObjectPart, StoredObjectRow, UploadRow
@@ -88,7 +88,7 @@ def known(session: Session, *, shard: str = "", oids: frozenset[str] | None = No
     """Return what the database knows: of one sixteenth, or of certain objects."""
     chosen = DataKeyRow.oid.in_(oids) if oids is not None else DataKeyRow.oid.like(f"{shard}%")
     # What an outer join leaves out is null, which the types of its columns do not say.
-    rows: Sequence[Row[Any]] = session.execute(
+    rows: Sequence[Any] = session.execute(
         select(
             DataKeyRow.oid,
             DataKeyRow.shredded_at,
