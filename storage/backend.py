@@ -97,6 +97,18 @@ class Purges(Protocol):
         """Forget every version of a blob."""
 
 
+@runtime_checkable
+class Sweeps(Protocol):
+    """Can be left with remains of interrupted writes that no listing shows, and can clear them away."""
+
+    def sweep_hidden(self, older_than_at: datetime) -> int:
+        """Remove what interrupted writes left behind.
+
+        Takes: an instant, by the store's own clock, before which nothing is still being written.
+        Returns: how many were removed.
+        """
+
+
 def pieces(data: Data) -> tuple[memoryview, ...]:
     """The data as flat views of bytes, whether it came as one buffer or several."""
     if isinstance(data, bytes | bytearray | memoryview):

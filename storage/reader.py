@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from storage.backend import Backend
 from storage.errors import BackendUnavailable, ObjectTampered, RangeRefused
@@ -45,9 +45,10 @@ class Reader:
             raise RangeRefused(size_bytes=self.size_bytes)
         return self._read(start, end)
 
-    def digest(self) -> str:
+    def digest(self, seen: Callable[[int], None] | None = None) -> str:
         """The SHA-256 of the plaintext in hexadecimal, after every part is compared with its facts and opened.
 
+        Takes: `seen`, called with the stored size in bytes of each part that was read; what it raises ends the reading.
         Raises: ObjectTampered (E3 header, E4 length, E6 hash, E5 content), ObjectNotFound, BackendUnavailable.
         """
         whole = hashlib.sha256()
@@ -58,6 +59,8 @@ class Reader:
             key, aad = self._stream_key.reveal(), self._aad(part)
             for piece in open_sealed(key, aad, part.header, sealed, part.plain_bytes, self._geometry):
                 whole.update(piece)
+            if seen is not None:
+                seen(part.sealed_bytes)
         return whole.hexdigest()
 
     def check_headers(self) -> None:

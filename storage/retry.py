@@ -9,9 +9,10 @@ from __future__ import annotations
 import random as random_module
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar, cast
 
-from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges
+from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges, Sweeps
 from storage.errors import BackendUnavailable
 
 Result = TypeVar("Result")
@@ -113,10 +114,17 @@ class _RetryingPurges(Retrying):
         self._again(lambda: cast(Purges, self._backend).purge(key))
 
 
+class _RetryingSweeps(Retrying):
+    def sweep_hidden(self, older_than_at: datetime) -> int:
+        """Clear remains of interrupted writes away."""
+        return self._again(lambda: cast(Sweeps, self._backend).sweep_hidden(older_than_at))
+
+
 _POWERS: tuple[tuple[type, type[Retrying]], ...] = (
     (Composes, _RetryingComposes),
     (Copies, _RetryingCopies),
     (Purges, _RetryingPurges),
+    (Sweeps, _RetryingSweeps),
 )
 
 

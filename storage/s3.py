@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +46,7 @@ from storage.errors import (
     StorageFull,
     StoreRefused,
 )
-from storage.names import checked_key, checked_prefix
+from storage.names import DOCUMENTS, checked_key, checked_prefix
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -406,12 +406,33 @@ class S3JoiningBackend(S3Backend):
         except StorageError:
             return False
 
+    def sweep_hidden(self, older_than_at: datetime) -> int:
+        """Abort joins that began before an instant and were never completed; returns how many."""
+        swept = 0
+        for upload in list(self._open_joins(DOCUMENTS)):
+            if upload["Initiated"] < older_than_at:
+                with suppress(ObjectNotFound):
+                    self._abort(upload)
+                    swept += 1
+        return swept
+
+    def _open_joins(self, prefix: str) -> Iterator[dict[str, Any]]:
+        marker: dict[str, str] = {}
+        while True:
+            page = self._call("list_multipart_uploads", prefix, Prefix=prefix, **marker)
+            yield from page.get("Uploads", ())
+            if not page.get("IsTruncated"):
+                return
+            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def _abort(self, upload: Mapping[str, Any]) -> None:
+        self._call("abort_multipart_upload", upload["Key"], Key=upload["Key"], UploadId=upload["UploadId"])
+
     def _abort_earlier(self, target: str) -> None:
-        page = self._call("list_multipart_uploads", target, Prefix=target)
-        for upload in page.get("Uploads", ()):
+        for upload in list(self._open_joins(target)):
             if upload["Key"] == target:
                 with suppress(ObjectNotFound):
-                    self._call("abort_multipart_upload", target, Key=target, UploadId=upload["UploadId"])
+                    self._abort(upload)
 
 
 def _sha256(views: Sequence[memoryview]) -> bytes:

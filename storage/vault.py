@@ -194,13 +194,14 @@ class Vault:
         """
         return self._reader(stored, self._data_secret(stored.scope_key, stored.data_key))
 
-    def verify(self, stored: StoredObject) -> str:
+    def verify(self, stored: StoredObject, seen: Callable[[int], None] | None = None) -> str:
         """Read, compare and open everything.
 
+        Takes: `seen`, called with the stored size in bytes of each part that was read; what it raises ends the reading.
         Returns: the SHA-256 of the plaintext, in hexadecimal, recomputed over the opened parts.
         Raises: as `open`, and ObjectTampered (E3, E4, E5, E6), ObjectNotFound, BackendUnavailable.
         """
-        return self.open(stored).digest()
+        return self.open(stored).digest(seen)
 
     def export_key(self, stored: StoredObject) -> dict[str, object]:
         """What a stranger needs to open this one object without us; to be guarded like the document itself."""

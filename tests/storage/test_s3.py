@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,6 +18,7 @@ from storage.errors import (
     StorageFull,
     StoreRefused,
 )
+from storage.retry import retrying
 from storage.s3 import S3Settings, checked_endpoint, open_s3
 
 CONTENT = b"0123456789"
@@ -225,6 +227,15 @@ class TestOnARealServer:
         bucket.compose("d/a", ["q/a/0.x", "q/a/1.x"], {})
         assert not bucket._call("list_multipart_uploads", Prefix="d/a").get("Uploads")
         assert bucket.head("d/a").size_bytes == 5 * 1024 * 1024 + 3
+
+    def test_joins_that_were_never_completed_are_swept_when_they_are_old(self, bucket):
+        for key in ("d/a", "d/b/c"):
+            bucket._call("create_multipart_upload", Key=key)
+        sweeper = retrying(bucket)
+        now = datetime.now(UTC)
+        assert sweeper.sweep_hidden(now - timedelta(days=1)) == 0
+        assert sweeper.sweep_hidden(now + timedelta(days=1)) == 2
+        assert not bucket._call("list_multipart_uploads", Prefix="d/").get("Uploads")
 
     @pytest.mark.fault("real:R11", "inj:F5")
     @pytest.mark.parametrize("done", [True, False])
