@@ -12,8 +12,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from repository import audit
+from repository.audit import Context
 from repository.errors import DocumentDestroyed
 from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, new_id
+from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
 
 SEGMENTS_PER_HOP = 16
@@ -105,6 +108,22 @@ def save_released(session: Session, released: StoredObject, sha256: str) -> None
     session.execute(delete(ObjectPart).where(ObjectPart.oid == oid))
     for part in released.parts:
         add_part(session, oid, part)
+
+
+def note_damage(
+    session: Session,
+    context: Context,
+    object_kind: str,
+    object_id: str,
+    damage: ObjectTampered | KeyRefused | ObjectNotFound,
+) -> None:
+    """Record that a stored object is missing, or is not what was written: its diagnosis code, and the part it is in."""
+    if isinstance(damage, ObjectNotFound):
+        audit.record(session, context, "object.missing", object_kind, object_id)
+        return
+    part, diagnosis = damage.facts.get("part"), str(damage.facts.get("diagnosis", ""))
+    where = part if isinstance(part, int) else None
+    audit.record(session, context, "object.tampered", object_kind, object_id, diagnosis=diagnosis, part=where)
 
 
 def seal_whole(vault: Vault, key: ScopeKey, data_key: DataKey, plaintext: bytes) -> tuple[Part, ...]:

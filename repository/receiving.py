@@ -41,6 +41,7 @@ from repository.errors import (
 from repository.services import Services
 from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, new_id
 from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
+from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Filling, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
@@ -333,7 +334,12 @@ class Receiver:
             writer = self._services.vault.resume(before.scope_key, before.data_key)
             return writer, writer.open_tail(before.tail) if before.tail else b""
 
-        writer, tail = await asyncio.to_thread(begin) if before.tail else begin()
+        try:
+            writer, tail = await asyncio.to_thread(begin) if before.tail else begin()
+        except (ObjectTampered, KeyRefused, ObjectNotFound) as error:
+            damage = error
+            await self._services.database.write(lambda s: objects.note_damage(s, context, "upload", before.oid, damage))
+            raise
         intake = Intake(writer, before, tail, partial(self._commit, context), self._spare, at_once=at_once)
         try:
             yield intake

@@ -5,9 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from repository import objects
 from repository.access import Role
-from repository.acts import viewing
+from repository.acts import reading, viewing
 from repository.acts.viewing import Viewing
 from repository.documents import is_viewable_as_pages
 from repository.errors import NotFound, RangeRefused
@@ -54,7 +53,7 @@ async def content(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         return response
     # The first segment is opened before the headers leave, so that a damaged object still gets an honest answer.
-    pieces = objects.read(services_of(request).vault, seen.stored, start, stop)
+    pieces = reading.pieces(services_of(request), context_of(request), seen.document_id, seen.stored, start, stop)
     first = await anext(pieces)
     await response.prepare(request)
     await response.write(first)
@@ -81,9 +80,8 @@ async def page_image(request: web.Request) -> web.Response:
     ):
         raise NotFound
     services = services_of(request)
-    jpeg = await services.inspection.page_jpeg(
-        objects.read(services.vault, seen.stored), int(number), PAGE_WIDTH_PIXELS
-    )
+    content = reading.pieces(services, context_of(request), seen.document_id, seen.stored)
+    jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 

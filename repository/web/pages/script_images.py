@@ -7,8 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from repository import objects
-from repository.acts import images
+from repository.acts import images, reading
 from repository.acts.images import Image
 from repository.audit import Context
 from repository.errors import NotFound
@@ -31,7 +30,6 @@ async def _page(request: web.Request, find: Callable[[Session, Context, str], Im
     found = await services.database.write(lambda s: find(s, context, subject_id))
     if not number.isdigit() or not 1 <= int(number) <= found.page_count:
         raise NotFound
-    jpeg = await services.inspection.page_jpeg(
-        objects.read(services.vault, found.stored), int(number), PAGE_WIDTH_PIXELS
-    )
+    content = reading.pieces(services, context, found.document_id, found.stored)
+    jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
