@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
 import struct
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -144,13 +146,7 @@ class Inspection:
         Takes: ``limit_bytes``, the most it may write; ``limits``, what it may use.
         Raises: ``InspectionFailed`` when it fails, writes more, or takes longer than it may.
         """
-        process = await asyncio.create_subprocess_exec(
-            *self._command(arguments, limits),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        )
+        process = await self._start(arguments, limits)
         feeding = asyncio.create_task(_feed(process, content))
         try:
             async with asyncio.timeout(limits.wall_seconds):
@@ -161,14 +157,29 @@ class Inspection:
         finally:
             feeding.cancel()
             if process.returncode is None:
-                process.kill()
-                await _drain(process)  # a full pipe would keep the dead child's transport waiting for ever
-                await process.wait()
+                await _end(process)
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 await feeding
         if status != 0:
             raise InspectionFailed(cause="status", status=status)
         return output
+
+    async def _start(self, arguments: Sequence[str], limits: Limits) -> asyncio.subprocess.Process:
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *self._command(arguments, limits),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                start_new_session=True,  # so that `_end` reaches all of it
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(await starting)
+            raise
 
     def _command(self, arguments: Sequence[str], limits: Limits) -> list[str]:
         bounded = [
@@ -270,9 +281,18 @@ async def _feed(process: asyncio.subprocess.Process, content: AsyncIterator[byte
         await process.stdin.wait_closed()
 
 
-async def _drain(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a child with all it started.
+
+    The sandbox dies with its parent, but only once it has asked the kernel for that; until then it is in the group.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if process.stdin is not None:
+        process.stdin.close()
     while process.stdout is not None and await process.stdout.read(256 * 1024):
-        pass
+        pass  # a full pipe would keep the dead child's transport waiting for ever
+    await process.wait()
 
 
 async def _read_at_most(process: asyncio.subprocess.Process, limit_bytes: int) -> bytes:

@@ -1,7 +1,9 @@
+import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from PIL import Image
@@ -42,6 +44,13 @@ def sound() -> bytes:
         file.setframerate(8000)
         file.writeframes(b"\x00\x10" * 800)
     return target.getvalue()
+
+
+def read_command(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:  # it ended meanwhile
+        return ""
 
 
 @pytest.fixture
@@ -131,6 +140,31 @@ async def test_a_child_that_hangs_floods_or_crashes_is_held(
         await inspect.run(["-c", "print('x' * 10_000_000)"], pieces(b""), 10)
     with pytest.raises(InspectionFailed):
         await inspect.run(["-c", "raise SystemExit(3)"], pieces(b""), 10)
+
+
+async def test_a_child_cancelled_at_any_moment_of_its_start_ends_and_leaves_nothing(inspect: Inspection) -> None:
+    marker = f"marker-{uuid4().hex}"
+
+    def alive() -> list[str]:
+        found = (read_command(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+        return [command for command in found if marker in command and "pytest" not in command]
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(60)
+
+    for tenths in range(0, 300, 3):  # of a millisecond: through the making of namespaces to the running child
+        running = asyncio.create_task(
+            inspect.run(["-c", "import sys; sys.stdin.buffer.read()", marker], never(), 10, Limits(wall_seconds=60))
+        )
+        await asyncio.sleep(tenths / 10_000)
+        running.cancel()
+        async with asyncio.timeout(10):
+            with pytest.raises(asyncio.CancelledError):
+                await running
+    async with asyncio.timeout(10):
+        while alive():
+            await asyncio.sleep(0.05)
 
 
 async def test_the_sandbox_shows_no_project_files_and_no_network(inspect: Inspection) -> None:
