@@ -18,6 +18,7 @@ from repository.errors import SettingRefused
 from repository.services import Services
 from repository.settings import Settings
 from repository.web import keys, middleware, pages, routes
+from repository.web.connection import Runner
 from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
@@ -132,7 +133,7 @@ async def serve(services: Services, *, started: Callable[[str], None], stop: asy
 
     Takes: ``started``, called once with the address when requests are accepted.
     """
-    runner = web.AppRunner(
+    runner = Runner(
         create_app(services),
         keepalive_timeout=KEEPALIVE_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,

@@ -276,15 +276,17 @@ class Receiver:
             if length_bytes is not None and offset_bytes + length_bytes > before.total_bytes:
                 raise UploadTooLong(total_bytes=before.total_bytes)
             if before.state is UploadState.COMPLETE:
-                return Progress(await self._nothing_more(before, body), None)
+                return Progress(await self._nothing_more(before, body, checksum), None)
             if checksum is not None:
                 return await self._append_checked(context, before, body, checksum)
             return await self._append_as_it_comes(context, before, body)
 
-    async def _nothing_more(self, before: Standing, body: AsyncIterator[bytes]) -> int:
+    async def _nothing_more(self, before: Standing, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
         async for chunk in body:
             if chunk:
                 raise UploadTooLong(total_bytes=before.total_bytes)
+        if checksum is not None and not checksum.matches(b""):
+            raise ChecksumMismatch
         return before.offset_bytes
 
     async def look(self, context: Context, oid: str, token: str | None) -> Standing:

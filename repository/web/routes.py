@@ -147,14 +147,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
     Route("GET", "/bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
     Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
-    # Uploads (tus) and documents
+    # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
-    Route("POST", "/uploads", tus.create, A.UPLOAD_CREATE),
+    Route("*", "/uploads", tus.create, A.UPLOAD_CREATE),
     Route("OPTIONS", "/uploads/{oid}", tus.options, A.PUBLIC),
-    Route("HEAD", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
-    Route("PATCH", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
-    Route("DELETE", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
-    Route("POST", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
+    Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),

@@ -24,6 +24,7 @@ from repository.errors import (
 from repository.receiving import Created, NewUpload, Progress
 from repository.uploads import (
     CHECKSUM_ALGORITHMS,
+    Checksum,
     UploadState,
     read_checksum,
     read_declared_sha256,
@@ -42,7 +43,9 @@ SILENCE_SECONDS = 60.0
 
 
 async def options(request: web.Request) -> web.Response:
-    """Say what is offered."""
+    """Say what is offered; the version asked for does not matter."""
+    if (asked := effective_method(request)) != "OPTIONS":  # nothing else may be had without an upload's permissions
+        raise web.HTTPMethodNotAllowed(asked, ["OPTIONS"])
     return web.Response(
         status=204,
         headers={
@@ -57,10 +60,12 @@ async def options(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     """Open an upload; a body of the right type is its first bytes. Refused first bytes leave no upload behind."""
+    method = effective_method(request)
+    if method == "OPTIONS":
+        return await options(request)
+    if method != "POST":
+        raise web.HTTPMethodNotAllowed(method, ["OPTIONS", "POST"])
     check_version(request)
-    override = request.headers.get("X-HTTP-Method-Override", "POST").upper()
-    if override != "POST":
-        raise web.HTTPMethodNotAllowed(override, ["OPTIONS", "POST"])
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     if "Upload-Defer-Length" in request.headers:
         raise RequestMalformed("The length must be declared when the upload is created.", header="Upload-Defer-Length")
@@ -81,7 +86,7 @@ async def create(request: web.Request) -> web.Response:
     has_body = request.body_exists and request.content_length != 0
     if has_body and request.content_type != BODY_TYPE:
         raise MediaTypeRefused(f"The first bytes of an upload must be sent as {BODY_TYPE}.")
-    read_checksum(request.headers.get("Upload-Checksum"))
+    declared_checksum(request)
     services, context = services_of(request), context_of(request)
     created = await services.database.write(lambda s: receiving.create(s, services, context, asked))
     headers = {
@@ -106,7 +111,9 @@ async def _take_first_bytes(request: web.Request, created: Created) -> Progress:
 
 async def upload(request: web.Request) -> web.Response:
     """Do what is asked of one upload: the method, or what ``X-HTTP-Method-Override`` says in its stead."""
-    method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
+    method = effective_method(request)
+    if method == "OPTIONS":
+        return await options(request)
     if method not in METHODS:
         raise web.HTTPMethodNotAllowed(method, ["OPTIONS", *METHODS])
     check_version(request)
@@ -146,6 +153,21 @@ METHODS: Mapping[str, Callable[[web.Request], Awaitable[web.Response]]] = {
 }
 
 
+def effective_method(request: web.Request) -> str:
+    """Return the method that counts: what ``X-HTTP-Method-Override`` says, or the actual one."""
+    return request.headers.get("X-HTTP-Method-Override", request.method).upper()
+
+
+def declared_checksum(request: web.Request) -> Checksum | None:
+    """Return the checksum declared for the body.
+
+    Raises: ``RequestMalformed`` for one that is announced as a trailer, which would go unread; as ``read_checksum``.
+    """
+    if "upload-checksum" in request.headers.get("Trailer", "").lower():
+        raise RequestMalformed("A checksum after the body is not offered. Send Upload-Checksum as a header.")
+    return read_checksum(request.headers.get("Upload-Checksum"))
+
+
 def check_version(request: web.Request) -> None:
     """Refuse other versions of the protocol; raises ``ProtocolVersionRefused``."""
     if request.headers.get("Tus-Resumable") != VERSION:
@@ -178,7 +200,7 @@ async def _append(request: web.Request, oid: str, token: str | None, offset: int
         offset,
         _body(request),
         length_bytes=request.content_length,
-        checksum=read_checksum(request.headers.get("Upload-Checksum")),
+        checksum=declared_checksum(request),
         give_way=give_way,
     )
 

@@ -19,6 +19,7 @@ from repository.access import CENTRE_ROLES, Role
 from repository.database import Database
 from repository.services import Services
 from repository.settings import from_environ
+from repository.web.connection import Runner
 
 if TYPE_CHECKING:
     from .uploading import Stage
@@ -43,9 +44,8 @@ class Server(TestServer):
     """aiohttp's test server, but like the service a broken line does not cancel the handler: what came is kept."""
 
     async def _make_runner(self, **kwargs: Any) -> BaseRunner[Any]:
-        return await super()._make_runner(
-            **{**kwargs, "handler_cancellation": False, "max_field_size": app.HEADER_FIELD_LIMIT_BYTES}
-        )
+        settings = {**kwargs, "handler_cancellation": False, "max_field_size": app.HEADER_FIELD_LIMIT_BYTES}
+        return Runner(self.app, **settings)
 
 
 @dataclass

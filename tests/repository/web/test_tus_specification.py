@@ -19,6 +19,12 @@ from .uploading import STREAM, TUS, Stage, objects_of, refused, sha
 DAY_SECONDS = 24 * 3600
 
 
+@pytest.fixture
+def stage(stage_on_each: Stage) -> Stage:
+    """Every sentence of the specification holds over each kind of database."""
+    return stage_on_each
+
+
 def expires(headers: object) -> datetime:
     """Return what Upload-Expires says; it must be in the one format of RFC 7231 that is not obsolete."""
     text = headers["Upload-Expires"]  # type: ignore[index]
@@ -108,6 +114,23 @@ async def test_the_overriding_method_counts_and_the_actual_one_is_ignored(stage:
     assert await stage.offset(made) == 6
     assert (await stage.ask("PATCH", made, **{"X-HTTP-Method-Override": "DELETE"})).status == 204
     assert (await stage.ask("HEAD", made)).status == 410
+
+
+async def test_any_actual_method_is_ignored(stage: Stage) -> None:
+    made = await stage.create(6)
+    body = {**STREAM, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert (await stage.ask("PUT", made, b"abcdef", **body)).status == 204
+    answer = await stage.ask("GET", made, **{"X-HTTP-Method-Override": "HEAD"})
+    assert (answer.status, answer.headers["Upload-Offset"]) == (200, "6")
+    headers = {"Upload-Length": "5", "Upload-Metadata": stage.metadata(item=stage.items[0]), **TUS}
+    answer = await stage.teacher.put("/uploads", headers={**headers, "X-HTTP-Method-Override": "POST"})
+    assert answer.status == 201
+    for path in ("/uploads", made["Location"]):
+        answer = await stage.teacher.post(path, headers={"X-HTTP-Method-Override": "OPTIONS"})
+        assert (answer.status, answer.headers["Tus-Version"]) == (204, "1.0.0")
+        answer = await stage.teacher.options(path, headers={**TUS, "X-HTTP-Method-Override": "DELETE"})
+        assert answer.status == 405
+    assert await stage.offset(made) == 6
 
 
 @pytest.mark.fault("att:D11")
@@ -401,6 +424,27 @@ async def test_a_checked_body_over_the_limit_is_refused_whole(stage: Stage) -> N
     assert await stage.kept() == before
     body["Upload-Checksum"] = sha("sha1", data[:-1])
     assert (await stage.ask("PATCH", made, data[:-1], **body)).status == 204
+
+
+@pytest.mark.fault("att:D07")
+async def test_the_checksum_of_nothing_is_held_against_nothing(stage: Stage) -> None:
+    made = await stage.create(4, b"abcd")
+    before = await stage.kept()
+    body = {**STREAM, "Upload-Offset": "4", "Upload-Checksum": sha("sha1", b"abcd")}
+    await refused(await stage.ask("PATCH", made, b"", **body), 460, "checksum-mismatch")
+    body["Upload-Checksum"] = sha("sha1", b"")
+    assert (await stage.ask("PATCH", made, b"", **body)).status == 204
+    assert (await stage.kept())[:3] == before[:3]
+
+
+async def test_a_checksum_after_the_body_is_not_offered_and_refused(stage: Stage) -> None:
+    made = await stage.create(8)
+    before = await stage.kept()
+    body = {**STREAM, "Upload-Offset": "0", "Trailer": "Upload-Checksum"}
+    await refused(await stage.ask("PATCH", made, b"abcd", **body), 400, "request-malformed")
+    await refused(await stage.post(8, b"abcd", Trailer="X-Other, upload-checksum"), 400, "request-malformed")
+    assert await stage.kept() == before
+    assert "checksum-trailer" not in (await stage.teacher.options("/uploads")).headers["Tus-Extension"]
 
 
 # Termination

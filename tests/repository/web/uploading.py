@@ -56,7 +56,8 @@ class Stage:
         """Ask something of an upload, with its token unless another is given."""
         sent = {**TUS, "Upload-Token": made["Upload-Token"], **headers}
         kept = {name: value for name, value in sent.items() if value is not None}
-        return await self.teacher.request(method, made["Location"], headers=kept, data=body)
+        data = io.BytesIO(body) if isinstance(body, bytes) and len(body) > P else body
+        return await self.teacher.request(method, made["Location"], headers=kept, data=data)
 
     async def create(self, size: int, body: bytes | None = None, item: int = 0, **headers: str) -> dict[str, str]:
         name = headers.pop("filename", "1001_work.pdf")
