@@ -7,12 +7,13 @@ a passphrase each key is AES-256-GCM sealed under the key that Argon2id derives.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from storage.directory import flush_folder, make_folders
 from storage.errors import KeyRefused, KeyringUnreadable, KeyringUnsafe, KeyUnavailable
-from storage.keyring import NONCE_BYTES, SecretKey, canonical_json, new_key
+from storage.keyring import NONCE_BYTES, SecretKey, new_key
+from storage.keys.provider import associated_data, framed, unframed
 from storage.streaming import Random
 
-_WRAP_VERSION = 1
 _SALT_BYTES = 16
 
 
@@ -68,6 +69,7 @@ class FileKeyring:
         self._lock = threading.Lock()
         self._keys: dict[str, SecretKey] = {}
         self._current = ""
+        self._seen: tuple[int, int, int] | None = None
         try:
             if not path.exists():
                 self._make_first()
@@ -80,33 +82,35 @@ class FileKeyring:
 
     def current(self) -> str:
         """The id of the version that wraps now."""
+        self._notice()
         return self._current
 
     def versions(self) -> tuple[str, ...]:
         """The ids of every version held, oldest first."""
+        self._notice()
         return tuple(self._keys)
 
     def wrap(self, key: SecretKey, context: Mapping[str, str]) -> bytes:
         """The key under the current version: version byte, id length, id, nonce, ciphertext and tag."""
-        kid = self._current
+        self._notice()
+        with self._lock:
+            kid, held = self._current, self._keys[self._current]
         nonce = self._random(NONCE_BYTES)
-        sealed = AESGCM(self._keys[kid].reveal()).encrypt(nonce, key.reveal(), _aad(kid, context))
-        return bytes((_WRAP_VERSION, len(kid))) + kid.encode("ascii") + nonce + sealed
+        return framed(kid, nonce + AESGCM(held.reveal()).encrypt(nonce, key.reveal(), associated_data(kid, context)))
 
     def unwrap(self, blob: bytes, context: Mapping[str, str]) -> SecretKey:
         """The key back.
 
         Raises: KeyRefused (E1).
         """
-        if len(blob) < 2 or blob[0] != _WRAP_VERSION:
-            raise KeyRefused(diagnosis="E1", level="root")
-        kid = blob[2 : 2 + blob[1]].decode("ascii", "replace")
-        rest = blob[2 + blob[1] :]
+        kid, rest = unframed(blob)
+        self._notice()
         held = self._keys.get(kid)
         if held is None:
             raise KeyRefused("The root key that wrapped this key is not in the key file.", diagnosis="E1", level="root")
+        aad = associated_data(kid, context)
         try:
-            return SecretKey(AESGCM(held.reveal()).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _aad(kid, context)))
+            return SecretKey(AESGCM(held.reveal()).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], aad))
         except (InvalidTag, ValueError):
             raise KeyRefused(diagnosis="E1", level="root") from None
 
@@ -115,7 +119,7 @@ class FileKeyring:
 
         Returns: its id.
         """
-        with self._lock:
+        with self._alone(), self._lock:
             kid = self._fresh_kid(len(self._keys) + 1)
             keys = {**self._keys, kid: new_key(self._random)}
             self._replace(self._written(keys, kid))
@@ -127,12 +131,36 @@ class FileKeyring:
 
         Raises: KeyRefused if it is the current one or not held.
         """
-        with self._lock:
+        with self._alone(), self._lock:
             if kid == self._current or kid not in self._keys:
                 raise KeyRefused("Only an older version of the root key can be retired.")
             keys = {name: key for name, key in self._keys.items() if name != kid}
             self._replace(self._written(keys, self._current))
             self._keys = keys
+
+    def _notice(self) -> None:
+        """Read the file again if another process replaced it: a command rotated, say, while the service runs."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return  # what was read at the start is still right
+        if (found.st_dev, found.st_ino, found.st_mtime_ns) != self._seen:
+            with self._lock:
+                try:
+                    self._load()
+                except OSError as error:
+                    raise KeyUnavailable(errno=error.errno) from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from replacing the file meanwhile: of two versions made at once, one would be lost."""
+        handle = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._notice()
+            yield
+        finally:
+            os.close(handle)
 
     def _fresh_kid(self, number: int) -> str:
         return f"file-{number}-{self._random(4).hex()}"
@@ -194,6 +222,7 @@ class FileKeyring:
             if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
                 raise KeyringUnsafe(mode=oct(stat.S_IMODE(found.st_mode)))
             content = file.read()
+        seen = (found.st_dev, found.st_ino, found.st_mtime_ns)
         try:
             read = json.loads(content)
             if read["v"] != 1 or read["current"] not in read["keys"]:
@@ -202,7 +231,7 @@ class FileKeyring:
             keys = self._opened(blobs, read["kdf"])
         except (ValueError, KeyError, TypeError):
             raise KeyringUnreadable from None
-        self._keys, self._current = keys, str(read["current"])
+        self._keys, self._current, self._seen = keys, str(read["current"]), seen
 
     def _opened(self, blobs: Mapping[str, bytes], kdf: Mapping[str, object] | None) -> dict[str, SecretKey]:
         if kdf is None:
@@ -226,7 +255,3 @@ class FileKeyring:
             }
         except InvalidTag:
             raise KeyRefused("The passphrase does not open the key file.", diagnosis="E1", level="root") from None
-
-
-def _aad(kid: str, context: Mapping[str, str]) -> bytes:
-    return canonical_json({"context": dict(context), "kid": kid})
