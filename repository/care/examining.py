@@ -71,10 +71,13 @@ def _object(vault: Vault, facts: Facts, seen: Callable[[int], None]) -> str | No
 def _code(check: Callable[[], object]) -> str | None:
     try:
         check()
-    except KeyRefused:
-        return "E1"
-    except ObjectTampered as error:
-        return str(error.facts.get("diagnosis", "E5"))
-    except (ObjectNotFound, NameRefused):  # a name that no store can have is a name that was altered
-        return ABSENT
+    except (KeyRefused, ObjectTampered, ObjectNotFound, NameRefused) as error:
+        return diagnosis(error)
     return None
+
+
+def diagnosis(error: KeyRefused | ObjectTampered | ObjectNotFound | NameRefused) -> str:
+    """Return the code of what was raised: E1 to E6, or absent."""
+    if isinstance(error, ObjectNotFound | NameRefused):
+        return ABSENT  # a name that no store can have is a name that was altered
+    return "E1" if isinstance(error, KeyRefused) else str(error.facts.get("diagnosis", "E5"))

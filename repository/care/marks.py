@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from repository.errors import CollectorStopped
@@ -21,6 +20,7 @@ COLLECTOR = "collector"
 RUNS = "runs"
 RUNS_BLOB = "c/runs"
 CLOCK_BLOB = "c/clock"
+DIFFERENT_AGE = "Database and store have not counted the same runs, so one of them was restored from a backup."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,25 @@ def runs_stored(backend: Backend) -> int:
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
+def same_age(known: int, stored: int) -> bool:
+    """Return whether database and store can be of one age.
+
+    A run counts in the database first, so a run that was killed between leaves the store one behind; a database that is
+    behind, or a store that is further behind, came from a backup.
+    """
+    return known - stored in {0, 1}
+
+
 def count_run(session: Session, before: int, after: int, now: datetime) -> None:
     """Count a run in the database; raises ``CollectorStopped`` if another run began meanwhile."""
-    if session.get(CareMark, RUNS) is None:
-        session.add(CareMark(name=RUNS, facts={"number": 0}, changed_at=now))
-        session.flush()
-    row = session.get_one(CareMark, RUNS, with_for_update=True, populate_existing=True)
+    row = session.get(CareMark, RUNS, with_for_update=True, populate_existing=True)
+    if row is None:
+        row = CareMark(name=RUNS, facts={"number": 0}, changed_at=now)
+        session.add(row)
     if int(row.facts["number"]) != before:
-        raise CollectorStopped("Another run of the collector began in this moment.")
-    moved = session.execute(
-        update(CareMark).where(CareMark.name == RUNS).values(facts={"number": after}, changed_at=now)
-    )
-    if not isinstance(moved, CursorResult) or moved.rowcount != 1:
-        raise CollectorStopped("Another run of the collector began in this moment.")
+        raise CollectorStopped("Another run of the collector began in this moment. Nothing was deleted.")
+    row.facts = {"number": after}
+    row.changed_at = now
 
 
 def store_run(backend: Backend, number: int) -> None:
