@@ -71,7 +71,7 @@ async def create(request: web.Request) -> web.Response:
         raise RequestMalformed("The length must be declared when the upload is created.", header="Upload-Defer-Length")
     if "Upload-Concat" in request.headers:
         raise RequestMalformed("Joining uploads is not offered.", header="Upload-Concat")
-    metadata = read_metadata(request.headers.get("Upload-Metadata"))
+    metadata = read_metadata(header_of(request, "Upload-Metadata"))
     if not metadata.get("item"):
         raise RequestMalformed("The Upload-Metadata key item is missing: it names the sample item.", key="item")
     asked = NewUpload(
@@ -80,8 +80,8 @@ async def create(request: web.Request) -> web.Response:
         filename=read_filename(metadata.get("filename", "")),
         media_type=(metadata.get("filetype") or None) and metadata["filetype"][:100],
         declared_sha256=read_declared_sha256(metadata.get("sha256")),
-        sent_metadata=request.headers.get("Upload-Metadata"),
-        total_bytes=read_whole_number(request.headers.get("Upload-Length"), "Upload-Length"),
+        sent_metadata=header_of(request, "Upload-Metadata"),
+        total_bytes=read_whole_number(header_of(request, "Upload-Length"), "Upload-Length"),
     )
     has_body = request.body_exists and request.content_length != 0
     if has_body and request.content_type != BODY_TYPE:
@@ -122,7 +122,7 @@ async def upload(request: web.Request) -> web.Response:
 
 async def head(request: web.Request) -> web.Response:
     """Say where the upload stands: the committed offset, also after completion."""
-    oid, token = request.match_info["oid"], request.headers.get("Upload-Token")
+    oid, token = request.match_info["oid"], header_of(request, "Upload-Token")
     stands = await request.app[keys.RECEIVER].look(context_of(request), oid, token)
     headers = _progress_headers(stands.offset_bytes, stands.expires_at if stands.state is UploadState.OPEN else None)
     headers |= {"Upload-Length": str(stands.total_bytes), "Cache-Control": "no-store"}
@@ -135,14 +135,14 @@ async def patch(request: web.Request) -> web.Response:
     """Append the body at the declared offset."""
     if request.content_type != BODY_TYPE:
         raise MediaTypeRefused(f"The body of a PATCH must be {BODY_TYPE}.")
-    offset = read_whole_number(request.headers.get("Upload-Offset"), "Upload-Offset")
-    stands = await _append(request, request.match_info["oid"], request.headers.get("Upload-Token"), offset)
+    offset = read_whole_number(header_of(request, "Upload-Offset"), "Upload-Offset")
+    stands = await _append(request, request.match_info["oid"], header_of(request, "Upload-Token"), offset)
     return web.Response(status=204, headers=_progress_headers(stands.offset_bytes, stands.expires_at))
 
 
 async def terminate(request: web.Request) -> web.Response:
     """End the upload and forget its bytes."""
-    await _end(request, request.match_info["oid"], request.headers.get("Upload-Token"))
+    await _end(request, request.match_info["oid"], header_of(request, "Upload-Token"))
     return web.Response(status=204, headers={"Tus-Resumable": VERSION})
 
 
@@ -153,9 +153,18 @@ METHODS: Mapping[str, Callable[[web.Request], Awaitable[web.Response]]] = {
 }
 
 
+def header_of(request: web.Request, name: str) -> str | None:
+    """Return a header that has one value at most; raises ``RequestMalformed`` for several, as one of them would go unread."""
+    values = request.headers.getall(name, [])
+    if len(values) > 1:
+        raise RequestMalformed(f"The {name} header stands {len(values)} times. Send it once.", header=name)
+    return values[0] if values else None
+
+
 def effective_method(request: web.Request) -> str:
     """Return the method that counts: what ``X-HTTP-Method-Override`` says, or the actual one."""
-    return request.headers.get("X-HTTP-Method-Override", request.method).upper()
+    asked = header_of(request, "X-HTTP-Method-Override")
+    return (request.method if asked is None else asked).upper()
 
 
 def declared_checksum(request: web.Request) -> Checksum | None:
@@ -165,12 +174,12 @@ def declared_checksum(request: web.Request) -> Checksum | None:
     """
     if "upload-checksum" in request.headers.get("Trailer", "").lower():
         raise RequestMalformed("A checksum after the body is not offered. Send Upload-Checksum as a header.")
-    return read_checksum(request.headers.get("Upload-Checksum"))
+    return read_checksum(header_of(request, "Upload-Checksum"))
 
 
 def check_version(request: web.Request) -> None:
     """Refuse other versions of the protocol; raises ``ProtocolVersionRefused``."""
-    if request.headers.get("Tus-Resumable") != VERSION:
+    if header_of(request, "Tus-Resumable") != VERSION:
         raise ProtocolVersionRefused(version=VERSION)
 
 

@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from repository import app, migrating, people, sign_in_lines
 from repository.access import CENTRE_ROLES, Role
 from repository.database import Database
+from repository.receiving import WriterGate
 from repository.services import Services
 from repository.settings import from_environ
+from repository.web import keys
 from repository.web.connection import Runner
 
 if TYPE_CHECKING:
@@ -57,6 +59,11 @@ class Service:
     clock: Clock
     folder: Path
     _clients: list[TestClient] = field(default_factory=list)  # type: ignore[type-arg]
+
+    @property
+    def gate(self) -> WriterGate:
+        """Who writes which upload now."""
+        return self.server.app[keys.RECEIVER]._gate
 
     async def write(self, work: Callable[[Session], T]) -> T:
         return await self.services.database.write(work)
