@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from repository.tables import DataKeyRow, ObjectPart, StoredObjectRow, UploadRow
+from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, UploadRow
 from repository.uploads import UploadState
 from storage import names
 from storage.backend import Backend, ObjectHead
@@ -91,7 +91,7 @@ def known(session: Session, *, shard: str = "", oids: frozenset[str] | None = No
     rows: Sequence[Any] = session.execute(
         select(
             DataKeyRow.oid,
-            DataKeyRow.shredded_at,
+            func.coalesce(DataKeyRow.shredded_at, ScopeKeyRow.shredded_at),
             DataKeyRow.created_at,
             StoredObjectRow.layout,
             StoredObjectRow.canary,
@@ -99,6 +99,7 @@ def known(session: Session, *, shard: str = "", oids: frozenset[str] | None = No
             UploadRow.tail_key,
             UploadRow.tail_sealed_bytes,
         )
+        .join(ScopeKeyRow, ScopeKeyRow.sk_id == DataKeyRow.sk_id)
         .outerjoin(StoredObjectRow, StoredObjectRow.oid == DataKeyRow.oid)
         .outerjoin(UploadRow, UploadRow.oid == DataKeyRow.oid)
         .where(chosen)
