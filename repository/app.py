@@ -15,6 +15,7 @@ from aiohttp import web
 from repository import ending, inspection, migrating, receipts, receiving, releasing
 from repository.database import Database
 from repository.errors import SettingRefused
+from repository.keys.providers import open_provider
 from repository.services import Services
 from repository.settings import Settings
 from repository.web import keys, middleware, pages, routes
@@ -22,7 +23,6 @@ from repository.web.connection import Runner
 from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
-from storage.keys.file import FileKeyring
 from storage.retry import retrying
 from storage.s3 import S3Settings, open_s3
 from storage.vault import Vault
@@ -64,11 +64,10 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     await migrating.check(database)
-    keyring = FileKeyring(settings.keyring_path, passphrase=settings.keyring_passphrase or None)
     return Services(
         settings=settings,
         database=database,
-        vault=Vault(open_backend(settings), keyring),
+        vault=Vault(open_backend(settings), open_provider(settings)),
         inspection=await inspection.choose(),
         signer=receipts.load_signer(settings.data_dir / "receipt-signing.key"),
         bell=Bell(),

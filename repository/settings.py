@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from repository.errors import SettingRefused
 
@@ -25,6 +27,39 @@ class S3Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class KmsKeys:
+    """Root keys in AWS KMS. Without ``access_key_id``, the machine's own role is used; ``endpoint_url`` empty means AWS."""
+
+    key: str
+    region: str
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """Root keys in a PKCS#11 token, labelled ``label-1``, ``label-2`` and so on."""
+
+    module: Path
+    token: str
+    label: str
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TransitKeys:
+    """Root keys in the transit engine of Vault or OpenBao. The token is read from its file whenever it is needed."""
+
+    address: str
+    key: str
+    mount: str
+    namespace: str
+    token_file: Path
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the service is told from outside. Sizes in bytes, times in seconds."""
 
@@ -33,6 +68,8 @@ class Settings:
     s3: S3Settings | None
     keyring_path: Path
     keyring_passphrase: str
+    key_service: KmsKeys | TokenKeys | TransitKeys | None
+    """Who keeps the root keys; None means the key file."""
     host: str
     port: int
     base_url: str
@@ -59,8 +96,24 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_S3_REGION": ("us-east-1", "region of the bucket"),
     "NEA_S3_ACCESS_KEY_ID": ("", "access key of the bucket"),
     "NEA_S3_SECRET_ACCESS_KEY_FILE": ("", "file that holds the secret of the access key"),
+    "NEA_KEY_PROVIDER": ("file", "who keeps the root keys: file, kms, pkcs11 or transit"),
     "NEA_KEYRING_FILE": ("", "root keys; empty means keyring.json in the data folder"),
     "NEA_KEYRING_PASSPHRASE_FILE": ("", "file with the passphrase of the keyring; empty means none"),
+    "NEA_KMS_KEY": ("", "kms: alias of the root key, alias/…"),
+    "NEA_KMS_REGION": ("", "kms: region of the root key"),
+    "NEA_KMS_ENDPOINT_URL": ("", "kms: address of the service; empty means AWS"),
+    "NEA_KMS_ACCESS_KEY_ID": ("", "kms: access key; empty means the role of this machine"),
+    "NEA_KMS_SECRET_ACCESS_KEY_FILE": ("", "kms: file that holds the secret of the access key"),
+    "NEA_PKCS11_MODULE": ("", "pkcs11: library of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so"),
+    "NEA_PKCS11_TOKEN": ("", "pkcs11: label of the token"),
+    "NEA_PKCS11_KEY": ("nea-root", "pkcs11: label of the root keys, before their number"),
+    "NEA_PKCS11_PIN_FILE": ("", "pkcs11: file that holds the PIN"),
+    "NEA_TRANSIT_ADDRESS": ("", "transit: address of Vault or OpenBao"),
+    "NEA_TRANSIT_KEY": ("nea-root", "transit: name of the root key"),
+    "NEA_TRANSIT_MOUNT": ("transit", "transit: where the engine is mounted"),
+    "NEA_TRANSIT_NAMESPACE": ("", "transit: namespace; empty means none"),
+    "NEA_TRANSIT_TOKEN_FILE": ("", "transit: file that an agent keeps a valid token in; read for each request"),
+    "NEA_TRANSIT_CA_FILE": ("", "transit: certificates to trust; empty means the system's"),
     "NEA_HOST": ("127.0.0.1", "address to listen on"),
     "NEA_PORT": (str(DEFAULT_PORT), "port to listen on; 0 picks a free one"),
     "NEA_BASE_URL": ("", "address that people use; empty means http://host:port"),
@@ -100,6 +153,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         s3=_s3(value),
         keyring_path=Path(value["NEA_KEYRING_FILE"] or data_dir / "keyring.json"),
         keyring_passphrase=_secret(value, "NEA_KEYRING_PASSPHRASE_FILE"),
+        key_service=_key_service(value, environ),
         host=host,
         port=port,
         base_url=_base_url(value, host, port),
@@ -180,3 +234,104 @@ def _s3(value: Mapping[str, str]) -> S3Settings | None:
         access_key_id=value["NEA_S3_ACCESS_KEY_ID"],
         secret_access_key=_secret(value, "NEA_S3_SECRET_ACCESS_KEY_FILE"),
     )
+
+
+# Each provider: the prefix of its variables, and those that it cannot do without.
+_PROVIDERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "file": ("NEA_KEYRING_", ()),
+    "kms": ("NEA_KMS_", ("NEA_KMS_KEY", "NEA_KMS_REGION")),
+    "pkcs11": ("NEA_PKCS11_", ("NEA_PKCS11_MODULE", "NEA_PKCS11_TOKEN", "NEA_PKCS11_KEY", "NEA_PKCS11_PIN_FILE")),
+    "transit": ("NEA_TRANSIT_", ("NEA_TRANSIT_ADDRESS", "NEA_TRANSIT_KEY", "NEA_TRANSIT_TOKEN_FILE")),
+}
+_KEY_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+def _key_service(value: Mapping[str, str], environ: Mapping[str, str]) -> KmsKeys | TokenKeys | TransitKeys | None:
+    provider = value["NEA_KEY_PROVIDER"]
+    if provider not in _PROVIDERS:
+        raise SettingRefused(
+            f"NEA_KEY_PROVIDER is {provider!r}; it must be {', '.join(_PROVIDERS)}.", variable="NEA_KEY_PROVIDER"
+        )
+    for other, (prefix, _) in _PROVIDERS.items():
+        stray = sorted(name for name in environ if name.startswith(prefix) and environ[name].strip())
+        if other != provider and stray:
+            # Whoever named a key service must not find out later that the keys lay in a file.
+            raise SettingRefused(
+                f"{stray[0]} is set, but NEA_KEY_PROVIDER is {provider}. Unset it, or choose {other}.",
+                variable=stray[0],
+            )
+    for name in _PROVIDERS[provider][1]:
+        if not value[name]:
+            raise SettingRefused(f"{name} is missing; NEA_KEY_PROVIDER={provider} needs it.", variable=name)
+    match provider:
+        case "kms":
+            return _kms(value)
+        case "pkcs11":
+            return _token(value)
+        case "transit":
+            return _transit(value)
+        case _:
+            return None
+
+
+def _kms(value: Mapping[str, str]) -> KmsKeys:
+    if bool(value["NEA_KMS_ACCESS_KEY_ID"]) != bool(value["NEA_KMS_SECRET_ACCESS_KEY_FILE"]):
+        raise SettingRefused(
+            "NEA_KMS_ACCESS_KEY_ID and NEA_KMS_SECRET_ACCESS_KEY_FILE belong together: set both, or neither.",
+            variable="NEA_KMS_ACCESS_KEY_ID",
+        )
+    return KmsKeys(
+        key=value["NEA_KMS_KEY"],
+        region=value["NEA_KMS_REGION"],
+        endpoint_url=_service_address(value, "NEA_KMS_ENDPOINT_URL"),
+        access_key_id=value["NEA_KMS_ACCESS_KEY_ID"],
+        secret_access_key=_secret(value, "NEA_KMS_SECRET_ACCESS_KEY_FILE"),
+    )
+
+
+def _token(value: Mapping[str, str]) -> TokenKeys:
+    return TokenKeys(
+        module=_existing(value, "NEA_PKCS11_MODULE"),
+        token=value["NEA_PKCS11_TOKEN"],
+        label=_label(value, "NEA_PKCS11_KEY"),
+        pin=_secret(value, "NEA_PKCS11_PIN_FILE"),
+    )
+
+
+def _transit(value: Mapping[str, str]) -> TransitKeys:
+    _secret(value, "NEA_TRANSIT_TOKEN_FILE")  # read to see that it can be read, and by nobody else
+    return TransitKeys(
+        address=_service_address(value, "NEA_TRANSIT_ADDRESS"),
+        key=_label(value, "NEA_TRANSIT_KEY"),
+        mount=value["NEA_TRANSIT_MOUNT"].strip("/"),
+        namespace=value["NEA_TRANSIT_NAMESPACE"],
+        token_file=Path(value["NEA_TRANSIT_TOKEN_FILE"]).absolute(),
+        ca_file=_existing(value, "NEA_TRANSIT_CA_FILE") if value["NEA_TRANSIT_CA_FILE"] else None,
+    )
+
+
+def _label(value: Mapping[str, str], name: str) -> str:
+    if not _KEY_LABEL.fullmatch(value[name]):
+        raise SettingRefused(
+            f"{name} is {value[name]!r}; it must be letters, digits and . _ - only, 64 at most.", variable=name
+        )
+    return value[name]
+
+
+def _existing(value: Mapping[str, str], name: str) -> Path:
+    path = Path(value[name]).absolute()
+    if not path.is_file():
+        raise SettingRefused(f"{name} names a file that is not there: {path}.", variable=name)
+    return path
+
+
+def _service_address(value: Mapping[str, str], name: str) -> str:
+    text = value[name].rstrip("/")
+    parts = urlsplit(text)
+    if text and not (parts.scheme == "https" and parts.hostname):
+        if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
+            return text
+        raise SettingRefused(
+            f"{name} is {text!r}; it must start with https:// (http:// for this machine only).", variable=name
+        )
+    return text

@@ -75,6 +75,11 @@ class Vault:
         """Where the objects lie, for collection and reconciliation."""
         return self._backend
 
+    @property
+    def keys(self) -> KeyProvider:
+        """Who keeps the root keys, for their rotation and their probe."""
+        return self._keys
+
     # Keys
 
     def new_scope_key(self, scope: str) -> ScopeKey:

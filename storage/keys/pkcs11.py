@@ -62,6 +62,7 @@ class TokenProvider:
         self._random = random
         self._lock = threading.Lock()
         self._session: Any = None
+        self._pin_refused = False
 
     def __repr__(self) -> str:
         return f"TokenProvider({self._settings.token!r}, {self._settings.label!r})"
@@ -202,6 +203,8 @@ class TokenProvider:
                 return work(self._opened())
 
     def _opened(self) -> Any:
+        if self._pin_refused:  # tokens lock themselves after a few wrong PINs, so it is offered once
+            raise KeyUnavailable("The token refused the PIN. Correct it, then start again.")
         if self._session is None:
             settings = self._settings
             module = pkcs11.lib(str(settings.module))
@@ -211,6 +214,9 @@ class TokenProvider:
                 self._session = token.open(rw=True, user_pin=settings.pin)
             except pkcs11.exceptions.UserAlreadyLoggedIn:  # by another session of this process, which is as good
                 self._session = token.open(rw=True)
+            except pkcs11.exceptions.PinIncorrect:
+                self._pin_refused = True
+                raise
         return self._session
 
     def _close(self) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from repository.errors import SettingRefused
-from repository.settings import VARIABLES, from_environ
+from repository.settings import VARIABLES, TokenKeys, from_environ
 
 
 def test_defaults_are_the_embedded_service_on_loopback() -> None:
@@ -64,6 +64,60 @@ def test_a_bucket_needs_its_secret_from_a_private_file(tmp_path: Path) -> None:
     settings = from_environ(environ)
     assert settings.s3 is not None
     assert settings.s3.secret_access_key == "hush"
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"NEA_KEY_PROVIDER": "hsm"}, "NEA_KEY_PROVIDER"),
+        ({"NEA_KEY_PROVIDER": "kms"}, "NEA_KMS_KEY"),
+        ({"NEA_KEY_PROVIDER": "kms", "NEA_KMS_KEY": "alias/nea"}, "NEA_KMS_REGION"),
+        ({"NEA_KMS_KEY": "alias/nea", "NEA_KMS_REGION": "eu-west-2"}, "NEA_KMS_KEY"),
+        ({"NEA_KEY_PROVIDER": "kms", "NEA_KMS_KEY": "a", "NEA_KMS_REGION": "b", "NEA_KEYRING_FILE": "c"}, "KEYRING"),
+        (
+            {"NEA_KEY_PROVIDER": "kms", "NEA_KMS_KEY": "a", "NEA_KMS_REGION": "b", "NEA_KMS_ACCESS_KEY_ID": "c"},
+            "NEA_KMS_SECRET_ACCESS_KEY_FILE",
+        ),
+        (
+            {
+                "NEA_KEY_PROVIDER": "kms",
+                "NEA_KMS_KEY": "a",
+                "NEA_KMS_REGION": "b",
+                "NEA_KMS_ENDPOINT_URL": "http://192.0.2.1",
+            },
+            "NEA_KMS_ENDPOINT_URL",
+        ),
+        ({"NEA_KEY_PROVIDER": "pkcs11"}, "NEA_PKCS11_MODULE"),
+        ({"NEA_KEY_PROVIDER": "transit", "NEA_TRANSIT_ADDRESS": "https://keys.example"}, "NEA_TRANSIT_TOKEN_FILE"),
+    ],
+)
+def test_a_key_provider_is_configured_whole_or_refused(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingRefused, match=named):
+        from_environ(environ)
+
+
+def test_secrets_of_key_providers_come_from_private_files(tmp_path: Path) -> None:
+    module, pin = tmp_path / "token.so", tmp_path / "pin"
+    module.write_text("")
+    pin.write_text("1234\n")
+    environ = {
+        "NEA_KEY_PROVIDER": "pkcs11",
+        "NEA_PKCS11_MODULE": str(module),
+        "NEA_PKCS11_TOKEN": "work",
+        "NEA_PKCS11_PIN_FILE": str(pin),
+    }
+    pin.chmod(0o640)
+    with pytest.raises(SettingRefused, match="chmod 600"):
+        from_environ(environ)
+    pin.chmod(0o600)
+    settings = from_environ(environ)
+    assert isinstance(settings.key_service, TokenKeys)
+    assert (settings.key_service.pin, settings.key_service.label) == ("1234", "nea-root")
+    assert "1234" not in repr(settings.key_service)
+    with pytest.raises(SettingRefused, match="NEA_PKCS11_KEY"):
+        from_environ({**environ, "NEA_PKCS11_KEY": "no spaces"})
+    with pytest.raises(SettingRefused, match="NEA_PKCS11_MODULE"):
+        from_environ({**environ, "NEA_PKCS11_MODULE": str(tmp_path / "none.so")})
 
 
 def test_every_setting_is_documented() -> None:

@@ -10,7 +10,10 @@ import pytest
 from storage.errors import BackendUnavailable
 from storage.s3 import S3Backend, S3Settings, open_s3
 
+from .kms import running_kms
 from .seaweed import S3Server, running_seaweed
+from .softhsm import Token, softhsm_token
+from .transit import Transit, running_transit
 
 BUCKET = "tests"
 
@@ -62,3 +65,24 @@ def _opened(server: S3Server, **settings: object) -> S3Backend:
         **settings,
     }
     return open_s3(S3Settings(**chosen))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def kms_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One KMS server for this test process."""
+    with running_kms(tmp_path_factory.mktemp("kms")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def token() -> Iterator[Token]:
+    """One token of SoftHSM for this test process, as its library is configured once."""
+    with softhsm_token() as made:
+        yield made
+
+
+@pytest.fixture
+def transit() -> Iterator[Transit]:
+    """A double of the transit engine, with a key of its own."""
+    with running_transit() as engine:
+        yield engine

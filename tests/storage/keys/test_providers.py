@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,14 @@ from storage.keys.provider import KeyProvider, Retires, Rotates, framed, unframe
 from storage.keys.transit import TransitProvider, TransitSettings
 from storage.memory import MemoryBackend
 from storage.vault import Vault
-from tests.servers.kms import running_kms
+from tests.servers.fixtures import kms_address, token, transit
 from tests.servers.seaweed import free_ports
-from tests.servers.softhsm import Token, softhsm_token
-from tests.servers.transit import Transit, running_transit
+from tests.servers.softhsm import Token
+from tests.servers.transit import Transit
 
 from ..conftest import OID, SMALL
+
+__all__ = ["kms_address", "token", "transit"]
 
 KEY = SecretKey(bytes(range(32)))
 CONTEXT = {"svc": "nea-storage", "scope": "99001/6A17/original", "sk_id": "one", "v": "1"}
@@ -42,24 +44,6 @@ class Stage:
     open: Callable[[], Any]
     break_off: Callable[[], KeyProvider]
     another: Callable[[], KeyProvider]
-
-
-@pytest.fixture(scope="module")
-def kms_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_kms(tmp_path_factory.mktemp("kms")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Token]:
-    with softhsm_token() as made:
-        yield made
-
-
-@pytest.fixture
-def transit() -> Iterator[Transit]:
-    with running_transit() as engine:
-        yield engine
 
 
 def kms_settings(address: str, alias: str) -> KmsSettings:
@@ -321,8 +305,11 @@ def test_a_token_refuses_a_wrong_pin(token: Token) -> None:
 
     pkcs11.lib(str(token.module)).reinitialize()  # whoever is signed in already would be let through
     provider = TokenProvider(TokenSettings(token.module, token.label, "root", "00000000"))
-    with pytest.raises(KeyUnavailable, match="PIN"):
-        provider.current()
+    for _ in range(20):
+        with pytest.raises(KeyUnavailable, match="PIN"):
+            provider.current()
+    right = TokenProvider(TokenSettings(token.module, token.label, f"root-{uuid4().hex[:8]}", token.pin))
+    assert right.rotate(), "twenty questions offered the wrong PIN once, and locked nothing"
 
 
 # python-pkcs11 tries to end a search on the session that is gone, and says so to nobody.
