@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from repository import settings as settings_module
-from repository.commands import demo, importing, rehearsal, service
+from repository.commands import care, demo, doctor, importing, rehearsal, service
 from repository.errors import RepositoryError
 
 
@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
     importing.add_to(commands)
     rehearsal.add_to(commands)
     demo.add_to(commands)
+    care.add_to(commands)
+    doctor.add_to(commands)
     return top
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from repository import ending, inspection, migrating, receipts, receiving, releasing
+from repository.care import health, nightly
 from repository.database import Database
 from repository.errors import SettingRefused
 from repository.keys.providers import open_provider
@@ -41,8 +42,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_backend(settings: Settings) -> Backend:
-    """Return the store the settings name: a bucket, or the local directory."""
+def open_store(settings: Settings) -> Backend:
+    """Return the store the settings name, as it is: a bucket, or the local directory."""
     if settings.s3 is None:
         return DirectoryBackend(settings.data_dir / "objects")
     bucket = S3Settings(
@@ -52,7 +53,13 @@ def open_backend(settings: Settings) -> Backend:
         secret_key=settings.s3.secret_access_key,
         region=settings.s3.region,
     )
-    return retrying(open_s3(bucket))
+    return open_s3(bucket)
+
+
+def open_backend(settings: Settings) -> Backend:
+    """Return the store the settings name; calls to a bucket are tried again, as a network may fail once."""
+    store = open_store(settings)
+    return retrying(store) if settings.s3 else store
 
 
 async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
@@ -96,12 +103,19 @@ def worker_of(services: Services) -> Worker:
     return Worker(services.database, services.bell, services.clock, handlers, chores=(partial(ending.sweep, services),))
 
 
+async def work(services: Services) -> None:
+    """Work until cancelled: what was received is checked, and the store is cared for once a day."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker_of(services).run())
+        group.create_task(nightly.keep(services))
+
+
 async def _worker(app: web.Application) -> AsyncIterator[None]:
     services = app[keys.SERVICES]
     if not services.settings.works_itself:
         yield
         return
-    task = asyncio.create_task(worker_of(services).run())
+    task = asyncio.create_task(work(services))
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -128,10 +142,19 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 async def serve(services: Services, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set.
+    """Serve until ``stop`` is set, and close the database.
 
     Takes: ``started``, called once with the address when requests are accepted.
+    Raises: ``SettingRefused`` for a store that is not fit to serve on, or an address that is taken.
     """
+    try:
+        await health.require_fit_store(services)
+        await _serve(services, started, stop)
+    finally:
+        await services.database.close()
+
+
+async def _serve(services: Services, started: Callable[[str], None], stop: asyncio.Event) -> None:
     runner = Runner(
         create_app(services),
         keepalive_timeout=KEEPALIVE_SECONDS,
@@ -148,4 +171,3 @@ async def serve(services: Services, *, started: Callable[[str], None], stop: asy
         await stop.wait()
     finally:
         await runner.cleanup()
-        await services.database.close()

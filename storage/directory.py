@@ -128,7 +128,8 @@ class DirectoryBackend:
     def _drop_empty(self, folder: Path) -> None:
         # A writer that finds its folder gone makes it again, so only the innermost is dropped, and only below the
         # kinds.
-        if folder.parent not in (self._objects, self._metadata) and self._objects in folder.parents:
+        kinds = (self._objects, self._metadata)
+        if folder.parent not in kinds and any(kind in folder.parents for kind in kinds):
             with suppress(OSError):
                 folder.rmdir()
 

@@ -1,0 +1,90 @@
+"""What the service does for its store by itself once a day: reconcile, collect, and read a little again.
+
+One process does it, whichever claims the round first. A store that is larger than the daily budget reads in a month
+needs `nea scrub` beside it, by a timer; `nea doctor` says so when an object has gone unread for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from repository.audit import Context
+from repository.care import collecting, reconciling, scrubbing
+from repository.care.scrubbing import Wish
+from repository.errors import CollectorStopped
+from repository.services import Services
+from repository.tables import CareMark, new_id
+
+logger = logging.getLogger(__name__)
+
+ROUND = "round"
+EVERY = timedelta(days=1)
+LOOK_SECONDS = 600.0
+SCRUB_BUDGET_BYTES = 1024**3
+SCRUB_OLDER_THAN = timedelta(days=25)
+
+
+async def keep(services: Services) -> None:
+    """Do a round whenever one is due, for ever; ends when cancelled."""
+    while True:
+        try:
+            await round_if_due(services)
+        except Exception:
+            logger.exception("care: the daily round failed; it is tried again tomorrow")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def round_if_due(services: Services) -> bool:
+    """Do a round if a day has passed since the last; returns whether it did."""
+    if not await services.database.write(lambda session: _claim(session, services.clock())):
+        return False
+    await _reconcile(services)
+    await _collect(services)
+    await _scrub(services)
+    return True
+
+
+def _claim(session: Session, now: datetime) -> bool:
+    row = session.get(CareMark, ROUND, with_for_update=True)
+    if row is None:
+        session.add(CareMark(name=ROUND, facts={}, changed_at=now))
+        return False
+    if now - row.changed_at < EVERY:
+        return False
+    row.changed_at = now
+    return True
+
+
+def _context(services: Services) -> Context:
+    return Context(None, services.clock(), new_id(), origin="care")
+
+
+async def _reconcile(services: Services) -> None:
+    found = await reconciling.reconcile(services, _context(services), read_sidecars=False)
+    if not found.passed:
+        logger.error(
+            "care: database and store differ in %d names; run `nea reconcile` to see which", len(found.discrepancies)
+        )
+
+
+async def _collect(services: Services) -> None:
+    try:
+        await collecting.collect(services, _context(services))
+    except CollectorStopped as stopped:
+        logger.error("care: %s", stopped.detail)
+
+
+async def _scrub(services: Services) -> None:
+    wish = Wish(budget_bytes=SCRUB_BUDGET_BYTES, older_than=SCRUB_OLDER_THAN, threads=1)
+    report = await scrubbing.scrub(services, _context(services), wish)
+    if not report.sound:
+        logger.error(
+            "care: the scrub found %d faults, could not read %d objects and %s its planted faults; run `nea scrub`",
+            len(report.findings),
+            len(report.unread),
+            "missed" if report.failed else "found",
+        )
