@@ -1,0 +1,95 @@
+"""Holds what a service left behind against what it had promised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from repository.documents import DocumentState
+from repository.uploads import UploadState
+
+from .life import Plan
+from .trace import Record, check_acknowledgements, check_headers, records
+
+Found = Mapping[str, Any]
+
+
+def check_standing(plan: Plan, found: Found, lives: int) -> None:
+    """Hold what a new life found against the promises of those before it.
+
+    Nothing committed is missing from the store, no finished upload is short, and what is called received is whole.
+    Takes: ``lives``, how many lives had made promises when this was found.
+    What was acknowledged is read back at the end, as the client sends only what follows the offset it is told.
+    """
+    committed = {upload["oid"]: upload["offset"] for upload in found["uploads"]}
+    for upload in found["uploads"]:
+        assert upload["state"] != UploadState.COMPLETE or upload["offset"] == upload["total"], upload
+    for answer in _acknowledged(plan, lives):
+        assert committed[answer["oid"]] >= answer["offset"], f"ST-02: acknowledged {answer}, now {committed}"
+    missing = set(found["referenced"]) - set(found["names"])
+    assert not missing, f"committed, and not in the store: {missing}"
+    for document in found["documents"]:
+        if document["state"] == DocumentState.RELEASED:
+            assert document["sha256"] == document["read_back"] == hashlib.sha256(plan.data).hexdigest()
+
+
+def check_end(plan: Plan, found: Found) -> None:
+    """Hold the end against ST-01 to ST-04: the file is exact, there once, received once, and nothing unknown is left."""
+    check_headers(plan.trace)
+    check_acknowledgements(plan.trace)
+    check_standing(plan, found, len(list(records(plan.trace, "life"))))
+    statuses = Counter(reply["status"] for reply in records(plan.trace, "reply"))
+    assert not [status for status in statuses if status == 500], statuses
+    made = [created["location"].rpartition("/")[2] for created in records(plan.trace, "created")]
+    assert len(made) == 1
+    check = {"upload": _check_released, "withdraw": _check_withdrawn}.get(plan.scenario, _check_ended)
+    check(plan, found, made[0])
+    left = set(found["names"]) - set(found["referenced"])
+    assert all(name.startswith("q/") for name in left), f"ST-03: {left}"
+
+
+def _acknowledged(plan: Plan, lives: int) -> Iterator[Record]:
+    begun = 0
+    for record in records(plan.trace):
+        begun += record.kind == "life"
+        if record.kind == "acknowledged" and begun <= lives:
+            yield record
+
+
+def _events(found: Found, oid: str) -> dict[str, int]:
+    return {action: count for subject, action, count in found["events"] if subject == oid}
+
+
+def _check_released(plan: Plan, found: Found, oid: str) -> None:
+    sha256 = hashlib.sha256(plan.data).hexdigest()
+    (document,) = [document for document in found["documents"] if document["oid"] == oid]
+    assert document == {
+        "oid": oid,
+        "state": DocumentState.RELEASED,
+        "sha256": sha256,
+        "size": plan.size,
+        "read_back": sha256,
+    }
+    events = _events(found, oid)
+    for event in ("document.arrived", "document.verified", "document.released"):
+        assert events[event] == 1, f"ST-04: {events}"
+    assert [work for work in found["work"] if work["subject"] == oid] == [
+        {"kind": "verify", "subject": oid, "done": True, "error": None}
+    ]
+
+
+def _check_withdrawn(plan: Plan, found: Found, oid: str) -> None:
+    (document,) = [document for document in found["documents"] if document["oid"] == oid]
+    assert document["state"] == DocumentState.WITHDRAWN
+    events = _events(found, oid)
+    assert (events["document.arrived"], events["document.withdrawn"]) == (1, 1), events
+
+
+def _check_ended(plan: Plan, found: Found, oid: str) -> None:
+    (upload,) = [upload for upload in found["uploads"] if upload["oid"] == oid]
+    assert upload["state"] == (UploadState.TERMINATED if plan.scenario == "terminate" else UploadState.EXPIRED)
+    assert not [document for document in found["documents"] if document["oid"] == oid]
+    assert not [name for name in found["referenced"] if oid in name]
+    assert _events(found, oid)[f"upload.{upload['state']}"] == 1

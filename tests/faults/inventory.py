@@ -1,0 +1,65 @@
+"""What database and store hold, for the checker: read by us, not by the product's own care over time."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from repository import objects
+from repository.documents import DocumentState
+from repository.services import Services
+from repository.tables import AuditEvent, DocumentRow, ObjectPart, StoredObjectRow, UploadRow, Work
+from storage import names
+from storage.vault import Layout, StoredObject
+
+
+async def examine(services: Services) -> dict[str, Any]:
+    """Uploads, documents with the hash of what can be read back, events, work, and both sides of the store."""
+
+    def read(session: Session) -> tuple[dict[str, Any], dict[str, StoredObject]]:
+        return _rows(session), {
+            row.oid: objects.stored_object(session, row.oid) for row in session.scalars(select(StoredObjectRow))
+        }
+
+    found, stored = await services.database.read(read)
+    for document in found["documents"]:
+        if document["state"] in {DocumentState.WITHDRAWN, DocumentState.HELD}:
+            continue
+        digest = hashlib.sha256()
+        async for piece in objects.read(services.vault, stored[document["oid"]]):
+            digest.update(piece)
+        document["read_back"] = digest.hexdigest()
+    found["names"] = sorted(head.key for head in services.vault.backend.list(""))
+    return found
+
+
+def _rows(session: Session) -> dict[str, Any]:
+    uploads = [
+        {"oid": row.oid, "state": row.state, "offset": row.offset_bytes, "total": row.total_bytes, "tail": row.tail_key}
+        for row in session.scalars(select(UploadRow))
+    ]
+    documents = [
+        {"oid": row.oid, "state": row.state, "sha256": row.sha256, "size": row.size_bytes}
+        for row in session.scalars(select(DocumentRow))
+    ]
+    events = session.execute(
+        select(AuditEvent.object_id, AuditEvent.action, func.count()).group_by(AuditEvent.object_id, AuditEvent.action)
+    )
+    work = [
+        {"kind": row.kind, "subject": row.subject_id, "done": row.finished_at is not None, "error": row.last_error}
+        for row in session.scalars(select(Work))
+    ]
+    referenced = set(session.scalars(select(ObjectPart.key)))
+    referenced |= {upload["tail"] for upload in uploads if upload["tail"]}
+    # A withdrawn document keeps its object, and so its sidecar, if it was released before.
+    released = session.scalars(select(StoredObjectRow.oid).where(StoredObjectRow.layout != Layout.STAGED))
+    return {
+        "uploads": uploads,
+        "documents": documents,
+        "events": [[oid, action, count] for oid, action, count in events],
+        "work": work,
+        "referenced": sorted(referenced | {names.sidecar(oid) for oid in released}),
+    }

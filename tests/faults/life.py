@@ -1,0 +1,241 @@
+"""One life of a service and its client in a process of their own: begun, and ended by itself or by a strike.
+
+The service is composed of the product's own parts; only the store is wrapped, and the verdict on the content is fixed,
+since random bytes of every length are no document. The real inspector is met by ``test_random_kills``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from aiohttp import ClientSession, web
+from sqlalchemy import func, select
+
+from repository import app, ending, receipts
+from repository.database import Database
+from repository.errors import ServiceBusy
+from repository.inspection import Inspection, Verdict
+from repository.services import Services
+from repository.settings import from_environ
+from repository.tables import Work as WorkRow
+from repository.work import Bell
+from storage.keys.file import FileKeyring
+from storage.streaming import SDR1, Geometry
+from storage.vault import Vault
+
+from .client import Client, chunking
+from .inventory import examine
+from .points import Failpoints, Strike, is_sql, kill, watch_database, watch_replies, witnessed
+from .stage import read_prepared
+from .trace import Trace
+
+OPEN_WORK = select(func.count()).select_from(WorkRow).where(WorkRow.finished_at.is_(None))
+MOVES = 6
+BEGUN_AT = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
+SMALL = Geometry(part_ciphertext_bytes=512, segment_ciphertext_bytes=128)
+"""Four segments a part: every border of the format within a few hundred bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to happen in one life. ``strike_at`` counts failpoints; None lets the life run to its end."""
+
+    folder: str
+    environ: dict[str, str]
+    scenario: str = "upload"
+    size: int = 1
+    cut: str = "first"
+    seed: int = 1
+    strike_at: int | None = None
+    strike: str = "kill"
+    minutes: int = 0
+    real_parts: bool = False
+    report: str = "report.json"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes of parts."""
+        return SDR1 if self.real_parts else SMALL
+
+    @property
+    def data(self) -> bytes:
+        """The file that is sent, the same in every life."""
+        return random.Random(self.seed).randbytes(self.size)
+
+    @property
+    def trace(self) -> Path:
+        """What every life on this folder adds to."""
+        return Path(self.folder) / "trace.jsonl"
+
+    def as_json(self) -> str:
+        """The plan for another process."""
+        return json.dumps(asdict(self))
+
+
+class AcceptsAll(Inspection):
+    """Reads a document to its end and accepts it, so that any bytes can go the whole way."""
+
+    async def inspect(self, filename: str, content: AsyncIterator[bytes]) -> Verdict:
+        async for _ in content:
+            pass
+        return Verdict("application/pdf", 1)
+
+
+@dataclass
+class Clock:
+    """A clock that scenarios move."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def drop_connection(label: str, connection: Any) -> None:
+    """End the database's side of the connection that a statement is about to use, as a failover does."""
+    driver = connection.connection.driver_connection if hasattr(connection, "connection") else connection._connection
+    dropped = driver.info
+    with psycopg.connect(
+        host=dropped.host, port=dropped.port, user=dropped.user, dbname="postgres", autocommit=True
+    ) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [dropped.backend_pid])
+        for _ in range(500):
+            alive = admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [dropped.backend_pid])
+            if alive.fetchone() is None:
+                return
+            time.sleep(0.002)
+
+
+STRIKES: dict[str, tuple[Strike, Callable[[str], bool]]] = {"kill": (kill, bool), "drop": (drop_connection, is_sql)}
+
+
+async def live(plan: Plan) -> None:
+    """Start the service, look at what an earlier life left, go on with the scenario, and report."""
+    folder = Path(plan.folder)
+    trace = Trace(plan.trace)
+    trace.add("life")
+    points = Failpoints(trace, plan.strike_at, *STRIKES[plan.strike])
+    clock = Clock(BEGUN_AT + timedelta(minutes=plan.minutes))
+    services = compose(plan, points, trace, clock)
+    watch_database(services.database.engine, points)
+    report: dict[str, Any] = {"before": await examine(services)}
+    async with serving(services, points, trace) as base, ClientSession() as session:
+        client = Client(session, base, read_prepared(folder / "prepared.json"), trace, plan.trace, points.reach)
+        points.armed = True
+        await SCENARIOS[plan.scenario](plan, services, client, clock)
+        points.armed = False
+    report |= {"after": await examine(services), "points": points.passed}
+    await services.database.close()
+    trace.close()
+    (folder / plan.report).write_text(json.dumps(report))
+
+
+def compose(plan: Plan, points: Failpoints, trace: Trace, clock: Clock) -> Services:
+    """The service's parts, the store witnessed."""
+    settings = from_environ(plan.environ)
+    backend = witnessed(app.open_backend(settings), points, trace)
+    return Services(
+        settings=settings,
+        database=Database(settings.database_url),
+        vault=Vault(backend, FileKeyring(settings.keyring_path), geometry=plan.geometry),
+        inspection=AcceptsAll(None),
+        signer=receipts.load_signer(settings.data_dir / "receipt-signing.key"),
+        bell=Bell(),
+        clock=clock,
+        new_token=lambda: secrets.token_urlsafe(32),
+    )
+
+
+@asynccontextmanager
+async def serving(services: Services, points: Failpoints, trace: Trace) -> AsyncIterator[str]:
+    """Serve on a free port, as ``app.serve`` does, with points at the replies; the worker is stepped by the scenario."""
+    made = app.create_app(services)
+    watch_replies(made, points, trace)
+    runner = web.AppRunner(made, access_log=None, shutdown_timeout=1, read_bufsize=app.READ_BUFFER_BYTES)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, app.listener("127.0.0.1", 0)).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def do_work(services: Services, clock: Clock) -> None:
+    """Let the worker do all that is due; work that was put off is done at its time."""
+    worker = app.worker_of(services)
+    for _ in range(MOVES):
+        with suppress(ServiceBusy):  # a worker that meets a dead database looks again later
+            while await worker.step():
+                pass
+            if not await services.database.read(lambda session: session.scalar(OPEN_WORK)):
+                break
+        clock.now += timedelta(minutes=6)
+    await sweep(services)
+
+
+async def sweep(services: Services) -> None:
+    """Let expiry have its turn; a chore that failed has another."""
+    try:
+        await ending.sweep(services)
+    except ServiceBusy:
+        await ending.sweep(services)
+
+
+async def upload(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Create, send in pieces, finish, verify, release."""
+    data = plan.data
+    made = await client.create(len(data), hashlib.sha256(data).hexdigest())
+    await client.send(made, data, chunking(plan.cut, len(data), plan.geometry.part_plain_bytes, plan.seed))
+    await do_work(services, clock)
+
+
+async def terminate(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Create, send half, end it."""
+    data = plan.data
+    made = await client.create(len(data), None)
+    cut = chunking(plan.cut, len(data), plan.geometry.part_plain_bytes, plan.seed)
+    await client.send(made, data, cut, until=len(data) * 2 // 3)
+    await client.end(made)
+    await do_work(services, clock)
+
+
+async def withdraw(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Create, send, release, withdraw."""
+    data = plan.data
+    made = await client.create(len(data), None)
+    await client.send(made, data, chunking(plan.cut, len(data), plan.geometry.part_plain_bytes, plan.seed))
+    await do_work(services, clock)
+    await client.end(made)
+    await do_work(services, clock)
+
+
+async def expire(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Create, send two thirds, leave it until its time is over."""
+    data = plan.data
+    made = await client.create(len(data), None)
+    cut = chunking(plan.cut, len(data), plan.geometry.part_plain_bytes, plan.seed)
+    await client.send(made, data, cut, until=len(data) * 2 // 3)
+    clock.now += timedelta(days=15)
+    await sweep(services)
+
+
+SCENARIOS = {"upload": upload, "terminate": terminate, "withdraw": withdraw, "expire": expire}
+
+
+def run(plan: Plan) -> None:
+    """Live one life in this process."""
+    asyncio.run(live(plan))
