@@ -135,10 +135,10 @@ def _extracts(untrusted: bytes, count: int) -> Iterator[bytes]:
 
 async def _seal(services: Services, context: Context, scope: str, filename: str, data: bytes, pages: int) -> _Sealed:
     def keys(session: Session) -> tuple[ScopeKey, DataKey]:
-        key = objects.scope_key(session, services.vault, scope, context.now)
+        key = objects.scope_key(session, services.vault, scope)
         return key, objects.new_data_key(session, services.vault, key, len(data), context.now)
 
-    key, data_key = await services.database.write(keys)
+    key, data_key = await objects.write_with_keys(services.database, services.vault, context.now, keys)
     vault = services.vault
     sha256 = objects.sha256_hex(data)
 
@@ -154,6 +154,7 @@ async def _seal(services: Services, context: Context, scope: str, filename: str,
 
 def _keep(session: Session, context: Context, file: _Sealed, link: Link) -> None:
     oid = file.stored.data_key.oid
+    objects.check_key_unmoved(session, file.stored)
     session.add(StoredObjectRow(oid=oid, layout=file.stored.layout, plain_sha256=file.sha256))
     for part in file.stored.parts:
         objects.add_part(session, oid, part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic import command
@@ -9,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from repository.database import Database
 from repository.errors import DatabaseBehind
@@ -29,8 +32,24 @@ async def migrate(database: Database) -> None:
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
 
-    async with database.engine.begin() as connection:
+    async with database.engine.connect() as connection, _rebuilding(database, connection), connection.begin():
         await connection.run_sync(upgrade)
+        if database.embedded and (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
+            raise DatabaseBehind("The migration would leave rows that refer to nothing. Nothing was changed.")
+
+
+@asynccontextmanager
+async def _rebuilding(database: Database, connection: AsyncConnection) -> AsyncIterator[None]:
+    """Let SQLite rebuild a table that others refer to: it can only while it does not watch their references."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if not database.embedded or driver is None:
+        yield
+        return
+    await driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        await driver.execute("PRAGMA foreign_keys=ON")
 
 
 async def check(database: Database) -> None:

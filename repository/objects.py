@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from repository import audit
 from repository.audit import Context
-from repository.errors import DocumentDestroyed
+from repository.database import Database
+from repository.errors import DocumentDestroyed, ServiceBusy
 from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, new_id
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
 
+T = TypeVar("T")
 SEGMENTS_PER_HOP = 16
+KEY_TRIES = 4
 ORIGINALS = "original"
 SCRIPTS = "script"
 
@@ -29,20 +34,60 @@ def scope_name(centre_number: str, series_key: str, object_class: str) -> str:
     return f"{centre_number}/{series_key}/{object_class}"
 
 
-def scope_key(session: Session, vault: Vault, scope: str, now: datetime) -> ScopeKey:
-    """Return the scope's key, made and wrapped at its first use, in the caller's transaction."""
-    # Shared with other users of the key, but not with its rotation: no data key may be wrapped under a key that goes.
-    wanted = select(ScopeKeyRow).where(ScopeKeyRow.scope == scope).with_for_update(read=True, key_share=True)
-    row = session.scalars(wanted).first()
-    if row is None:
-        made = vault.new_scope_key(scope)
-        row = ScopeKeyRow(sk_id=made.sk_id, scope=made.scope, kid=made.kid, blob=made.blob, created_at=now)
+class KeyNotAtHand(Exception):
+    """A scope key must be asked of the key provider first, which no transaction may wait for."""
+
+    def __init__(self, scope: str, key: ScopeKey | None) -> None:
+        super().__init__(scope)
+        self.scope = scope
+        self.key = key
+
+
+async def write_with_keys(database: Database, vault: Vault, now: datetime, work: Callable[[Session], T]) -> T:
+    """Run ``work``, which makes data keys, in one transaction, and ask the key provider between tries, in a thread.
+
+    So the event loop and the database's locks never wait for a key service; and nothing new is begun while it is down,
+    since a scope key counts as at hand for seconds only.
+    Raises: as ``Database.write``, and ``storage.errors.KeyUnavailable``, ``KeyRefused``: nothing was changed.
+    """
+    for _ in range(KEY_TRIES):
         try:
-            with session.begin_nested():
-                session.add(row)
-        except IntegrityError:  # another process used the scope first, this very moment
-            row = session.scalars(wanted).one()
-    return ScopeKey(row.sk_id, row.scope, row.kid, row.blob)
+            return await database.write(work)
+        except KeyNotAtHand as wanted:
+            if wanted.key is not None:
+                await asyncio.to_thread(vault.confirm, wanted.key)
+            else:
+                made = await asyncio.to_thread(vault.new_scope_key, wanted.scope)
+                await database.write(partial(add_scope_key, made=made, now=now))
+    raise ServiceBusy
+
+
+def scope_key(session: Session, vault: Vault, scope: str) -> ScopeKey:
+    """Return the key of the scope that wraps now; raises ``KeyNotAtHand``, which ``write_with_keys`` takes care of."""
+    # Shared with other users of the key, but not with its rotation: no data key may be wrapped under a key that goes.
+    row = session.scalars(_standing(scope).with_for_update(read=True, key_share=True)).first()
+    if row is None:
+        raise KeyNotAtHand(scope, None)
+    key = ScopeKey(row.sk_id, row.scope, row.kid, row.blob)
+    if not vault.at_hand(key):
+        raise KeyNotAtHand(scope, key)
+    return key
+
+
+def add_scope_key(session: Session, made: ScopeKey, now: datetime) -> bool:
+    """Record a fresh scope key; returns False if the scope has one already, perhaps since this very moment."""
+    if session.scalars(_standing(made.scope)).first() is not None:
+        return False
+    try:
+        with session.begin_nested():
+            session.add(ScopeKeyRow(sk_id=made.sk_id, scope=made.scope, kid=made.kid, blob=made.blob, created_at=now))
+    except IntegrityError:  # another process used the scope first
+        return False
+    return True
+
+
+def _standing(scope: str) -> Select[ScopeKeyRow]:
+    return select(ScopeKeyRow).where(ScopeKeyRow.scope == scope, ScopeKeyRow.superseded_at.is_(None))
 
 
 def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int, now: datetime) -> DataKey:
@@ -65,14 +110,34 @@ def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int
 
 def keys_of(session: Session, oid: str) -> tuple[ScopeKey, DataKey]:
     """Return the keys of an object, both wrapped; raises ``DocumentDestroyed`` when they were shredded."""
-    data = session.get_one(DataKeyRow, oid)
-    if data.shredded_at is not None:
+    # In one statement: between two, a rotation could take the scope key away.
+    data, scope = session.execute(
+        select(DataKeyRow, ScopeKeyRow)
+        .join(ScopeKeyRow, ScopeKeyRow.sk_id == DataKeyRow.sk_id)
+        .where(DataKeyRow.oid == oid)
+    ).one()
+    if data.shredded_at is not None or scope.shredded_at is not None:
         raise DocumentDestroyed
-    scope = session.get_one(ScopeKeyRow, data.sk_id)
     return (
         ScopeKey(scope.sk_id, scope.scope, scope.kid, scope.blob),
         DataKey(data.oid, data.sk_id, data.suite, data.total_bytes, data.blob, data.commitment),
     )
+
+
+def check_key_unmoved(session: Session, stored: StoredObject) -> None:
+    """Hold an object's data key until the end of the transaction, if it is still wrapped as ``stored`` says.
+
+    A recovery copy was just written from these facts; had the scope key been rotated meanwhile, it would be out of date
+    with nobody to renew it.
+    Raises: ``DocumentDestroyed``; ``ServiceBusy`` if it was wrapped anew: what was done must be repeated.
+    """
+    row = session.execute(
+        select(DataKeyRow.blob, DataKeyRow.shredded_at).where(DataKeyRow.oid == stored.data_key.oid).with_for_update()
+    ).one()
+    if row.shredded_at is not None:
+        raise DocumentDestroyed
+    if row.blob != stored.data_key.blob:
+        raise ServiceBusy("The keys of this document were renewed in this moment. Try again.")
 
 
 def add_part(session: Session, oid: str, part: Part) -> None:
@@ -100,7 +165,8 @@ def stored_object(session: Session, oid: str) -> StoredObject:
 
 
 def save_released(session: Session, released: StoredObject, sha256: str) -> None:
-    """Record where a released object lies now, and the hash of its plaintext."""
+    """Record where a released object lies now, and the hash of its plaintext; raises as ``check_key_unmoved``."""
+    check_key_unmoved(session, released)
     oid = released.data_key.oid
     row = session.get_one(StoredObjectRow, oid)
     row.layout = released.layout

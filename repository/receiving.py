@@ -144,6 +144,16 @@ class WriterGate:
             mine.released.set()
 
 
+async def open_upload(services: Services, context: Context, asked: NewUpload) -> Created:
+    """Open an upload as ``create`` does, and ask the key provider for what it needs.
+
+    Raises: as ``create``; ``storage.errors.KeyUnavailable`` while the key provider is down: no upload begins then.
+    """
+    return await objects.write_with_keys(
+        services.database, services.vault, context.now, lambda s: create(s, services, context, asked)
+    )
+
+
 def create(session: Session, services: Services, context: Context, asked: NewUpload) -> Created:
     """Open an upload for one slot of one sample item, before a byte is sent.
 
@@ -165,7 +175,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
     if asked.total_bytes > limit:
         raise FileTooLarge(f"The file is larger than the {limit // 1024**2} MiB accepted here.", limit_bytes=limit)
     scope = objects.scope_name(case.centre_number, case.series_key, objects.ORIGINALS)
-    key = objects.scope_key(session, services.vault, scope, context.now)
+    key = objects.scope_key(session, services.vault, scope)
     data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes, context.now)
     token = services.new_token()
     expires_at = context.now + timedelta(seconds=services.settings.upload_ttl_seconds)

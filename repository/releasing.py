@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from repository import audit, evidence, objects
 from repository.audit import Context
 from repository.documents import DocumentState
+from repository.errors import DocumentDestroyed
 from repository.inspection import Verdict
 from repository.services import Services
 from repository.tables import DocumentRow, Evidence
@@ -37,7 +38,10 @@ async def verify(services: Services, job: Job) -> None:
         row = session.get_one(DocumentRow, document_id)
         return DocumentState(row.state), row.filename, row.declared_sha256, objects.stored_object(session, row.oid)
 
-    state, filename, declared, stored = await services.database.read(load)
+    try:
+        state, filename, declared, stored = await services.database.read(load)
+    except DocumentDestroyed:
+        return
     if state not in {DocumentState.UPLOADED, DocumentState.VERIFIED}:
         return
     try:

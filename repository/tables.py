@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -112,15 +113,30 @@ class WebSession(Base):
 
 
 class ScopeKeyRow(Base):
-    """A scope key, wrapped by the root provider: one per centre, series and class of object."""
+    """A scope key, wrapped by the root provider. A scope is centre, series and class of object.
+
+    One key of a scope stands and wraps; older ones are superseded, and retired (``blob`` is empty then) once no data key
+    is left under them. Once shredded, ``blob`` is empty and stays so.
+    """
 
     __tablename__ = "scope_key"
     sk_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(200), unique=True)
+    scope: Mapped[str] = mapped_column(String(200))
     kid: Mapped[str] = mapped_column(String(200))
     blob: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    superseded_at: Mapped[datetime | None] = mapped_column(Instant)
+    retired_at: Mapped[datetime | None] = mapped_column(Instant)
     shredded_at: Mapped[datetime | None] = mapped_column(Instant)
+    __table_args__ = (
+        Index(
+            "uq_scope_key_standing_scope",
+            "scope",
+            unique=True,
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
 
 
 class DataKeyRow(Base):

@@ -39,6 +39,8 @@ __all__ = ["DataKey", "Filling", "Layout", "Part", "Reader", "ScopeKey", "Stored
 
 SERVICE = "nea-storage"
 CACHE_SECONDS = 300.0
+CONFIRMED_SECONDS = 10.0
+"""A key service that went away is noticed this late by who wants to begin a new object; reading goes on from memory."""
 CACHE_ENTRIES = 10_000
 
 
@@ -133,6 +135,19 @@ class Vault:
             random=self._random,
         )
         return replace(data_key, sk_id=new.sk_id, blob=blob)
+
+    def at_hand(self, scope_key: ScopeKey) -> bool:
+        """Whether the provider opened this very record moments ago, so that new objects may begin under it."""
+        with self._cache_lock:
+            held = self._cache.get(scope_key.sk_id)
+        return held is not None and held[0] == scope_key and self._clock() < held[2] - CACHE_SECONDS + CONFIRMED_SECONDS
+
+    def confirm(self, scope_key: ScopeKey) -> None:
+        """Ask the provider for a scope key, remembered or not.
+
+        Raises: KeyRefused, KeyUnavailable.
+        """
+        self._remember(scope_key, self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id)))
 
     def forget_keys(self) -> None:
         """Empty the cache of scope keys, at shutdown or after a rotation."""
@@ -274,6 +289,31 @@ class Vault:
             self._record(stored, secret, kept)
             return True
         return False
+
+    def renew_wrap(self, stored: StoredObject, sealed: Mapping[str, object]) -> bool:
+        """Write the recovery copy again if it keeps another wrap of the key and says the same in all else, or is absent.
+
+        For after a scope key was rotated. A copy that differs in more is evidence, and is left as it is.
+        Takes: `sealed`, the business metadata in case the copy is absent.
+        Returns: whether it was written.
+        Raises: ObjectTampered (E2 altered, E3 of another state, E5 metadata); KeyRefused (E1); as `record`.
+        """
+        oid = stored.data_key.oid
+        secret = self._data_secret(stored.scope_key, stored.data_key)
+        try:
+            untrusted = read_sidecar(self._backend.get(names.sidecar(oid)), oid)
+        except ObjectNotFound:
+            self._record(stored, secret, sealed)
+            return True
+        metadata = self._sidecar_metadata(secret, untrusted)
+        wanted = sidecar_facts(stored, untrusted.metadata)
+        differs = {name for name, value in wanted.items() if untrusted.facts.get(name) != value}
+        if not differs:
+            return False
+        if not differs <= {"sk_id", "wrapped_key"}:
+            raise ObjectTampered(diagnosis="E3", oid=oid)
+        self._record(stored, secret, metadata)
+        return True
 
     def _sidecar_metadata(self, secret: SecretKey, untrusted: UntrustedSidecar) -> dict[str, object]:
         keyring.check_manifest(secret, untrusted.data_key.oid, untrusted.facts)

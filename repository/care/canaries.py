@@ -109,10 +109,10 @@ async def _make(services: Services, context: Context, kind: str) -> StoredObject
     vault = services.vault
 
     def keys(session: Session) -> tuple[ScopeKey, DataKey]:
-        key = objects.scope_key(session, vault, SCOPE, context.now)
+        key = objects.scope_key(session, vault, SCOPE)
         return key, objects.new_data_key(session, vault, key, len(plaintext), context.now)
 
-    key, data_key = await services.database.write(keys)
+    key, data_key = await objects.write_with_keys(services.database, vault, context.now, keys)
 
     def seal() -> StoredObject:
         parts = objects.seal_whole(vault, key, data_key, plaintext)
@@ -123,6 +123,7 @@ async def _make(services: Services, context: Context, kind: str) -> StoredObject
     stored = await asyncio.to_thread(seal)
 
     def keep(session: Session) -> None:
+        objects.check_key_unmoved(session, stored)
         sha256 = objects.sha256_hex(plaintext)
         session.add(StoredObjectRow(oid=data_key.oid, layout=stored.layout, plain_sha256=sha256, canary=kind))
         for part in stored.parts:

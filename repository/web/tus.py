@@ -88,7 +88,7 @@ async def create(request: web.Request) -> web.Response:
         raise MediaTypeRefused(f"The first bytes of an upload must be sent as {BODY_TYPE}.")
     declared_checksum(request)
     services, context = services_of(request), context_of(request)
-    created = await services.database.write(lambda s: receiving.create(s, services, context, asked))
+    created = await receiving.open_upload(services, context, asked)
     headers = {
         "Location": f"/uploads/{created.oid}",
         "Upload-Token": created.token,

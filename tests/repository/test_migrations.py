@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from repository import migrating
 from repository.database import Database, metadatas
@@ -26,4 +27,39 @@ async def test_migrated_tables_are_the_declared_ones(database_url: str) -> None:
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+    await database.close()
+
+
+async def test_0004_keeps_keys_and_what_refers_to_them(database_url: str) -> None:
+    database = Database(database_url)
+    settings = migrating.config()
+
+    def to_0003(connection: Connection) -> None:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0003")
+
+    def fill(connection: Connection) -> None:
+        add = "INSERT INTO scope_key (sk_id, scope, kid, blob, created_at) VALUES (:sk, :sc, 'k', :b, :at)"
+        for sk_id, scope in (("one", "a/b/c"), ("two", "a/b/d")):
+            at = "2026-05-15 10:00:00"
+            connection.execute(text(add), {"sk": sk_id, "sc": scope, "b": b"wrap", "at": at})
+        add = "INSERT INTO data_key (oid, sk_id, suite, total_bytes, blob, commitment) VALUES ('o', 'one', 's', 1, :b, :b)"
+        connection.execute(text(add), {"b": b"wrap"})
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(to_0003)
+        await connection.run_sync(fill)
+    await migrating.migrate(database)
+
+    def read(connection: Connection) -> list[tuple[object, ...]]:
+        kept = (
+            "SELECT s.sk_id, s.scope, d.oid FROM scope_key s LEFT JOIN data_key d ON d.sk_id = s.sk_id ORDER BY s.sk_id"
+        )
+        return [tuple(row) for row in connection.execute(text(kept))]
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(read) == [("one", "a/b/c", "o"), ("two", "a/b/d", None)]
+    if database.embedded:
+        async with database.engine.connect() as connection:
+            assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
     await database.close()

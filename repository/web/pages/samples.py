@@ -96,7 +96,7 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
         len(body),
     )
     services, context = services_of(request), context_of(request)
-    made = await services.database.write(lambda s: receiving.create(s, services, context, asked))
+    made = await receiving.open_upload(services, context, asked)
 
     async def whole() -> AsyncIterator[bytes]:
         yield bytes(body)
@@ -112,6 +112,7 @@ async def _sample_page(
     services, context, case_id = services_of(request), context_of(request), request.match_info["case_id"]
     page = await services.database.read(lambda s: samples.page(s, context, case_id))
     actor = actor_of(request)
+    may_view = scope_of(actor, Action.DOCUMENT_VIEW) is not None
     may_upload = page.is_open and scope_of(actor, Action.UPLOAD_CREATE) is not None
     rows = [
         {
@@ -129,7 +130,7 @@ async def _sample_page(
                     "state": document.state,
                     "state_words": STATE_WORDS[document.state],
                     "reason": " ".join(filter(None, (document.reason, document.remedy))),
-                    "href": f"/documents/{document.document_id}" if document.state == "released" else None,
+                    "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
                     "remove_href": f"/documents/{document.document_id}/withdraw" if may_upload else None,
                     "slot_title": "Work",
                 }
