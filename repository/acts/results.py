@@ -17,7 +17,7 @@ from moderation.records.results import ComputedResult, ReleaseView
 from moderation.results import Audience, Embargo
 from moderation.tables import SeriesRow
 from repository import access, audit
-from repository.access import Action, Scope
+from repository.access import Action, Actor, Scope
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
@@ -127,9 +127,9 @@ def release(session: Session, context: Context, series_key: str) -> ReleaseView:
 def read(
     session: Session, context: Context, series_key: str, centre_number: str | None = None
 ) -> tuple[ComputedResult, ...]:
-    """Return the results that the person may see now; reading, and being refused by the embargo, is recorded.
+    """Return the results that the person may see now; reading is recorded.
 
-    Raises: ``NoResults``; ``ResultsEmbargoed`` with the time at which they open.
+    Raises: ``NoResults``; ``ResultsEmbargoed`` with the time at which they open, which ``note_embargo`` records.
     """
     actor = actor_of(context)
     scope = access.scope_of(actor, Action.RESULTS_READ)
@@ -137,12 +137,23 @@ def read(
         if centre_number not in {None, actor.centre_number}:
             raise NotFound
         centre_number = actor.centre_number
-    elif scope is not Scope.ALL:
-        raise NotFound
-    audience = Audience.AWARDING_BODY if scope is Scope.ALL else Audience.CENTRE
+    audience = audience_of(actor)
     found = records.results_for(session, series_key, audience=audience, now=context.now, centre_number=centre_number)
     audit.record(session, context, Action.RESULTS_READ, "series", series_key, centre=centre_number, rows=len(found))
     return tuple(found)
+
+
+def note_embargo(session: Session, context: Context, series_key: str) -> None:
+    """Record that somebody asked for results before their time; the refusal itself undid what it was part of."""
+    audit.record(session, context, Action.RESULTS_READ, "series", series_key, outcome="refused")
+
+
+def audience_of(actor: Actor) -> Audience:
+    """Return as whom the person sees results; raises ``NotFound`` where the policy gives no entry."""
+    scope = access.scope_of(actor, Action.RESULTS_READ)
+    if scope is None:
+        raise NotFound
+    return Audience.AWARDING_BODY if scope is Scope.ALL else Audience.CENTRE
 
 
 def as_csv(results: Sequence[ComputedResult], series_key: str) -> bytes:
@@ -158,15 +169,21 @@ def as_csv(results: Sequence[ComputedResult], series_key: str) -> bytes:
 
 def released_series(session: Session, context: Context) -> tuple[tuple[SeriesRow, ReleaseView], ...]:
     """Return the series that have a release, whether or not its embargo has ended."""
-    actor = actor_of(context)
-    if access.scope_of(actor, Action.RESULTS_READ) is None:
-        raise NotFound
+    audience_of(actor_of(context))
     found = []
     for series in session.scalars(select(SeriesRow).order_by(SeriesRow.year.desc(), SeriesRow.key)):
         released = records.release_of(session, series.key)
         if released is not None:
             found.append((series, released))
     return tuple(found)
+
+
+def released_one(session: Session, context: Context, series_key: str) -> tuple[SeriesRow, ReleaseView]:
+    """Return a series and its release in force; raises ``NotFound`` before there is one."""
+    for series, released in released_series(session, context):
+        if series.key == series_key:
+            return series, released
+    raise NotFound
 
 
 def _series(session: Session, series_key: str) -> SeriesRow:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from moderation.records import cases
-from moderation.submission import WORK_EXPECTED, CaseState
-from repository.acts import marking, series
+from moderation.submission import SETTLED, WORK_EXPECTED, CaseState
+from moderation.tables import SeriesRow
+from repository.acts import marking, results, series
 from repository.acts.allocations import moderators_of
 from repository.acts.cases import STATE_WORDS
 from repository.acts.tasks import Board, Task
@@ -64,4 +65,21 @@ def officer_board(session: Session, context: Context) -> Board:
                         case.sample_due_at,
                     )
                 )
+        if found and all(case.state in SETTLED for case in found):
+            tasks += _release(session, context, one)
     return Board(tuple(tasks), (), (("components at centres", total), ("late samples", late)))
+
+
+def _release(session: Session, context: Context, one: SeriesRow) -> list[Task]:
+    """Return the next step towards the release of a series whose outcomes are all confirmed."""
+    page = results.gate(session, context, one.key)
+    href = f"/series/{one.key}/gate"
+    if page.release is not None and page.proposal is None:
+        return []
+    if page.proposal is None:
+        return [
+            Task(f"Propose the release of results, {one.title}", href, "Every outcome is confirmed", "Not released")
+        ]
+    return [
+        Task(f"Release the results, {one.title}", href, f"Proposed by {page.proposal.proposed_by_name}", "Proposed")
+    ]

@@ -84,8 +84,12 @@ async def serve(settings: Settings, announce: Callable[[str], None] = print) -> 
             announce("Strangers' files are opened in a child process without a sandbox: bubblewrap does not work here.")
         if lines:
             announce("Rehearsal: development sign-in, on this computer only.")
-        for line in lines:
-            announce(f"  {line.title:<42} {address}/sign-in/{line.token}")
+        first = {line.role: line for line in reversed(lines)}
+        others = [line for line in lines if line is not first[line.role]]
+        for line in [*(line for line in lines if line not in others), *others]:
+            if others and line is others[0]:
+                announce("People of other centres, and the second officer where two must act:")
+            announce(f"  {line.title:<56} {address}/sign-in/{line.token}")
         sys.stdout.flush()
 
     await app.serve(services, started=started, stop=stop)

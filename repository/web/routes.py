@@ -23,6 +23,7 @@ from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
+from repository.web.pages import results as results_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
@@ -112,6 +113,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/series/{series_key}", series_pages.show, A.REFERENCE_IMPORT),
     Route("GET", "/series/{series_key}/component", series_pages.show_component, A.REFERENCE_IMPORT),
     Route("POST", "/series/{series_key}/component", series_pages.set_component, A.REFERENCE_IMPORT),
+    Route("GET", "/results", results_pages.index, A.RESULTS_READ),
+    Route("GET", "/series/{series_key}/results", results_pages.show, A.RESULTS_READ),
+    Route("GET", "/series/{series_key}/gate", results_pages.gate, A.RESULTS_GATE),
+    Route("POST", "/series/{series_key}/gate/propose", results_pages.propose, A.RESULTS_RELEASE),
+    Route("POST", "/series/{series_key}/gate/release", results_pages.release, A.RESULTS_RELEASE),
     Route("GET", "/api/series", results_api.index, A.SERIES_READ),
     Route("GET", "/api/series/{series_key}/gate", results_api.gate, A.RESULTS_GATE),
     Route("POST", "/api/series/{series_key}/results/propose", results_api.propose, A.RESULTS_RELEASE),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from .serving import Running, environment, running, seed
+from .serving import NEA, Running, environment, running, seed
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
@@ -20,6 +23,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PATIENCE_MS = 15_000
+DEMO_SECONDS = 300
 PICTURES = os.environ.get("JOURNEY_PICTURES", "")
 """A folder: every page that a journey looks at is also kept there as a picture."""
 # The browser itself reports these: a form that was refused, and a line that the journey cut.
@@ -64,6 +68,30 @@ def rehearsal_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rehearsal") / "data"
     seed(environment(folder))
     return folder
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A whole journey that has been walked: the folder it left, its report, and how the process ended."""
+
+    folder: Path
+    report: dict[str, Any]
+    status: int
+    complaints: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`nea demo` as a person runs it, on the invented series."""
+    folder = tmp_path_factory.mktemp("demo") / "kept"
+    done = subprocess.run(
+        [*NEA, "demo", "--json", "--keep", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=DEMO_SECONDS,
+        check=False,
+    )
+    return Demo(folder, json.loads(done.stdout), done.returncode, done.stderr)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Demo
+from .serving import NEA
+
 pytestmark = pytest.mark.journey
 
 LIMIT_SECONDS = 300
-NEA = [sys.executable, "-P", "-m", "repository"]
 
 # A demo whose own arithmetic is wrong in one place: exactly the checks that rest on it must fail, and the process too.
 BROKEN = """
@@ -28,14 +30,12 @@ def _run(words: list[str], environment: dict[str, str] | None = None) -> subproc
     return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False, env=environment)
 
 
-def test_the_demo_does_the_whole_journey_on_the_invented_series(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    done = _run([*NEA, "demo", "--json", "--keep", str(kept)])
-    report = json.loads(done.stdout)
+def test_the_demo_does_the_whole_journey_on_the_invented_series(demo: Demo) -> None:
+    report = demo.report
     failed = [check for check in report["checks"] if not check["passed"]]
     assert not failed, failed
     assert report["passed"]
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert demo.status == 0, demo.complaints[-2000:]
 
     steps = {check["step"].split()[0] for check in report["checks"]}
     assert {str(number) for number in range(1, 10)} <= steps
@@ -54,7 +54,7 @@ def test_the_demo_does_the_whole_journey_on_the_invented_series(tmp_path: Path) 
     adjusted = [line for line in lines if line["outcome"] == "adjusted" and line["centre_mark"]]
     assert any(line["final_mark"] < line["centre_mark"] and not line["sampled"] for line in adjusted)
     assert report["bytes_stored"] >= sum(line["bytes_stored"] for line in lines) > 9_000_000
-    assert (kept / "nea.sqlite3").exists()
+    assert (demo.folder / "nea.sqlite3").exists()
 
 
 def test_a_check_that_fails_makes_the_demo_fail() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from moderation.errors import ResultsEmbargoed
 from moderation.records.results import ComputedResult
 from repository.acts import results, series
 from repository.errors import FieldRefused
@@ -73,22 +74,34 @@ async def release(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Answer the results that the person may see now."""
-    context, key = context_of(request), request.match_info["series_key"]
-    centre = request.query.get("centre")
-    found = await services_of(request).database.write(lambda s: results.read(s, context, key, centre))
+    found = await read_results(request, request.query.get("centre"))
     return web.json_response({"results": [result_json(one) for one in found]})
 
 
 async def show_csv(request: web.Request) -> web.Response:
     """Answer the results as a CSV file."""
-    context, key = context_of(request), request.match_info["series_key"]
-    found = await services_of(request).database.write(lambda s: results.read(s, context, key))
+    key = request.match_info["series_key"]
+    found = await read_results(request, None)
     return web.Response(
         body=results.as_csv(found, key),
         content_type="text/csv",
         charset="utf-8",
         headers={"Content-Disposition": f'attachment; filename="results-{key}.csv"'},
     )
+
+
+async def read_results(request: web.Request, centre_number: str | None) -> tuple[ComputedResult, ...]:
+    """Return the results of the series in the path that the person may see now; both answers are recorded.
+
+    Raises: as ``repository.acts.results.read``.
+    """
+    context, key = context_of(request), request.match_info["series_key"]
+    database = services_of(request).database
+    try:
+        return await database.write(lambda s: results.read(s, context, key, centre_number))
+    except ResultsEmbargoed:
+        await database.write(lambda s: results.note_embargo(s, context, key))
+        raise
 
 
 def instant_field(body: dict[str, Any], name: str) -> datetime:
