@@ -50,6 +50,15 @@ class SittingPage:
         return {packet.id: f"{packet.number} of {packet.of}" for packet in self.packets}
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptPage:
+    """One script, whose it is, and where it has been."""
+
+    sitting: Sitting
+    script: Script
+    lines: tuple[CustodyLine, ...]
+
+
 def open_all(session: Session, context: Context, series_key: str, component_code: str) -> tuple[Sitting, ...]:
     """Open the sitting of a written component at every centre that has entries; doing it again changes nothing."""
     access.require(actor_of(context), Action.SITTING_OPEN)
@@ -271,13 +280,13 @@ def settle_page(
     audit.record(session, context, f"page.{decision}", "bundle", bundle_id, page=page_index)
 
 
-def timeline(session: Session, context: Context, script_id: str) -> tuple[CustodyLine, ...]:
-    """Return every hand-over of one script, oldest first."""
+def timeline(session: Session, context: Context, script_id: str) -> ScriptPage:
+    """Return one script with every hand-over of it, oldest first."""
     script = session.get(Script, script_id)
     if script is None:
         raise NotFound
-    permitted(session, context, Action.SITTING_READ, script.sitting_id)
-    return records.custody_timeline(session, script_id)
+    sitting = permitted(session, context, Action.SITTING_READ, script.sitting_id)
+    return ScriptPage(sitting, script, records.custody_timeline(session, script_id))
 
 
 def working_days_after() -> Callable[[date, int], date]:

@@ -266,7 +266,7 @@ async def missing(request: web.Request) -> web.Response:
 async def timeline(request: web.Request) -> web.Response:
     """Answer every hand-over of one script."""
     context, script_id = context_of(request), request.match_info["script_id"]
-    lines = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
+    page = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
     return web.json_response(
         {
             "events": [
@@ -278,7 +278,7 @@ async def timeline(request: web.Request) -> web.Response:
                     "about": line.about,
                     "details": dict(line.details),
                 }
-                for line in lines
+                for line in page.lines
             ]
         }
     )

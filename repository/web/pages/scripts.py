@@ -111,9 +111,9 @@ async def despatch(request: web.Request) -> web.Response:
 async def show_timeline(request: web.Request) -> web.Response:
     """Show every hand-over of one script."""
     context, script_id = context_of(request), request.match_info["script_id"]
-    lines = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
-    is_clerk = actor_of(request).role is Role.TRACKING_CLERK
-    return await render(request, "scripts/timeline.html", lines=lines, script_id=script_id, is_clerk=is_clerk)
+    page = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
+    may_look = page.script.pages > 0 and scope_of(actor_of(request), Action.SCRIPT_IMAGE) is not None
+    return await render(request, "scripts/timeline.html", page=page, may_look=may_look)
 
 
 async def station(request: web.Request) -> web.Response:
