@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import delete, select
@@ -19,6 +19,7 @@ from repository.audit import Context
 from repository.services import Services
 from repository.tables import DataKeyRow, ObjectPart, StoredObjectRow
 from storage.backend import Backend
+from storage.errors import StorageError
 from storage.streaming import HEADER_BYTES
 from storage.vault import DataKey, ScopeKey, StoredObject
 
@@ -28,19 +29,6 @@ ALTERED = "altered"
 CANARY_BYTES = 4096
 LEFT_BEHIND = timedelta(days=1)
 """Canaries this old are nobody's any more: the cycle that planted them was killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Altered:
-    """Which bit of a blob was flipped."""
-
-    key: str
-    bit: int
-
-    @property
-    def code(self) -> str:
-        """Return the code that a scrub must give for it."""
-        return "E3" if self.bit < 8 * HEADER_BYTES else "E6"
 
 
 async def plant(services: Services, context: Context, absent: str) -> Mapping[str, str]:
@@ -58,24 +46,26 @@ async def plant(services: Services, context: Context, absent: str) -> Mapping[st
             expected[stored.data_key.oid] = absent
         else:
             draw = int.from_bytes(services.new_token().encode(), "big")
-            expected[stored.data_key.oid] = (await asyncio.to_thread(flip, backend, key, draw)).code
+            at = await asyncio.to_thread(_flip, backend, key, draw)
+            in_header = at % stored.parts[0].sealed_bytes < HEADER_BYTES
+            expected[stored.data_key.oid] = "E3" if in_header else "E6"
     return expected
 
 
-def flip(backend: Backend, key: str, draw: int) -> Altered:
-    """Flip one bit of a blob.
-
-    Takes: ``draw``, any number; it says which bit.
-    """
+def _flip(backend: Backend, key: str, draw: int) -> int:
+    """Flip the bit of a blob that ``draw`` says; returns which byte it is in."""
     head, blob = backend.head(key), bytearray(backend.get(key))
-    bit = draw % (8 * len(blob))
-    blob[bit // 8] ^= 1 << (bit % 8)
+    at, bit = divmod(draw % (8 * len(blob)), 8)
+    blob[at] ^= 1 << bit
     backend.put(key, bytes(blob), metadata=head.metadata)
-    return Altered(key, bit)
+    return at
 
 
 async def clear(services: Services, oids: Iterable[str]) -> None:
-    """Take canaries away, bytes first, so that a crash between leaves rows that the next cycle finds."""
+    """Take canaries away, bytes first, so that a crash between leaves rows that a later cycle finds.
+
+    What the store does not let go of now is left to a later cycle too: what this one found must not be lost over it.
+    """
     wanted = tuple(oids)
 
     def facts(session: Session) -> list[StoredObject]:
@@ -85,9 +75,10 @@ async def clear(services: Services, oids: Iterable[str]) -> None:
         return [objects.stored_object(session, oid) for oid in rows]
 
     for stored in await services.database.read(facts):
-        await asyncio.to_thread(services.vault.shred, stored)
-        oid = stored.data_key.oid
-        await services.database.write(lambda session, oid=oid: _forget(session, oid))  # type: ignore[misc]
+        with suppress(StorageError):
+            await asyncio.to_thread(services.vault.shred, stored)
+            oid = stored.data_key.oid
+            await services.database.write(lambda session, oid=oid: _forget(session, oid))  # type: ignore[misc]
 
 
 async def clear_left_behind(services: Services, context: Context) -> None:
