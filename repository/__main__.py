@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from repository import settings as settings_module
-from repository.commands import care, demo, doctor, importing, rehearsal, service
+from repository.commands import care, demo, doctor, importing, keys, objects, rehearsal, service
 from repository.errors import RepositoryError
+from storage.errors import StorageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_to(commands)
     care.add_to(commands)
     doctor.add_to(commands)
+    keys.add_to(commands)
+    objects.add_to(commands)
     return top
 
 
@@ -36,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         settings = settings_module.from_environ(os.environ)
         return int(arguments.command(arguments, settings))
-    except RepositoryError as error:
+    except (RepositoryError, StorageError) as error:
         print(f"nea: {error.detail}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

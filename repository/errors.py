@@ -128,6 +128,10 @@ class KeyStillNeeded(RepositoryError):
     """The root key version still protects keys, so it cannot be retired."""
 
 
+class BackupRefused(RepositoryError):
+    """The key backup cannot be taken back as asked. Nothing was changed."""
+
+
 class InspectionFailed(RepositoryError):
     """The file could not be read safely."""
 

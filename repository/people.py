@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from moderation.tables import Allocation
 from repository import audit
 from repository.access import Actor, Role
 from repository.audit import Context
-from repository.errors import SignInRefused
+from repository.errors import OfficerUnknown, SignInRefused
 from repository.tables import Assignment, Person, SignInLink, WebSession
 
 TOUCH_SECONDS = 60
@@ -48,6 +48,26 @@ def add_person(
     session.add(assignment)
     session.flush()
     return assignment
+
+
+def officer_named(session: Session, words: str, now: datetime) -> Actor:
+    """Return the awarding body officer of that person id or name, for commands run on the server itself.
+
+    Raises: ``OfficerUnknown`` unless exactly one person of that id or name holds the role now.
+    """
+    rows = session.execute(
+        select(Assignment, Person)
+        .join(Person, Person.id == Assignment.person_id)
+        .where(Assignment.role == Role.AB_OFFICER, or_(Person.id == words, Person.display_name == words))
+        .order_by(Assignment.valid_from)
+    ).all()
+    held = {person.id: (assignment, person) for assignment, person in rows if _holds(assignment, now)}
+    if len(held) > 1:
+        raise OfficerUnknown("Several officers have that name; give the id of the person instead.")
+    if not held:
+        raise OfficerUnknown
+    ((assignment, person),) = held.values()
+    return Actor(person.id, assignment.id, person.display_name, Role.AB_OFFICER, None)
 
 
 def add_sign_in_link(session: Session, assignment_id: str, token: str) -> None:

@@ -48,6 +48,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.OfficerUnknown: H.NOT_FOUND,
     errors.CollectorStopped: H.CONFLICT,
     errors.KeyStillNeeded: H.CONFLICT,
+    errors.BackupRefused: H.CONFLICT,
     errors.InspectionFailed: H.CONFLICT,
     errors.SecondPersonNeeded: H.CONFLICT,
     errors.ServiceBusy: H.SERVICE_UNAVAILABLE,
