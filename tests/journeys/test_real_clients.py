@@ -217,7 +217,10 @@ def start_chromium(profile: Path) -> subprocess.Popen[bytes]:
     """A browser with a profile of its own that outlives it, in a process group of its own."""
     (profile / "DevToolsActivePort").unlink(missing_ok=True)
     return subprocess.Popen(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"],
+        [
+            CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0",
+            "--enable-aggressive-domstorage-flushing", "about:blank",
+        ],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
