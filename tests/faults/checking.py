@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from repository.care.marks import CLOCK_BLOB, RUNS_BLOB
 from repository.documents import DocumentState
 from repository.uploads import UploadState
 
@@ -44,10 +45,12 @@ def check_end(plan: Plan, found: Found) -> None:
     assert not [status for status in statuses if status == 500], statuses
     made = [created["location"].rpartition("/")[2] for created in records(plan.trace, "created")]
     assert len(made) == 1
-    check = {"upload": _check_released, "withdraw": _check_withdrawn}.get(plan.scenario, _check_ended)
+    check = {"upload": _check_released, "collect": _check_released, "withdraw": _check_withdrawn}.get(
+        plan.scenario, _check_ended
+    )
     check(plan, found, made[0])
-    left = set(found["names"]) - set(found["referenced"])
-    assert all(name.startswith("q/") for name in left), f"ST-03: {left}"
+    left = set(found["names"]) - set(found["referenced"]) - {RUNS_BLOB, CLOCK_BLOB}
+    assert not left, f"ST-03: {left}"
 
 
 def _acknowledged(plan: Plan, lives: int) -> Iterator[Record]:

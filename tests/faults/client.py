@@ -53,6 +53,11 @@ class Client:
         found = list(records(self.trace_path, "created"))
         return dict(found[-1].facts) if found else None
 
+    @staticmethod
+    def oid(made: dict[str, str]) -> str:
+        """The id of an upload."""
+        return made["location"].rpartition("/")[2]
+
     async def create(self, size: int, sha256: str | None, name: str = "1001_work.pdf") -> dict[str, str]:
         """Make an upload, or find the one that was made."""
         made = self.known()

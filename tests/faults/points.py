@@ -11,13 +11,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from aiohttp import web
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges, pieces
+from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges, Sweeps, pieces
 from storage.names import STAGING
 
 from .trace import Trace
@@ -118,10 +119,19 @@ class _WitnessPurges(Witness):
         self._points.reach(f"after purge {_kind(key)}")
 
 
+class _WitnessSweeps(Witness):
+    def sweep_hidden(self, older_than_at: datetime) -> int:
+        self._points.reach("before sweep")
+        swept = cast(Sweeps, self._backend).sweep_hidden(older_than_at)
+        self._points.reach("after sweep")
+        return swept
+
+
 _POWERS: tuple[tuple[type, type[Witness]], ...] = (
     (Composes, _WitnessComposes),
     (Copies, _WitnessCopies),
     (Purges, _WitnessPurges),
+    (Sweeps, _WitnessSweeps),
 )
 
 

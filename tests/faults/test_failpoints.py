@@ -149,14 +149,15 @@ kills = pytest.mark.fault("inj:F1", "att:G01", "att:F11", "att:D20", "real:R07",
 @pytest.mark.parametrize(
     ("database", "scenario", "size", "cut", "stride"),
     [
-        ("sqlite", "upload", P + 1, "first", 5),
-        ("sqlite", "upload", 0, "one", 9),
-        ("sqlite", "upload", 3 * P, "random", 23),
-        ("sqlite", "terminate", 2 * P, "first", 9),
-        ("sqlite", "withdraw", P, "one", 17),
-        ("sqlite", "expire", 2 * P, "small", 9),
-        pytest.param("postgres", "upload", P + 1, "first", 11, marks=pytest.mark.postgres),
-        pytest.param("postgres", "terminate", P, "first", 23, marks=pytest.mark.postgres),
+        ("sqlite", "upload", P + 1, "first", 7),
+        ("sqlite", "upload", 0, "one", 13),
+        ("sqlite", "upload", 3 * P, "random", 31),
+        ("sqlite", "terminate", 2 * P, "first", 13),
+        ("sqlite", "withdraw", P, "one", 23),
+        ("sqlite", "expire", 2 * P, "small", 13),
+        ("sqlite", "collect", 2 * P, "one", 23),
+        pytest.param("postgres", "upload", P + 1, "first", 17, marks=pytest.mark.postgres),
+        pytest.param("postgres", "terminate", P, "first", 29, marks=pytest.mark.postgres),
     ],
 )
 def test_st01_to_st04_a_kill_at_any_step_loses_nothing(
@@ -184,7 +185,7 @@ def test_st01_to_st04_every_point_of_every_size(
 
 @kills
 @pytest.mark.long
-@pytest.mark.parametrize("scenario", ["terminate", "withdraw", "expire"])
+@pytest.mark.parametrize("scenario", ["terminate", "withdraw", "expire", "collect"])
 @pytest.mark.parametrize("size", [1, P, 3 * P])
 @pytest.mark.parametrize("database", DATABASES)
 def test_st01_to_st04_every_point_of_ending(
