@@ -178,6 +178,27 @@ def test_st06_stock_tink_agrees(case: Case, bench: Bench, tink: Callable[[bytes]
     assert by_tink(tink(bytes.fromhex(row["stream_key"])), data, row["oid"], row["total_len"]) == case["tink"]
 
 
+STRANGERS = ("pair: as it was stored", "pair: cut to 8388608 bytes", "empty: cut to 0 bytes", "triple: without its last part",
+             "pair: its first part added once more", "four: one byte added", "empty: as it was stored")  # fmt: skip
+
+
+@pytest.mark.fault("att:F03", "att:F04")
+@pytest.mark.parametrize("case", [one for one in cases("object") if one.id in STRANGERS])
+def test_the_strangers_script_agrees(case: Case, bench: Bench, tmp_path: Path) -> None:
+    """Also where every part that is there is authentic, and one is missing or too many."""
+    row = FILE["objects"][case["object"]]
+    export = {"oid": row["oid"], "total_bytes": row["total_len"], "stream_key": row["stream_key"]}
+    (tmp_path / "key.json").write_text(json.dumps(export))
+    data = stranger.changed(bench.objects[case["object"]], case["change"], bench.objects)
+    (tmp_path / "object").write_bytes(data)
+    script = TOP / "infra" / "dev" / "decrypt_with_tink.py"
+    words = [sys.executable, str(script), "key.json", "object", "plain"]
+    done = subprocess.run(words, cwd=tmp_path, timeout=60, check=False, capture_output=True)
+    assert (done.returncode == 0) == (case["tink"] == "opens"), done.stderr
+    if done.returncode == 0:
+        assert (tmp_path / "plain").read_bytes() == bench.plain(case)
+
+
 @pytest.mark.fault("att:F01")
 @pytest.mark.parametrize("case", cases("part"))
 def test_st08_a_part_by_itself(case: Case, bench: Bench, tink: Callable[[bytes], Any]) -> None:
