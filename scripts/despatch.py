@@ -61,7 +61,7 @@ def s10_check_digit(serial: str) -> int:
     Source: UPU standard S10: weights 8 6 4 2 3 5 9 7; 11 − (sum mod 11); 10 becomes 0 and 11 becomes 5.
     """
     if re.fullmatch(r"[0-9]{8}", serial) is None:
-        raise TrackingNumberRefused("the serial number of a tracking number is eight digits")
+        raise TrackingNumberRefused("The serial number of a tracking number is eight digits.")
     digit = 11 - sum(int(figure) * weight for figure, weight in zip(serial, S10_WEIGHTS, strict=True)) % 11
     return {10: 0, 11: 5}.get(digit, digit)
 
@@ -76,10 +76,10 @@ def read_tracking_number(untrusted_text: str) -> TrackingNumber:
     """
     text = re.sub(r"[\s\-]+", "", untrusted_text[:200]).upper()
     if not text or len(text) > 35 or re.fullmatch(r"[A-Z0-9/.]+", text) is None:
-        raise TrackingNumberRefused("a tracking number has 1 to 35 letters and digits")
+        raise TrackingNumberRefused("A tracking number has 1 to 35 letters and digits.")
     if re.fullmatch(r"[A-Z]{2}[0-9]{9}[A-Z]{2}", text):
         if s10_check_digit(text[2:10]) != int(text[10]):
-            raise TrackingNumberRefused("the check digit of the tracking number does not agree; look at it again")
+            raise TrackingNumberRefused("The check digit of the tracking number does not agree. Look at it again.")
         return TrackingNumber(text, NumberKind.S10)
     if re.fullmatch(r"PB[A-Z0-9]{9}([A-Z0-9]{3})?", text):
         return TrackingNumber(text, NumberKind.PARCELFORCE, "checked by pattern only")
@@ -101,7 +101,7 @@ def require_label_kind(kind: LabelKind, *, externally_marked: bool) -> None:
     Source: https://www.gov.uk/government/publications/dispatch-of-exam-scripts-yellow-label-service.
     """
     if kind is not LabelKind.WHITE and not externally_marked:
-        raise DespatchRefused("the yellow-label service is for unmarked work only; post it with proof of posting")
+        raise DespatchRefused("The yellow-label service is for unmarked work only. Post it with proof of posting.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +132,19 @@ class DespatchLine:
 
     def __post_init__(self) -> None:
         if not 0 <= self.script_count <= 999 or not 0 <= self.extra_booklets <= 999:
-            raise DespatchRefused("a count in the log is a whole number from 0 to 999", count=self.script_count)
+            raise DespatchRefused("A count in the log is a whole number from 0 to 999.", count=self.script_count)
         if not self.sealed_by.strip() or not self.witnessed_by.strip():
-            raise DespatchRefused("the log needs who sealed the packet and who witnessed it")
+            raise DespatchRefused("The log needs who sealed the packet and who witnessed it.")
         if self.sealed_by.strip().casefold() == self.witnessed_by.strip().casefold():
-            raise DespatchRefused("the witness is a different person from the one who sealed the packet")
+            raise DespatchRefused("The witness is a different person from the one who sealed the packet.")
         if self.collection is CollectionKind.AD_HOC and not self.booking_reference.strip():
-            raise DespatchRefused("an ad-hoc collection has a booking reference; write it in the log")
+            raise DespatchRefused("An ad-hoc collection has a booking reference. Write it in the log.")
         if self.collection is CollectionKind.POST and not self.proof_of_posting.strip():
-            raise DespatchRefused("a packet sent by post needs its proof-of-posting number")
+            raise DespatchRefused("A packet sent by post needs its proof-of-posting number.")
         if self.tracking_number:
             read_tracking_number(self.tracking_number)
         if any(len(value) > 200 for value in asdict(self).values() if isinstance(value, str)):
-            raise DespatchRefused("an entry of the log has at most 200 characters")
+            raise DespatchRefused("An entry of the log has at most 200 characters.")
 
     def as_details(self) -> dict[str, str | int | bool]:
         """Return the line as the plain values an event keeps; the tracking number normalised."""

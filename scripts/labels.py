@@ -203,7 +203,7 @@ def covers_pdf(covers: Sequence[ScriptCover], *, series: str = "", title: str = 
 
 def _canvas(items: Sequence[object], title: str) -> tuple[Canvas, BytesIO]:
     if not items:
-        raise LabelRefused("there is nothing to print")
+        raise LabelRefused("There is nothing to print.")
     sheet = BytesIO()
     canvas = Canvas(sheet, pagesize=A4, invariant=True, pageCompression=1)
     canvas.setTitle(title)

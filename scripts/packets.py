@@ -45,9 +45,9 @@ def plan_packets(candidate_numbers: Iterable[str], *, capacity: int = DEFAULT_CA
     Source: OCR, https://www.ocr.org.uk/administration/general-qualifications/assessment/exams/send-scripts-for-marking/
     """
     if capacity < 1:
-        raise LabelRefused("an envelope takes at least one script", capacity=capacity)
+        raise LabelRefused("An envelope takes at least one script.", capacity=capacity)
     numbers = sorted(set(candidate_numbers))
     parts = [tuple(numbers[start : start + capacity]) for start in range(0, len(numbers), capacity)]
     if len(parts) > 999:
-        raise LabelRefused("more than 999 packets do not fit on a label", packets=len(parts))
+        raise LabelRefused("More than 999 packets do not fit on a label.", packets=len(parts))
     return tuple(PlannedPacket(place, len(parts), part) for place, part in enumerate(parts, start=1))

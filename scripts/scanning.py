@@ -90,7 +90,7 @@ def extract(untrusted_pdf: bytes, pages: Sequence[int]) -> bytes:
 
 def _extract(bundle: pikepdf.Pdf, pages: Sequence[int]) -> bytes:
     if not pages or not all(type(page) is int and 0 <= page < len(bundle.pages) for page in pages):
-        raise BundleUnreadable("the bundle has no such page")
+        raise BundleUnreadable("The bundle has no such page.")
     written = BytesIO()
     with pikepdf.new() as script:
         for index in pages:
@@ -291,7 +291,7 @@ def main(arguments: Sequence[str], source: BinaryIO, sink: BinaryIO) -> int:
                 sink.write(struct.pack(">Q", len(part)))
                 sink.write(part)
         else:
-            raise BundleUnreadable("the only mode beside reading is extract")
+            raise BundleUnreadable("The only mode beside reading is extract.")
     except (ScriptsError, ValueError, KeyError, TypeError) as refusal:
         word = refusal.code if isinstance(refusal, ScriptsError) else BundleUnreadable().code
         sys.stderr.write(f"{word}\n")

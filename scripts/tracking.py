@@ -173,16 +173,16 @@ class PacketEvent:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.id) <= 64 or not self.id.isascii() or not self.id.isprintable():
-            raise EventRefused("an event id has 1 to 64 printable characters")
+            raise EventRefused("An event id has 1 to 64 printable characters.")
         if self.occurred_at.tzinfo is None or self.received_at.tzinfo is None:
-            raise EventRefused("the times of an event carry their zone")
+            raise EventRefused("The times of an event carry their zone.")
         if not self.actor or len(self.actor) > 100 or len(self.place) > 100 or not 1 <= len(self.source) <= 20:
-            raise EventRefused("an event says who, where and through what, in at most 100 characters each")
+            raise EventRefused("An event says who, where and through what, in at most 100 characters each.")
         if (self.kind is EventKind.WITHDRAWN) != (self.corrects_id is not None):
-            raise EventRefused("an event that takes another back names it, and only that kind does")
+            raise EventRefused("An event that takes another back names it, and only that kind does.")
         count = self.details.get("script_count")
         if count is not None and (type(count) is not int or not 0 <= count <= 999):
-            raise EventRefused("a script count is a whole number from 0 to 999")
+            raise EventRefused("A script count is a whole number from 0 to 999.")
 
     @property
     def content(self) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import home, script_images, sign_in, worklist
+from repository.web.pages import imports as imports_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import results as results_pages
@@ -52,6 +53,8 @@ ROUTES: tuple[Route, ...] = (
     # Home
     Route("GET", "/", home.show, A.HOME),
     # Imports
+    Route("GET", "/imports", imports_pages.show, A.ENTRIES_IMPORT),
+    Route("POST", "/imports", imports_pages.submit, A.ENTRIES_IMPORT),
     Route("POST", "/api/imports/entries", imports_api.create_entries, A.ENTRIES_IMPORT),
     Route("POST", "/api/imports/{kind}", imports_api.create_reference, A.REFERENCE_IMPORT),
     # Cases, marks, samples

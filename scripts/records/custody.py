@@ -84,7 +84,7 @@ def make_packets(
 def _issue(session: Session, packet: Packet, label: PacketLabel, actor: str, now: datetime) -> None:
     if session.get(PacketLabelRow, label.payload) is not None:
         # Two sittings of one component in one series: the code alone could not tell their packets apart.
-        raise LabelRefused("a label with this code has been issued for another sitting of this component")
+        raise LabelRefused("A label with this code has been issued for another sitting of this component.")
     session.add(
         PacketLabelRow(payload=label.payload, packet_id=packet.id, issue=label.issue, issued_at=now, issued_by=actor)
     )
@@ -166,7 +166,7 @@ def record_event(session: Session, event: PacketEvent) -> Packet:
     if event.corrects_id is not None:
         corrected = session.get(PacketEventRow, event.corrects_id)
         if corrected is None or corrected.packet_id != packet.id:
-            raise EventRefused("the event to take back is not one of this packet")
+            raise EventRefused("The event to take back is not one of this packet.")
     require_packet_decision(PacketState(packet.state), event.kind)
     if not _added(session, packet, event):
         return packet
@@ -366,7 +366,7 @@ def open_packet(
     Source: project policy (domain: scripts, section 7): two operators, or one and a camera.
     """
     if operators[0].strip().casefold() == operators[1].strip().casefold():
-        raise EventRefused("a packet is opened by two different people")
+        raise EventRefused("A packet is opened by two different people.")
     details = {"script_count": script_count, "operators": list(operators)}
     return record_event(
         session,

@@ -240,7 +240,7 @@ def confirm_blank(session: Session, bundle_id: str, page_index: int, *, actor: s
     """
     page = _waiting(session, bundle_id, page_index)
     if page.reason != QueueReason.BLANK:
-        raise PageSettled("only a page that was queued as blank can be confirmed as blank", reason=page.reason)
+        raise PageSettled("Only a page that was queued as blank can be confirmed as blank.", reason=page.reason)
     page.disposition, page.decided_by, page.decided_at = str(Disposition.BLANK_CONFIRMED), actor, now
     session.flush()
     return page
@@ -283,7 +283,7 @@ def assign_page(
     sitting_id = get_bundle(session, bundle_id).sitting_id
     script = {one.candidate_number: one for one in scripts_of(session, sitting_id)}.get(candidate_number)
     if script is None:
-        raise ScriptUnknown("the candidate is not on the register of this sitting")
+        raise ScriptUnknown("The candidate is not on the register of this sitting.")
     state = ScriptState(script.state)
     if ScriptState.INDEXED in SCRIPT_TRANSITIONS[state]:
         script.state = str(ScriptState.INDEXED)

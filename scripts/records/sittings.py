@@ -70,11 +70,11 @@ def _require(series_key: str, centre: str, component: str, session_of_day: str, 
     except ValueError as cause:
         raise SittingRefused(str(cause)) from cause
     if CENTRE.fullmatch(centre) is None or COMPONENT.fullmatch(component) is None:
-        raise SittingRefused("a centre number is five digits and a component code at most 12 letters, digits, / or -")
+        raise SittingRefused("A centre number is five digits and a component code at most 12 letters, digits, / or -.")
     if session_of_day not in ("AM", "PM", "EV"):
-        raise SittingRefused("the session of a sitting is AM, PM or EV")
+        raise SittingRefused("The session of a sitting is AM, PM or EV.")
     if not all(CANDIDATE.fullmatch(number) for number in numbers):
-        raise SittingRefused("a candidate number is four digits")
+        raise SittingRefused("A candidate number is four digits.")
 
 
 def _add_candidate(session: Session, sitting_id: str, number: str, *, added: bool) -> RegisterLine:
@@ -138,10 +138,13 @@ def mark_register(
     lines = {line.candidate_number: line for line in register(session, sitting_id)}
     extra = set(added)
     unknown = sorted(set(marks) - set(lines) - extra)
-    if unknown or not extra <= set(marks) or not all(CANDIDATE.fullmatch(number) for number in extra):
-        raise RegisterRefused("a candidate is not on the register; add the candidate by hand first", unknown=unknown)
+    if unknown:
+        named = ", ".join(unknown[:5])
+        raise RegisterRefused(f"Not on the register: {named}. Add these candidates by hand first.", unknown=unknown)
+    if not extra <= set(marks) or not all(CANDIDATE.fullmatch(number) for number in extra):
+        raise RegisterRefused("A candidate number added by hand is four digits, and is marked.")
     if RegisterState.UNMARKED in marks.values():
-        raise RegisterRefused("a mark on the register is present, absent or withdrawn")
+        raise RegisterRefused("A mark on the register is present, absent or withdrawn.")
     for number in sorted(extra - set(lines)):
         lines[number] = _add_candidate(session, sitting_id, number, added=True)
     session.flush()
@@ -173,7 +176,7 @@ def explain(
     """
     line = next((one for one in register(session, sitting_id) if one.candidate_number == candidate_number), None)
     if line is None or line.state != RegisterState.PRESENT:
-        raise RegisterRefused("only the script of a candidate marked present needs an explanation")
+        raise RegisterRefused("Only the script of a candidate marked present needs an explanation.")
     line.explained, line.marked_by, line.marked_at = str(explanation), actor, now
     session.flush()
     return line

@@ -23,6 +23,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REFERENCE_IMPORT, "/series", "Series data"),
+    (Action.ENTRIES_IMPORT, "/imports", "Import files"),
 )
 """The links of the header; a person sees those that the policy gives an entry."""
 NOT_FOR: frozenset[tuple[Role, str]] = frozenset({(Role.MODERATOR, "/cases")})

@@ -16,6 +16,7 @@ from repository.acts.cases import MODE_WORDS, STATE_WORDS
 from repository.errors import FieldRefused
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
+from repository.web.pages.imports import FILE_WORDS
 from repository.web.requests import context_of, number_field, read_form, services_of, text_field
 
 CASES_SHOWN = 200
@@ -54,6 +55,7 @@ async def show(request: web.Request) -> web.Response:
         + [{"value": code, "text": code} for code in sorted({case.component_code for case in page.cases})],
         state_words=STATE_WORDS,
         mode_words=MODE_WORDS,
+        kind_words=FILE_WORDS,
         modes={one.component_code: mode_of(one.submission_mode) for one in page.components},
         component_href=lambda code: f"/series/{key}/component?{urlencode({'code': code})}",
     )
