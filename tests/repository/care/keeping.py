@@ -176,11 +176,13 @@ class Kept:
             await asyncio.to_thread(self.services.vault.shred, stored)
 
     async def names_referred(self) -> set[str]:
-        """Return the names that committed rows of parts and tails give."""
+        """Return the names that committed rows of parts and tails give, unless the object was destroyed."""
 
         def names(session: Session) -> set[str]:
             tails = session.scalars(select(UploadRow.tail_key).where(UploadRow.tail_key.is_not(None)))
-            return {*session.scalars(select(ObjectPart.key)), *(key for key in tails if key)}
+            parts = select(ObjectPart.key).join(DataKeyRow, DataKeyRow.oid == ObjectPart.oid)
+            standing = session.scalars(parts.where(DataKeyRow.shredded_at.is_(None)))
+            return {*standing, *(key for key in tails if key)}
 
         return await self.read(names)
 
