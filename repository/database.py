@@ -69,13 +69,16 @@ class Database:
 
     async def forget_deleted(self, *tables: str) -> None:
         """Take what was deleted from ``tables`` out of the database's own files, as far as it lets us."""
-        async with self.engine.connect() as connection:
-            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._queue(), self.engine.connect() as connection:
             if self.embedded:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            else:
-                for table in tables:
-                    await connection.exec_driver_sql(f"VACUUM {table}")
+                # Past SQLAlchemy, which would begin a transaction, and inside one there is no checkpoint.
+                driver = (await connection.get_raw_connection()).driver_connection
+                if driver is not None:
+                    await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                return
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                await connection.exec_driver_sql(f"VACUUM {table}")
 
     async def close(self) -> None:
         """Give all connections back."""
