@@ -33,6 +33,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Browser, sync_playwright
 
+from repository.web.pages import size_words
+
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "repository" / "web"
 PAGES = Path(__file__).resolve().parent / "gallery_pages"
@@ -146,6 +148,7 @@ def render_samples() -> dict[str, bytes]:
         lstrip_blocks=True,
     )
     environment.globals["display_zone"] = ZoneInfo("Europe/London")
+    environment.filters["size"] = size_words
     pages = {}
     for name, context in sample_contexts().items():
         template = "errors/problem.html" if name.startswith("problem") else f"{name}.html"

@@ -64,15 +64,14 @@ def day_words(day: datetime | None) -> str:
 
 
 def size_words(size_bytes: int | None) -> str:
-    """Return a size in the largest unit that keeps it readable, as file managers do: ``1.2 MB``."""
+    """Return a size in the largest unit that keeps it readable, as the uploader says it: ``1.2 MB``."""
     if size_bytes is None:
         return ""
-    size = float(size_bytes)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable")
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1000:.0f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes < 1_000_000_000 else f"{size_bytes / 1_000_000_000:.2f} GB"
 
 
 def render_text(request: web.Request, template: str, **context: object) -> str:
