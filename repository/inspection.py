@@ -272,24 +272,33 @@ def _is_media(head: bytes) -> bool:
 async def _feed(process: asyncio.subprocess.Process, content: AsyncIterator[bytes]) -> None:
     if process.stdin is None:
         raise InspectionFailed
-    # A child that has seen enough may close its end; what it answers then counts.
-    with contextlib.suppress(ConnectionError):
-        async for chunk in content:
-            process.stdin.write(chunk)
-            await process.stdin.drain()
-        process.stdin.close()
-        await process.stdin.wait_closed()
+    try:
+        # A child that has seen enough may close its end; what it answers then counts.
+        with contextlib.suppress(ConnectionError):
+            async for chunk in content:
+                process.stdin.write(chunk)
+                await process.stdin.drain()
+            process.stdin.close()
+            await process.stdin.wait_closed()
+    except Exception:  # the content cannot be read: half of it is not to be judged, nor waited for
+        _kill(process)
+        raise
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill a child with all it started.
-
-    The sandbox dies with its parent, but only once it has asked the kernel for that; until then it is in the group.
-    """
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a child with all it started, and tell it that nothing more will come."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdin is not None:
         process.stdin.close()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a child and wait for its end.
+
+    The sandbox dies with its parent, but only once it has asked the kernel for that; until then it is in the group.
+    """
+    _kill(process)
     while process.stdout is not None and await process.stdout.read(256 * 1024):
         pass  # a full pipe would keep the dead child's transport waiting for ever
     await process.wait()

@@ -13,6 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from repository import inspection
 from repository.errors import InspectionFailed
 from repository.inspection import Inspection, Limits
+from storage.errors import ObjectTampered
 
 
 async def pieces(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
@@ -179,3 +180,18 @@ async def test_the_sandbox_shows_no_project_files_and_no_network(inspect: Inspec
     )
     answer = (await inspect.run(["-c", probe], pieces(b""), 2000)).decode()
     assert answer.startswith("[] ['lo'] ")
+
+
+@pytest.mark.fault("att:F04")
+async def test_content_that_breaks_off_is_not_judged_and_not_waited_for(inspect: Inspection) -> None:
+    """A damaged object ends the child at once: half a file gets no verdict, and the reason is the damage."""
+
+    async def breaks_off() -> AsyncIterator[bytes]:
+        yield pdf()[:1000]
+        raise ObjectTampered(diagnosis="E5")
+
+    async with asyncio.timeout(inspection.DOCUMENT_LIMITS.wall_seconds / 2):
+        with pytest.raises(ObjectTampered):
+            await inspect.inspect("1001.pdf", breaks_off())
+        with pytest.raises(ObjectTampered):
+            await inspect.page_jpeg(breaks_off(), 1, 400)
