@@ -18,7 +18,8 @@ from repository.errors import NotFound
 from repository.tables import Assignment, DocumentRow, UploadRow
 
 from ..files import pdf
-from .uploading import STREAM, TUS, Stage, objects_of, refused, sha
+from .conftest import csrf
+from .uploading import CENTRE, STREAM, TUS, Stage, objects_of, refused, sha
 
 LATE_SECONDS = 10.0
 
@@ -373,3 +374,33 @@ async def test_heads_that_no_parser_reads(stage: Stage) -> None:
         assert b"Tus-Resumable: 1.0.0" in answer
         assert b"/problems/request-malformed" in answer
     assert await everything(stage) == before
+
+
+@pytest.mark.fault("att:D12")
+async def test_uploads_that_another_page_asks_the_browser_for(stage: Stage) -> None:
+    """A sign-in by cookie opens uploads only from our own pages; an upload's token is no cookie, so nobody can lend it."""
+    browser = await stage.service.browser(Role.TEACHER, CENTRE)
+    token = await csrf(browser)
+    headers = {**TUS, "Upload-Length": "8", "Upload-Metadata": stage.metadata(item=stage.items[0])}
+    before = await everything(stage)
+    ours, theirs = {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}
+    forged = [
+        {**ours},
+        {**ours, "X-CSRF-Token": "guess"},
+        {**ours, "X-CSRF-Token": token[:-1] + "ÿ"},
+        {**theirs, "X-CSRF-Token": token},
+        {"Sec-Fetch-Site": "same-site", "X-CSRF-Token": token},
+        {**theirs, "X-HTTP-Method-Override": "POST", "X-CSRF-Token": "guess"},
+    ]
+    for more in forged:
+        await refused(await browser.post("/uploads", headers={**headers, **more}), 403, "request-forged")
+    answer = await browser.get("/uploads", headers={**headers, **theirs, "X-HTTP-Method-Override": "POST"})
+    await refused(answer, 403, "request-forged")
+    answer = await browser.options(
+        "/uploads",
+        headers={"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST", **theirs},
+    )
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    assert await everything(stage) == before
+    answer = await browser.post("/uploads", headers={**headers, **ours, "X-CSRF-Token": token})
+    assert answer.status == 201

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from repository.tables import AuditEvent, DataKeyRow, ObjectPart, ScopeKeyRow
 from storage.streaming import SDR1
 
+from ..files import pdf
 from .uploading import STREAM, Stage, objects_of, refused
 
 BAD_SEGMENT = 20
@@ -225,3 +226,21 @@ async def test_a_damaged_tail_ends_nothing_and_is_recorded(stage_on_each: Stage)
     tail.write_bytes(sealed)
     assert await stage.patch(made, 500, b"x" * 500) == (204, "1000")
     assert (await stage.document(made))["sha256"] == hashlib.sha256(b"x" * 1000).hexdigest()
+
+
+@pytest.mark.fault("att:F04", "att:F10")
+async def test_no_page_is_drawn_from_a_damaged_file(stage_on_each: Stage) -> None:
+    stage, data = stage_on_each, pdf(60)
+    made = await stage.create(len(data), data)
+    document = await stage.document(made)
+    assert document["state"] == "released", document
+    page = f"/documents/{document['id']}/pages/1"
+    whole = await stage.teacher.get(page)
+    assert (whole.status, whole.content_type) == (200, "image/jpeg")
+    (path,) = [path for path in objects_of(stage.service.folder) if path.name == document["id"]]
+    kept = Kept(stage, made, data, path, str(document["id"]))
+    kept.alter(flip(len(path.read_bytes()) - 1))
+    answer = await stage.teacher.get(page)
+    assert answer.status == 500
+    assert (await answer.json())["type"] == "/problems/document-unreadable"
+    assert await kept.cases() == [("object.tampered", "E5", kept.id)]
