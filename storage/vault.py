@@ -368,19 +368,25 @@ class Vault:
         described = {**metadata, **_description(stored.data_key)}
         self._record(stored, secret, sealed)
         released = self._released(stored, described)
-        self._reader(released, secret).check_headers()
+        try:
+            self._reader(released, secret).check_headers()
+        except ObjectTampered:
+            if stored.layout != Layout.STAGED:
+                raise
+            # The store once copied something else there. What is staged is whole, so it is brought over anew.
+            released = self._released(stored, described, anew=True)
+            self._reader(released, secret).check_headers()
         self._record(released, secret, sealed)
         return released
 
-    def _released(self, stored: StoredObject, described: Mapping[str, str]) -> StoredObject:
+    def _released(self, stored: StoredObject, described: Mapping[str, str], *, anew: bool = False) -> StoredObject:
         if stored.layout == Layout.PARTS:
             return stored
         data_key = stored.data_key
         target = names.document(data_key.oid)
         whole = replace(stored, layout=Layout.WHOLE, parts=tuple(replace(part, key=target) for part in stored.parts))
-        if stored.layout == Layout.WHOLE or self._lies(
-            target, self._geometry.stored_bytes(data_key.total_bytes), described
-        ):
+        size_bytes = self._geometry.stored_bytes(data_key.total_bytes)
+        if stored.layout == Layout.WHOLE or (not anew and self._lies(target, size_bytes, described)):
             return whole
         backend = self._backend
         if isinstance(backend, Composes) and all(
@@ -389,17 +395,17 @@ class Vault:
             try:
                 backend.compose(target, [part.key for part in stored.parts], described)
             except ComposeRefused:
-                return self._copied(stored, described)
-            if not self._lies(target, self._geometry.stored_bytes(data_key.total_bytes), described):
+                return self._copied(stored, described, anew=anew)
+            if not self._lies(target, size_bytes, described):
                 raise BackendUnavailable("The store joined the parts but does not show the whole object.", key=target)
             return whole
-        return self._copied(stored, described)
+        return self._copied(stored, described, anew=anew)
 
-    def _copied(self, stored: StoredObject, described: Mapping[str, str]) -> StoredObject:
+    def _copied(self, stored: StoredObject, described: Mapping[str, str], *, anew: bool) -> StoredObject:
         placed: list[Part] = []
         for part in stored.parts:
             target = names.document_part(stored.data_key.oid, part.index)
-            if not self._lies(target, part.sealed_bytes, described):
+            if anew or not self._lies(target, part.sealed_bytes, described):
                 if isinstance(self._backend, Copies):
                     self._backend.copy(part.key, target, described)
                 else:

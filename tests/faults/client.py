@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +104,9 @@ class Client:
         while offset is not None and offset < end:
             piece = data[offset : min(end, offset + cut(offset))]
             headers = {**STREAM, "Upload-Token": made["token"], "Upload-Offset": str(offset)}
-            async with self.session.patch(self.base + made["location"], headers=headers, data=piece) as answer:
+            async with self.session.patch(
+                self.base + made["location"], headers=headers, data=io.BytesIO(piece)
+            ) as answer:
                 self.reached("after reply PATCH")
                 if answer.status == 204:
                     refused = 0

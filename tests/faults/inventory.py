@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -16,8 +17,8 @@ from storage import names
 from storage.vault import Layout, StoredObject
 
 
-async def examine(services: Services) -> dict[str, Any]:
-    """Uploads, documents with the hash of what can be read back, events, work, and both sides of the store."""
+async def examine(services: Services, *, reads_back: bool = True) -> dict[str, Any]:
+    """Uploads, documents with the hash of what is read back, events, work, and both sides of the store."""
 
     def read(session: Session) -> tuple[dict[str, Any], dict[str, StoredObject]]:
         return _rows(session), {
@@ -26,13 +27,14 @@ async def examine(services: Services) -> dict[str, Any]:
 
     found, stored = await services.database.read(read)
     for document in found["documents"]:
-        if document["state"] in {DocumentState.WITHDRAWN, DocumentState.HELD}:
+        if not reads_back or document["state"] in {DocumentState.WITHDRAWN, DocumentState.HELD}:
             continue
         digest = hashlib.sha256()
         async for piece in objects.read(services.vault, stored[document["oid"]]):
             digest.update(piece)
         document["read_back"] = digest.hexdigest()
-    found["names"] = sorted(head.key for head in services.vault.backend.list(""))
+    listed = await asyncio.to_thread(lambda: list(services.vault.backend.list("")))
+    found["names"] = sorted(head.key for head in listed)
     return found
 
 

@@ -308,15 +308,23 @@ class TestRelease:
         backend.put(f"d/{OID}", b"half of it")
         assert vault.verify(release(vault, stored)) == vault.verify(stored)
 
-    def test_a_planted_object_of_the_right_size_is_not_released(self, vault, backend):
+    def test_st17_a_planted_object_of_the_right_size_and_description_is_replaced(self, vault, backend):
         stored = staged(vault, os.urandom(P))
         released = release(vault, stored)
         head = backend.head(f"d/{OID}")
         backend.put(f"d/{OID}", bytes(head.size_bytes), metadata=head.metadata)
+        assert release(vault, stored) == released
+        assert vault.verify(released) == vault.verify(stored)
+
+    def test_a_store_that_always_copies_something_else_releases_nothing(self, vault, backend, monkeypatch):
+        stored = staged(vault, os.urandom(P))
+        other = bytes(stored.parts[0].sealed_bytes)
+        monkeypatch.setattr(
+            backend, "compose", lambda target, _, metadata: backend.put(target, other, metadata=metadata)
+        )
         with pytest.raises(ObjectTampered) as caught:
             release(vault, stored)
         assert diagnosis(caught) == "E3"
-        assert released.layout == "whole"
 
     def test_metadata_beside_the_object_says_nothing_of_a_person(self, vault, backend):
         stored = staged(vault, b"x")
