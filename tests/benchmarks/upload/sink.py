@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from itertools import count
 from typing import cast
@@ -164,7 +165,7 @@ def _put(store: Store, request: Request) -> Answer:
 
 def _get(store: Store, request: Request) -> Answer:
     if "list-type" in request.query or not request.key:
-        return 200, {}, f"{_XML}<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".encode()
+        return 200, {}, _listed(store, request.query.get("prefix", [""])[0])
     blob = store.blobs.get(request.key)
     if blob is None:
         return 404, {}, b"" if request.method == "HEAD" else f"{_XML}<Error><Code>NoSuchKey</Code></Error>".encode()
@@ -177,6 +178,16 @@ def _get(store: Store, request: Request) -> Answer:
     start, stop = int(asked[1]), min(int(asked[2]) + 1 if asked[2] else blob.size_bytes, blob.size_bytes)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{blob.size_bytes}"
     return 206, headers, blob.read(start, stop)
+
+
+def _listed(store: Store, prefix: str) -> bytes:
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+    rows = "".join(
+        f"<Contents><Key>{key}</Key><Size>{blob.size_bytes}</Size><LastModified>{at}</LastModified></Contents>"
+        for key, blob in sorted(store.blobs.items())
+        if key.startswith(prefix)
+    )
+    return f"{_XML}<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode()
 
 
 def _delete(store: Store, request: Request) -> Answer:
