@@ -64,6 +64,7 @@ async def take_in(services: Services, context: Context, sitting_id: str, filenam
     sealed = [await _seal(services, context, scope, *file) for file in files]
 
     def keep(session: Session) -> BundleOutcome:
+        objects.check_timely(context.now, services.clock())
         outcome = records.register_bundle(
             session,
             sitting_id=sitting_id,

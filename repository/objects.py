@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -25,6 +25,7 @@ from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
 T = TypeVar("T")
 SEGMENTS_PER_HOP = 16
 KEY_TRIES = 4
+COMMIT_WITHIN = timedelta(hours=1)
 ORIGINALS = "original"
 SCRIPTS = "script"
 
@@ -138,6 +139,17 @@ def check_key_unmoved(session: Session, stored: StoredObject) -> None:
         raise DocumentDestroyed
     if row.blob != stored.data_key.blob:
         raise ServiceBusy("The keys of this document were renewed in this moment. Try again.")
+
+
+def check_timely(begun_at: datetime, now: datetime) -> None:
+    """Refuse to commit names whose bytes were sent long ago: a process that slept meanwhile lost its claim to them.
+
+    The collector leaves alone what is younger than a day, so what it takes can never be named by a later commit.
+    Takes: ``begun_at``, when the first of the bytes was sent.
+    Raises: ``ServiceBusy``.
+    """
+    if now - begun_at > COMMIT_WITHIN:
+        raise ServiceBusy("The service stood still for too long to keep what it had just stored. Send it again.")
 
 
 def add_part(session: Session, oid: str, part: Part) -> None:

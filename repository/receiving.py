@@ -350,9 +350,10 @@ class Receiver:
             writer, tail = await asyncio.to_thread(begin) if before.tail else begin()
         except (ObjectTampered, KeyRefused, ObjectNotFound) as error:
             damage = error
-            await self._services.database.write(lambda s: objects.note_damage(s, context, "upload", before.oid, damage))
+            await self._services.database.write(lambda s: note_tail_damage(s, context, before, damage))
             raise
-        intake = Intake(writer, before, tail, partial(self._commit, context), self._spare, at_once=at_once)
+        commit, clock = partial(self._commit, context), self._services.clock
+        intake = Intake(writer, before, tail, commit, self._spare, clock, at_once=at_once)
         try:
             yield intake
         finally:
@@ -371,9 +372,25 @@ class Receiver:
         return expires_at
 
 
+def note_tail_damage(
+    session: Session, context: Context, before: Standing, damage: ObjectTampered | KeyRefused | ObjectNotFound
+) -> None:
+    """Record that an upload's tail is not what was written.
+
+    Raises: ``OffsetMismatch`` if the upload has moved on or ended meanwhile, and its tail is gone for that reason.
+    """
+    row = session.get_one(UploadRow, before.oid)
+    if (row.state, row.tail_key) != (before.state, before.tail.key if before.tail else None):
+        raise OffsetMismatch
+    objects.note_damage(session, context, "upload", before.oid, damage)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction commits: the offset moves from ``offset_before`` to ``offset_after``, or nothing does."""
+    """What one transaction commits: the offset moves from ``offset_before`` to ``offset_after``, or nothing does.
+
+    ``begun_at`` is when the first of its bytes was sent to the store, or just before.
+    """
 
     oid: str
     offset_before: int
@@ -382,6 +399,7 @@ class Step:
     tail: Tail | None
     replaced_key: str | None
     complete: bool
+    begun_at: datetime
 
 
 class SpareParts:
@@ -416,6 +434,7 @@ class Intake:
         tail: bytes,
         commit: Callable[[Step], Awaitable[datetime]],
         spare: SpareParts,
+        clock: Callable[[], datetime],
         *,
         at_once: bool = False,
     ) -> None:
@@ -423,6 +442,8 @@ class Intake:
         self._before = before
         self._commit = commit
         self._spare = spare
+        self._clock = clock
+        self._begun_at: list[datetime] = []
         self._at_once = at_once
         self._received = before.offset_bytes
         self._committed = before.offset_bytes
@@ -479,6 +500,7 @@ class Intake:
         self._freed.set()
 
     async def _finish(self, filling: Filling, previous: asyncio.Task[None] | None) -> None:
+        begun_at = self._clock()
         try:
             part = await asyncio.to_thread(self._writer.seal_filled, filling)
         finally:
@@ -486,6 +508,7 @@ class Intake:
         if previous is not None:
             await previous
         self._held.append(part)
+        self._begun_at.append(begun_at)
         if not self._at_once and part.index + 1 < self._writer.part_count:
             await self._commit_held(None)
 
@@ -501,6 +524,7 @@ class Intake:
             await self._finishing.popleft()
         if self._filling is not None and self._filling.plain_bytes and self._received > self._committed:
             leftover, self._filling = self._filling, None
+            self._begun_at.append(self._clock())
             try:
                 tail = await asyncio.to_thread(self._writer.seal_filled_tail, leftover)
             finally:
@@ -521,9 +545,11 @@ class Intake:
             tail,
             old.key if old else None,
             offset_after == self._before.total_bytes,
+            min(self._begun_at),
         )
         self._expires_at = await self._commit(step)
         self._committed = offset_after
+        self._begun_at.clear()
         self._held.clear()
 
     def _held_until(self) -> int:
@@ -546,8 +572,9 @@ def commit_step(session: Session, context: Context, step: Step, expires_at: date
     """Commit parts, tail and offset together; the last step also writes the document and its work.
 
     Raises: ``OffsetMismatch`` when another writer was faster or the upload ended; ``SlotClosed`` for the last step once
-    the sample is submitted; nothing changed.
+    the sample is submitted; ``ServiceBusy`` for bytes sent more than an hour ago; nothing changed.
     """
+    objects.check_timely(step.begun_at, context.now)
     tail = step.tail
     moved = session.execute(
         update(UploadRow)

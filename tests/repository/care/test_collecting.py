@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +15,9 @@ from repository import objects
 from repository.care import collecting, marks, reconciling
 from repository.care.claims import GRACE
 from repository.care.collecting import Collected
-from repository.errors import CollectorStopped
+from repository.commands.care import GRACE_LEAST_HOURS
+from repository.errors import CollectorStopped, ServiceBusy
+from repository.receiving import Step, commit_step
 from repository.uploads import UploadState
 from storage.directory import DirectoryBackend
 from storage.memory import MemoryBackend
@@ -274,3 +276,24 @@ async def test_st_19_no_name_of_a_committed_row_is_deleted_even_if_committed_mea
     assert found.saved == sum(
         1 for oid in meanwhile if oid[0] != "f"
     )  # those of f were listed before they were asked for
+
+
+async def test_o6_a_commit_of_what_was_sent_long_ago_is_refused(kept: Kept) -> None:
+    """A process that slept for a day wakes up and commits: the collector may have taken what it names."""
+    size = kept.services.vault.part_plain_bytes
+    oid = await kept.upload(3 * size, os.urandom(size))
+    part = kept.services.vault.resume(*await kept.read(lambda s: objects.keys_of(s, oid))).seal_part(
+        1, os.urandom(size)
+    )
+    begun_at = kept.clock()
+
+    def step(begun: datetime) -> Step:
+        return Step(oid, size, 2 * size, (part,), None, None, False, begun)
+
+    kept.clock.advance(minutes=61)
+    with pytest.raises(ServiceBusy):
+        await kept.write(lambda s: commit_step(s, kept.context(), step(begun_at), kept.clock()))
+    assert part.key not in await kept.names_referred()
+    await kept.write(lambda s: commit_step(s, kept.context(), step(kept.clock()), kept.clock()))
+    assert part.key in await kept.names_referred()
+    assert objects.COMMIT_WITHIN < timedelta(hours=GRACE_LEAST_HOURS) < GRACE
