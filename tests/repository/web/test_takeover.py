@@ -167,3 +167,41 @@ async def test_a_holder_that_cannot_let_go_makes_others_wait_and_come_back(
             await stage.teacher.head(made["Location"], headers={**TUS, "Upload-Token": made["Upload-Token"]})
         ).status == 200
     assert await stage.patch(made, 0, b"n" * 1000) == (204, "1000")
+
+
+@pytest.mark.fault("att:D05", "att:D06")
+async def test_the_last_byte_and_the_end_cannot_both_have_their_way(stage: Stage) -> None:
+    for number in range(6):
+        made = await stage.create(8, item=number % len(stage.items))
+        assert await stage.patch(made, 0, b"abcd") == (204, "4")
+        last, end = await asyncio.gather(
+            stage.ask("PATCH", made, b"efgh", **{**STREAM, "Upload-Offset": "4"}), stage.ask("DELETE", made)
+        )
+        assert end.status == 204
+        # Either the document had arrived and is withdrawn, or the upload had ended and there is none.
+        assert last.status in {204, 409, 410}
+        assert (await stage.ask("HEAD", made)).status == 410
+        await stage.service.settle()
+        answer = await stage.teacher.get(made["Document-Location"])
+        if last.status == 204:
+            assert (await answer.json())["state"] == "withdrawn"
+        else:
+            assert answer.status == 404
+
+
+@pytest.mark.fault("att:D02", "att:D20", "inj:F10")
+async def test_a_request_that_a_proxy_sends_twice_counts_once(stage: Stage) -> None:
+    data = os.urandom(5000)
+    made = await stage.create(len(data))
+    for start in range(0, len(data), 1000):
+        twice = await asyncio.gather(
+            *(stage.patch(made, start, data[start : start + 1000]) for _ in range(2)), return_exceptions=True
+        )
+        statuses = sorted(result[0] if isinstance(result, tuple) else 0 for result in twice)
+        # The first may be cut off by the second, but then what it had sent is there, and the second is told so.
+        assert statuses in ([0, 204], [0, 409], [204, 409]), statuses
+        assert await stage.offset(made) in range(start, start + 1001)
+        if await stage.offset(made) < start + 1000:
+            offset = await stage.offset(made)
+            assert (await stage.patch(made, offset, data[offset : start + 1000]))[0] == 204
+    assert (await stage.document(made))["sha256"] == hashlib.sha256(data).hexdigest()
