@@ -6,9 +6,9 @@ import pytest
 
 from tests.servers.fixtures import s3_bucket
 
-__all__ = ["s3_bucket"]
+from .proxied import open_stage
 
-pytest.register_assert_rewrite("tests.faults.checking", "tests.faults.trace")
+__all__ = ["open_stage", "s3_bucket"]
 
 
 @pytest.fixture
