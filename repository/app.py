@@ -70,17 +70,21 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
-    await migrating.check(database)
-    return Services(
-        settings=settings,
-        database=database,
-        vault=Vault(open_backend(settings), open_provider(settings)),
-        inspection=await inspection.choose(),
-        signer=receipts.load_signer(settings.data_dir / "receipt-signing.key"),
-        bell=Bell(),
-        clock=clock,
-        new_token=lambda: secrets.token_urlsafe(32),
-    )
+    try:
+        await migrating.check(database)
+        return Services(
+            settings=settings,
+            database=database,
+            vault=Vault(open_backend(settings), open_provider(settings)),
+            inspection=await inspection.choose(),
+            signer=receipts.load_signer(settings.data_dir / "receipt-signing.key"),
+            bell=Bell(),
+            clock=clock,
+            new_token=lambda: secrets.token_urlsafe(32),
+        )
+    except BaseException:
+        await database.close()
+        raise
 
 
 def create_app(services: Services) -> web.Application:
