@@ -1,14 +1,22 @@
-"""Engine and transactions. Runs a package's synchronous record functions inside an asynchronous session."""
+"""Engine and transactions: a package's synchronous record functions run here, off the event loop or inside it.
+
+PostgreSQL is spoken to asynchronously. SQLite is a file and has one writer: a whole transaction runs in a thread, which
+costs one hop where an asynchronous driver costs one for each statement, and writers that wait together commit together,
+with one flush of the disk (decision 0002).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, MetaData, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -19,6 +27,9 @@ from repository.errors import ServiceBusy
 T = TypeVar("T")
 _WRITES = "nea_writes"
 SQLITE_BUSY_MILLISECONDS = 10_000
+READERS = 4
+TOGETHER_LIMIT = 64
+"""So many waiting writers of SQLite commit together at most."""
 
 
 def metadatas() -> tuple[MetaData, ...]:
@@ -33,80 +44,209 @@ def metadatas() -> tuple[MetaData, ...]:
 class Database:
     """One database: SQLite embedded, PostgreSQL in production.
 
-    Takes: ``url``, a SQLAlchemy URL with an asynchronous driver (``sqlite+aiosqlite``, ``postgresql+psycopg``).
+    Takes: ``url``, a SQLAlchemy URL: ``sqlite:///…`` or ``postgresql+psycopg://…``.
     """
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.embedded = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
-        if self.embedded:
-            if self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        else:
-            options = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
-        self.engine: AsyncEngine = create_async_engine(self.url, **options)
-        if self.embedded:
-            _prepare_sqlite(self.engine)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        # SQLite has one writer; queueing here is fair and costs no retries. PostgreSQL needs no queue.
-        self._writer = asyncio.Lock()
+        self._kind: _Embedded | _Server = _Embedded(self.url) if self.embedded else _Server(self.url)
+
+    @property
+    def sync_engine(self) -> Engine:
+        """The engine whose events show every statement."""
+        return self._kind.sync_engine
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run ``work`` in one transaction and commit it; nothing of it stays if it raises.
 
         Raises: whatever ``work`` raises; ``ServiceBusy`` when the database cannot be reached or is locked.
         """
-        async with self._queue(), self._session(writes=True) as session:
+        with _said_plainly():
+            return await self._kind.write(work)
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """Run ``work`` in one transaction that is rolled back afterwards; raises as ``write`` does."""
+        with _said_plainly():
+            return await self._kind.read(work)
+
+    async def on_connection(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on a connection of its own, where it begins and commits itself: migrations, upkeep."""
+        return await self._kind.on_connection(work)
+
+    async def forget_deleted(self, *tables: str) -> None:
+        """Take what was deleted from ``tables`` out of the database's own files, as far as it lets us."""
+
+        def forget(connection: Connection) -> None:
+            if self.embedded:
+                # Past SQLAlchemy, which would begin a transaction, and inside one there is no checkpoint.
+                driver = connection.connection.driver_connection
+                if driver is not None:
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                return
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM {table}")
+
+        await self._kind.on_connection(forget)
+
+    async def close(self) -> None:
+        """Finish what is under way and give all connections back."""
+        await self._kind.close()
+
+
+@contextlib.contextmanager
+def _said_plainly() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise ServiceBusy(cause=type(error.orig).__name__) from error
+
+
+class _Server:
+    """PostgreSQL, through an asynchronous driver; the server orders its writers itself."""
+
+    def __init__(self, url: Any) -> None:
+        self._engine: AsyncEngine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self.sync_engine = self._engine.sync_engine
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        async with self._session() as session:
             result = await session.run_sync(work)
             await session.commit()
             return result
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run ``work`` in one transaction that is rolled back afterwards; raises as ``write`` does."""
-        async with self._session(writes=False) as session:
+        async with self._session() as session:
             return await session.run_sync(work)
 
-    async def forget_deleted(self, *tables: str) -> None:
-        """Take what was deleted from ``tables`` out of the database's own files, as far as it lets us."""
-        async with self._queue(), self.engine.connect() as connection:
-            if self.embedded:
-                # Past SQLAlchemy, which would begin a transaction, and inside one there is no checkpoint.
-                driver = (await connection.get_raw_connection()).driver_connection
-                if driver is not None:
-                    await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
-                return
-            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in tables:
-                await connection.exec_driver_sql(f"VACUUM {table}")
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        async with self._sessions() as session:
+            await session.connection()
+            yield session
+
+    async def on_connection(self, work: Callable[[Connection], T]) -> T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work)
 
     async def close(self) -> None:
-        """Give all connections back."""
-        await self.engine.dispose()
+        await self._engine.dispose()
 
-    def _queue(self) -> contextlib.AbstractAsyncContextManager[None]:
-        return _held(self._writer) if self.embedded else contextlib.nullcontext()
 
-    @contextlib.asynccontextmanager
-    async def _session(self, *, writes: bool) -> AsyncIterator[AsyncSession]:
+class _Embedded:
+    """SQLite: readers in a few threads, writers in the order they came in one."""
+
+    def __init__(self, url: Any) -> None:
+        if url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.sync_engine = create_engine(url, pool_size=READERS + 1)
+        _prepare_sqlite(self.sync_engine)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+        self._writer = _Writer(self.sync_engine)
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        return await asyncio.wrap_future(self._writer.submit(work))
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        def run() -> T:
+            with Session(self.sync_engine) as session:
+                session.connection(execution_options={_WRITES: False})
+                return work(session)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+
+    async def on_connection(self, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            with self.sync_engine.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._readers.shutdown)
+        self.sync_engine.dispose()
+
+
+_Waiting = tuple[Callable[[Session], Any], "Future[Any]"]
+
+
+class _Writer:
+    """The one writer of SQLite: all who wait when it is free share a transaction, each in a savepoint of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T]:
+        """Have ``work`` done and committed after all that was submitted before."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+            self._thread.start()
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what was submitted."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            waiting = [self._queue.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(waiting) < TOGETHER_LIMIT:
+                    waiting.append(self._queue.get_nowait())
+            ended = waiting[-1] is None
+            batch = [one for one in waiting if one is not None and one[1].set_running_or_notify_cancel()]
+            while batch:
+                batch = self._commit_together(batch)
+
+    def _commit_together(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Do and commit what waits; returns those whose turn did not come, because the transaction ended under them."""
+        done: list[tuple[Future[Any], Any]] = []
+        failed: list[tuple[Future[Any], BaseException]] = []
+        left = list(batch)
         try:
-            async with self._sessions() as session:
-                await session.connection(execution_options={_WRITES: writes})
-                yield session
-        except OperationalError as error:
-            raise ServiceBusy(cause=type(error.orig).__name__) from error
+            with self._engine.connect() as connection, connection.begin():
+                driver: Any = connection.connection.driver_connection
+                while left:
+                    work, future = left.pop(0)
+                    try:
+                        with Session(
+                            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+                        ) as session:
+                            result = work(session)
+                            session.commit()
+                        done.append((future, result))
+                    except BaseException as error:
+                        failed.append((future, error))
+                        if not driver.in_transaction:  # a full disk, say, undoes all of it
+                            raise
+        except BaseException as lost:
+            # Nothing of this transaction stayed: all that seemed done was not.
+            failed += [(future, lost) for future, _ in done]
+            if not failed:  # it did not even begin
+                failed, left = [(future, lost) for _, future in left], []
+            done = []
+        for future, result in done:
+            future.set_result(result)
+        for future, error in failed:
+            future.set_exception(error)
+        return left
 
 
-@contextlib.asynccontextmanager
-async def _held(lock: asyncio.Lock) -> AsyncIterator[None]:
-    async with lock:
-        yield
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite durable and let us say how a transaction begins: the driver would begin too late to be safe."""
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -120,7 +260,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

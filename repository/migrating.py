@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -11,7 +11,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from repository.database import Database
 from repository.errors import DatabaseBehind
@@ -30,26 +29,26 @@ async def migrate(database: Database) -> None:
     def upgrade(connection: Connection) -> None:
         settings = config()
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        with _rebuilding(database, connection), connection.begin():
+            command.upgrade(settings, "head")
+            if database.embedded and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise DatabaseBehind("The migration would leave rows that refer to nothing. Nothing was changed.")
 
-    async with database.engine.connect() as connection, _rebuilding(database, connection), connection.begin():
-        await connection.run_sync(upgrade)
-        if database.embedded and (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
-            raise DatabaseBehind("The migration would leave rows that refer to nothing. Nothing was changed.")
+    await database.on_connection(upgrade)
 
 
-@asynccontextmanager
-async def _rebuilding(database: Database, connection: AsyncConnection) -> AsyncIterator[None]:
+@contextmanager
+def _rebuilding(database: Database, connection: Connection) -> Iterator[None]:
     """Let SQLite rebuild a table that others refer to: it can only while it does not watch their references."""
-    driver = (await connection.get_raw_connection()).driver_connection
+    driver = connection.connection.driver_connection
     if not database.embedded or driver is None:
         yield
         return
-    await driver.execute("PRAGMA foreign_keys=OFF")
+    driver.execute("PRAGMA foreign_keys=OFF")
     try:
         yield
     finally:
-        await driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 async def check(database: Database) -> None:
@@ -59,6 +58,5 @@ async def check(database: Database) -> None:
     def current(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
-    async with database.engine.connect() as connection:
-        if await connection.run_sync(current) != newest:
-            raise DatabaseBehind
+    if await database.on_connection(current) != newest:
+        raise DatabaseBehind

@@ -149,7 +149,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         )
     return Settings(
         data_dir=data_dir,
-        database_url=value["NEA_DATABASE_URL"] or f"sqlite+aiosqlite:///{data_dir / 'nea.sqlite3'}",
+        database_url=value["NEA_DATABASE_URL"] or f"sqlite:///{data_dir / 'nea.sqlite3'}",
         s3=_s3(value),
         keyring_path=Path(value["NEA_KEYRING_FILE"] or data_dir / "keyring.json"),
         keyring_passphrase=_secret(value, "NEA_KEYRING_PASSPHRASE_FILE"),

@@ -68,5 +68,5 @@ def postgres_url(new_postgres_database: Callable[[], str]) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind, as the service opens it."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'nea.sqlite3'}"
+        return f"sqlite:///{tmp_path / 'nea.sqlite3'}"
     return str(request.getfixturevalue("postgres_url"))

@@ -25,8 +25,7 @@ async def test_migrated_tables_are_the_declared_ones(database_url: str) -> None:
         context = MigrationContext.configure(connection)
         return list(compare_metadata(context, list(metadatas())))  # type: ignore[arg-type]
 
-    async with database.engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await database.on_connection(differences) == []
     await database.close()
 
 
@@ -34,21 +33,18 @@ async def test_0004_keeps_keys_and_what_refers_to_them(database_url: str) -> Non
     database = Database(database_url)
     settings = migrating.config()
 
-    def to_0003(connection: Connection) -> None:
+    def fill(connection: Connection) -> None:
         settings.attributes["connection"] = connection
         command.upgrade(settings, "0003")
-
-    def fill(connection: Connection) -> None:
         add = "INSERT INTO scope_key (sk_id, scope, kid, blob, created_at) VALUES (:sk, :sc, 'k', :b, :at)"
         for sk_id, scope in (("one", "a/b/c"), ("two", "a/b/d")):
             at = "2026-05-15 10:00:00"
             connection.execute(text(add), {"sk": sk_id, "sc": scope, "b": b"wrap", "at": at})
         add = "INSERT INTO data_key (oid, sk_id, suite, total_bytes, blob, commitment) VALUES ('o', 'one', 's', 1, :b, :b)"
         connection.execute(text(add), {"b": b"wrap"})
+        connection.commit()
 
-    async with database.engine.begin() as connection:
-        await connection.run_sync(to_0003)
-        await connection.run_sync(fill)
+    await database.on_connection(fill)
     await migrating.migrate(database)
 
     def read(connection: Connection) -> list[tuple[object, ...]]:
@@ -57,9 +53,8 @@ async def test_0004_keeps_keys_and_what_refers_to_them(database_url: str) -> Non
         )
         return [tuple(row) for row in connection.execute(text(kept))]
 
-    async with database.engine.connect() as connection:
-        assert await connection.run_sync(read) == [("one", "a/b/c", "o"), ("two", "a/b/d", None)]
+    assert await database.on_connection(read) == [("one", "a/b/c", "o"), ("two", "a/b/d", None)]
     if database.embedded:
-        async with database.engine.connect() as connection:
-            assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+        watched = await database.on_connection(lambda c: c.exec_driver_sql("PRAGMA foreign_keys").scalar())
+        assert watched == 1
     await database.close()

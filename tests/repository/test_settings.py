@@ -8,7 +8,7 @@ from repository.settings import VARIABLES, TokenKeys, from_environ
 
 def test_defaults_are_the_embedded_service_on_loopback() -> None:
     settings = from_environ({})
-    assert settings.database_url.startswith("sqlite+aiosqlite:///")
+    assert settings.database_url.startswith("sqlite:///")
     assert settings.s3 is None
     assert (settings.host, settings.port, settings.rehearsal) == ("127.0.0.1", 8080, False)
     assert settings.base_url == "http://127.0.0.1:8080"
