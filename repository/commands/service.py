@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from repository import app, migrating, sign_in_lines
+from repository.care import health
 from repository.database import Database
 from repository.settings import Settings
 
@@ -41,7 +42,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     work.set_defaults(command=_work)
     migrate = commands.add_parser("migrate", help="bring the database to the shape this version needs")
     migrate.set_defaults(command=_migrate)
-    check = commands.add_parser("check-config", help="show the settings and what this machine offers")
+    check = commands.add_parser(
+        "check-config", help="show what the settings come to; `nea doctor` says whether it works"
+    )
     check.set_defaults(command=_check_config)
 
 
@@ -57,9 +60,10 @@ def _work(_arguments: argparse.Namespace, settings: Settings) -> int:
         task = asyncio.current_task()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)  # type: ignore[union-attr]
-        print("Working (stop with Ctrl-C)", flush=True)
         try:
-            await app.worker_of(services).run()
+            await health.require_fit_store(services)
+            print("Working (stop with Ctrl-C)", flush=True)
+            await app.work(services)
         except asyncio.CancelledError:
             print("Stopped.")
         finally:
@@ -115,7 +119,6 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
         shown = {
             "database": services.database.url.render_as_string(hide_password=True),
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
-            "sandbox": "bubblewrap" if services.inspection.sandbox else "none: child processes only",
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
         }
