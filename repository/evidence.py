@@ -110,7 +110,8 @@ def move(session: Session, context: Context, document: DocumentRow, after: Docum
 
 def withdraw(session: Session, context: Context, document_id: str) -> None:
     """Withdraw a document from its item; its row and the record of it stay."""
-    document = session.get_one(DocumentRow, document_id)
+    # Locked, so that the worker that is checking it and its withdrawal cannot both have their way.
+    document = session.get_one(DocumentRow, document_id, with_for_update=True)
     link = session.scalars(select(Evidence).where(Evidence.document_id == document_id)).one()
     if link.withdrawn_at is None:
         link.withdrawn_at = context.now

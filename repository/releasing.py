@@ -66,7 +66,8 @@ async def verify(services: Services, job: Job) -> None:
         )
     else:
         released = stored
-    await services.database.write(lambda s: _released(s, context, document_id, released, sha256, verdict))
+    if not await services.database.write(lambda s: _released(s, context, document_id, released, sha256, verdict)):
+        return  # withdrawn meanwhile, or released by another worker: what is staged may still be what the rows name
     staged = [part.key for part in stored.parts if part.key.startswith("q/")]
     kept = {part.key for part in released.parts} if released.layout != "whole" else set()
     await asyncio.to_thread(services.vault.discard, [key for key in staged if key not in kept])
@@ -74,7 +75,7 @@ async def verify(services: Services, job: Job) -> None:
 
 def _verified(session: Session, context: Context, document_id: str, sha256: str) -> bool:
     """Note the hash; return True when the same content is already attached to the same slot, and this copy retires."""
-    row = session.get_one(DocumentRow, document_id)
+    row = session.get_one(DocumentRow, document_id, with_for_update=True)
     if row.state == DocumentState.UPLOADED:
         row.sha256 = sha256
         evidence.move(session, context, row, DocumentState.VERIFIED)
@@ -100,15 +101,17 @@ def _verified(session: Session, context: Context, document_id: str, sha256: str)
 
 def _released(
     session: Session, context: Context, document_id: str, released: StoredObject, sha256: str, verdict: Verdict
-) -> None:
-    row = session.get_one(DocumentRow, document_id)
+) -> bool:
+    """Note the release; return False when the document is not to be released any more, and nothing changed."""
+    row = session.get_one(DocumentRow, document_id, with_for_update=True)
     if row.state != DocumentState.VERIFIED:
-        return
+        return False
     objects.save_released(session, released, sha256)
     row.media_type = verdict.media_type
     row.page_count = verdict.page_count
     row.reason = row.remedy = None
     evidence.move(session, context, row, DocumentState.RELEASED)
+    return True
 
 
 async def _decide(
@@ -122,7 +125,9 @@ async def _decide(
     diagnosis: str = "",
 ) -> None:
     def decide(session: Session) -> None:
-        row = session.get_one(DocumentRow, document_id)
+        row = session.get_one(DocumentRow, document_id, with_for_update=True)
+        if row.state not in {DocumentState.UPLOADED, DocumentState.VERIFIED}:
+            return  # withdrawn meanwhile
         row.reason, row.remedy = reason
         row.media_type = media_type
         evidence.move(session, context, row, state)

@@ -53,6 +53,20 @@ def check_end(plan: Plan, found: Found) -> None:
     assert not left, f"ST-03: {left}"
 
 
+def check_raced(found: Found) -> None:
+    """Hold what is left of an upload that was ended while it was being finished: one outcome, and nothing is missing."""
+    (upload,) = found["uploads"]
+    assert upload["state"] == UploadState.TERMINATED
+    assert all(document["state"] == DocumentState.WITHDRAWN for document in found["documents"])
+    missing = set(found["referenced"]) - set(found["names"])
+    assert not missing, f"committed, and not in the store: {missing}"
+    left = set(found["names"]) - set(found["referenced"]) - {RUNS_BLOB, CLOCK_BLOB}
+    if found["documents"]:  # what was released belongs to the withdrawn document until it is destroyed
+        left = {name for name in left if name.startswith("q/")}
+    assert not left, f"ST-03: {left}"
+    assert all(work["done"] for work in found["work"]), found["work"]
+
+
 def _acknowledged(plan: Plan, lives: int) -> Iterator[Record]:
     begun = 0
     for record in records(plan.trace):

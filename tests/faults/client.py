@@ -113,6 +113,8 @@ class Client:
                     assert int(answer.headers["Upload-Offset"]) == offset + len(piece)
                     offset += len(piece)
                     continue
+                if answer.status == 410:
+                    return
                 refused += 1
                 assert answer.status in LATER, (answer.status, await answer.text())
                 assert refused < TRIES, "refused again and again"

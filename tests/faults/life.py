@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import psycopg
 from aiohttp import ClientSession, web
@@ -42,9 +43,9 @@ from storage.vault import Vault
 
 from .client import Client, chunking
 from .inventory import examine
-from .points import Failpoints, Strike, is_sql, kill, watch_database, watch_replies, witnessed
-from .stage import read_prepared
-from .trace import Trace
+from .points import Failpoints, Strike, is_sql, is_store, kill, watch_database, watch_replies, witnessed
+from .stage import TUS, read_prepared
+from .trace import Trace, records
 
 OPEN_WORK = select(func.count()).select_from(WorkRow).where(WorkRow.finished_at.is_(None))
 MOVES = 6
@@ -124,7 +125,25 @@ def drop_connection(label: str, connection: Any) -> None:
             time.sleep(0.002)
 
 
-STRIKES: dict[str, tuple[Strike, Callable[[str], bool]]] = {"kill": (kill, bool), "drop": (drop_connection, is_sql)}
+def end_upload(plan: Plan) -> Strike:
+    """End the upload by another request while the store is in the middle of something."""
+
+    def strike(_label: str, _subject: object) -> None:
+        # Store calls run in threads, so the loop is free to answer.
+        (base,) = [record["base"] for record in records(plan.trace, "serving")]
+        (made,) = list(records(plan.trace, "created"))
+        headers = {**TUS, "Upload-Token": made["token"]}
+        with urlopen(Request(base + made["location"], method="DELETE", headers=headers)) as answer:
+            assert answer.status == 204
+
+    return strike
+
+
+STRIKES: dict[str, tuple[Callable[[Plan], Strike], Callable[[str], bool]]] = {
+    "kill": (lambda plan: kill, bool),
+    "drop": (lambda plan: drop_connection, is_sql),
+    "end": (end_upload, is_store),
+}
 
 
 async def live(plan: Plan) -> None:
@@ -132,12 +151,14 @@ async def live(plan: Plan) -> None:
     folder = Path(plan.folder)
     trace = Trace(plan.trace)
     trace.add("life")
-    points = Failpoints(trace, plan.strike_at, *STRIKES[plan.strike])
+    strike, counts = STRIKES[plan.strike]
+    points = Failpoints(trace, plan.strike_at, strike(plan), counts)
     clock = Clock(BEGUN_AT + timedelta(minutes=plan.minutes))
     services = compose(plan, points, trace, clock)
-    watch_database(services.database.engine, points)
+    watch_database(services.database.sync_engine, points)
     report: dict[str, Any] = {"before": await examine(services)}
     async with serving(services, points, trace) as base, ClientSession() as session:
+        trace.add("serving", base=base)
         client = Client(session, base, read_prepared(folder / "prepared.json"), trace, plan.trace, points.reach)
         points.armed = plan.scenario != "collect"
         await SCENARIOS[plan.scenario](plan, services, client, clock)

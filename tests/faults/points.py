@@ -15,8 +15,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from aiohttp import web
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, event
 
 from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges, Sweeps, pieces
 from storage.names import STAGING
@@ -151,26 +150,30 @@ def is_sql(label: str) -> bool:
     return label.startswith("before ") and label.split()[1].isupper() and not label.startswith("before reply")
 
 
-def watch_database(engine: AsyncEngine, points: Failpoints) -> None:
-    """Put points before and after each statement and each commit."""
-    sync = engine.sync_engine
+def is_store(label: str) -> bool:
+    """Whether the point is beside a call of the store."""
+    return label.split()[1] in {"put", "delete", "compose", "copy"}
 
-    @event.listens_for(sync, "before_cursor_execute")
+
+def watch_database(engine: Engine, points: Failpoints) -> None:
+    """Put points before and after each statement and each commit."""
+
+    @event.listens_for(engine, "before_cursor_execute")
     def before(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         points.reach(f"before {_words(statement)}", connection)
 
-    @event.listens_for(sync, "after_cursor_execute")
+    @event.listens_for(engine, "after_cursor_execute")
     def after(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         points.reach(f"after {_words(statement)}", connection)
 
-    commit = sync.dialect.do_commit
+    commit = engine.dialect.do_commit
 
     def do_commit(connection: Any) -> None:
         points.reach("before COMMIT", connection)
         commit(connection)
         points.reach("after COMMIT")
 
-    sync.dialect.do_commit = do_commit  # type: ignore[method-assign]
+    engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
 
 
 def _words(statement: str) -> str:

@@ -18,7 +18,7 @@ from storage.s3 import S3Backend
 from storage.streaming import SDR1
 from tests.servers.seaweed import S3Server
 
-from .checking import check_end, check_standing
+from .checking import check_end, check_raced, check_standing
 from .life import BEGUN_AT, SMALL, Plan
 from .nursery import Nursery, running_nursery
 from .stage import environ_of, prepare, s3_environ
@@ -275,3 +275,32 @@ def test_a_connection_dropped_at_any_statement_leaves_no_partial_state(
         dropped += 1
     print(f"{scenario} {size}: dropped {dropped} times")
     assert dropped
+
+
+@pytest.mark.fault("att:D05", "att:D06")
+@pytest.mark.parametrize(
+    ("database", "size", "stride"),
+    [
+        ("sqlite", P + 1, 1),
+        pytest.param("sqlite", 3 * P, 1, marks=pytest.mark.long),
+        pytest.param("postgres", P + 1, 1, marks=[pytest.mark.long, pytest.mark.postgres]),
+    ],
+)
+def test_st19_an_upload_ended_at_any_call_of_the_store_leaves_nothing_missing(
+    nursery: Nursery, fresh: Fresh, database: str, size: int, stride: int
+) -> None:
+    """The last byte, the check and the release race with the sender who gives the file up."""
+    ended = 0
+    for number in range(1, LIMIT, stride):
+        plan = replace(fresh(), size=size, strike_at=number, strike="end")
+        assert nursery.raise_one(plan) == 0
+        if not struck(plan):
+            break
+        ended += 1
+        found = json.loads((Path(plan.folder) / "report.json").read_text())["after"]
+        try:
+            check_raced(found)
+        except AssertionError as error:
+            raise AssertionError(f"ended at {number}: {struck(plan)}: {error}") from error
+    print(f"{database} {size}: ended at {ended} points")
+    assert ended > 10
