@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import json
 import signal
@@ -57,14 +58,15 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 def _work(_arguments: argparse.Namespace, settings: Settings) -> int:
     async def work() -> int:
         services = await app.compose(settings)
-        task = asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)  # type: ignore[union-attr]
         try:
             await health.require_fit_store(services)
+            # A task of its own: whoever is impatient signals twice, and closing must not be cancelled.
+            task = asyncio.create_task(app.work(services))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
             print("Working (stop with Ctrl-C)", flush=True)
-            await app.work(services)
-        except asyncio.CancelledError:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
             print("Stopped.")
         finally:
             await services.database.close()
