@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,4 +117,20 @@ async def serving(
     finally:
         await session.close()
         await runner.cleanup()
+        await services.database.close()
+
+
+async def last_life(environ: Mapping[str, str]) -> dict[str, Any]:
+    """After all other processes ended, do what work is left, an hour later, with the real inspector.
+
+    Returns: what database and store hold then.
+    """
+    now = datetime.now(UTC) + timedelta(hours=1)
+    services = await app.compose(from_environ(environ), clock=lambda: now)
+    try:
+        worker = app.worker_of(services)
+        while await worker.step():
+            pass
+        return await examine(services)
+    finally:
         await services.database.close()

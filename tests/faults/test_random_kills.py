@@ -10,30 +10,23 @@ import asyncio
 import hashlib
 import io
 import random
-import signal
-import socket
-import subprocess
-import sys
 import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientConnectionError, ClientError, ClientSession, ClientTimeout
 
-from repository import app
-from repository.settings import from_environ
 from tests.servers.seaweed import free_ports
 
-from .inventory import examine
 from .points import HEADER_BYTES
+from .processes import Service
+from .serving import last_life
 from .stage import STREAM, TUS, Prepared, environ_of, prepare, upload_metadata
 
-READY_SECONDS = 60.0
 PATIENCE_SECONDS = 240.0
-NEA = [sys.executable, "-P", "-m", "repository"]
 
 
 def sound(size: int, chosen: random.Random) -> bytes:
@@ -45,45 +38,6 @@ def sound(size: int, chosen: random.Random) -> bytes:
         recording.setframerate(8000)
         recording.writeframes(chosen.randbytes(max(2, size // 2 * 2)))
     return target.getvalue()
-
-
-@dataclass
-class Service:
-    """`nea serve` on a fixed port, which can be killed and started again; every client finds it at the same place."""
-
-    environ: Mapping[str, str]
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        environ = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            **self.environ,
-            "NEA_PORT": str(self.port),
-        }
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and is waited for elsewhere
-                [*NEA, "serve"], env=environ, stdout=output, stderr=output
-            )
-        async with asyncio.timeout(READY_SECONDS):
-            while True:
-                assert self.process.poll() is None, self.log.read_text()[-3000:]
-                try:
-                    socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                    return
-                except OSError:
-                    await asyncio.sleep(0.02)
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        assert self.process.wait(60) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
 
 
 @dataclass
@@ -219,17 +173,8 @@ async def test_st01_to_st04_kill_9_at_random_under_load(
 
 
 async def check(environ: Mapping[str, str], ciphertexts: Ciphertexts, uploaders: list[Uploader]) -> None:
-    """A last life, in this process: the worker does what is left, an hour later, and everything is read back."""
-    settings = from_environ(environ)
-    now = datetime.now(UTC) + timedelta(hours=1)
-    services = await app.compose(settings, clock=lambda: now)
-    try:
-        worker = app.worker_of(services)
-        while await worker.step():
-            pass
-        found = await examine(services)
-    finally:
-        await services.database.close()
+    """Let a last life do the work that is left, and hold everything against what the clients sent."""
+    found = await last_life(environ)
     ciphertexts.look()
     assert not set(found["referenced"]) - set(found["names"])
     assert all(name.startswith("q/") for name in set(found["names"]) - set(found["referenced"]))
