@@ -33,12 +33,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """One URL: which handler answers it, and which action the policy must give the actor."""
+    """One URL: which handler answers it, and which action the policy must give the actor.
+
+    ``expects`` is what becomes of ``Expect: 100-continue``; aiohttp's own answer is a leave at once.
+    """
 
     method: str
     path: str
     handler: Handler
     action: Action
+    expects: Callable[[web.Request], Awaitable[None]] | None = None
 
 
 A = Action
@@ -158,9 +162,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
     # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
-    Route("*", "/uploads", tus.create, A.UPLOAD_CREATE),
+    Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet),
     Route("OPTIONS", "/uploads/{oid}", tus.options, A.PUBLIC),
-    Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE),
+    Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE, tus.no_leave_yet),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
@@ -177,7 +181,7 @@ def add_to(app: web.Application) -> None:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)
         else:
-            app.router.add_route(route.method, route.path, route.handler)
+            app.router.add_route(route.method, route.path, route.handler, expect_handler=route.expects)
         if actions.setdefault(route.handler, route.action) is not route.action:
             raise ValueError(f"{route.handler.__name__} is routed under two actions")
     app[keys.ACTIONS] = actions

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from repository import ending, receiving
 from repository.errors import (
@@ -214,9 +214,20 @@ async def _append(request: web.Request, oid: str, token: str | None, offset: int
     )
 
 
+async def no_leave_yet(request: web.Request) -> None:
+    """Leave ``Expect: 100-continue`` unanswered until the body is wanted: who is refused hears it before sending a film."""
+
+
+async def _give_leave(request: web.Request) -> None:
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # this was no answer yet
+
+
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
     if request.body_exists:
         ended = False
+        await _give_leave(request)
         while not ended:
             try:
                 async with asyncio.timeout(SILENCE_SECONDS):

@@ -339,6 +339,45 @@ async def test_refused_first_bytes_leave_no_upload_open(stage: Stage) -> None:
     assert len((await stage.kept())[0]) == len(uploads)  # type: ignore[arg-type]
 
 
+async def asked_first(stage: Stage, head: dict[str, str], path: str, method: str, body: bytes) -> list[int]:
+    """Send a head with `Expect: 100-continue`, and the body only after leave; returns the statuses that were heard."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.service.server.port)
+    more = {"Host": "x", "Expect": "100-continue", "Content-Length": str(len(body)), **STREAM, **head}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in more.items())
+    writer.write(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
+    statuses = []
+    try:
+        async with asyncio.timeout(10):
+            statuses.append(int((await reader.readline()).split()[1]))
+            if statuses == [100]:
+                assert await reader.readline() == b"\r\n"
+                writer.write(body)
+                statuses.append(int((await reader.readline()).split()[1]))
+    finally:
+        writer.close()
+    return statuses
+
+
+async def test_who_asks_first_hears_a_refusal_before_the_body(stage: Stage) -> None:
+    made = await stage.create(8)
+    token = {"Upload-Token": made["Upload-Token"]}
+    patch = (made["Location"], "PATCH", b"abcdefgh")
+    assert await asked_first(stage, {**token, "Upload-Offset": "4"}, *patch) == [409]
+    assert await asked_first(stage, {"Upload-Offset": "0"}, *patch) == [404]
+    assert await asked_first(stage, {**token, "Upload-Offset": "0"}, *patch) == [100, 204]
+    assert await stage.offset(made) == 8
+    signed_in = {"Authorization": stage.teacher.session.headers["Authorization"], "Upload-Length": "8"}
+    create = ("/uploads", "POST", b"abcdefgh")
+    item = {"Upload-Metadata": stage.metadata(item=stage.items[1])}
+    before = await stage.kept()
+    assert await asked_first(stage, {**signed_in, "Upload-Metadata": stage.metadata(item="none")}, *create) == [404]
+    assert await asked_first(stage, {**item, "Upload-Length": "8"}, *create) == [401]
+    assert await asked_first(stage, {**signed_in, **item, "Upload-Length": "7"}, *create) == [400]
+    after = await stage.kept()
+    assert {row[1] for row in after[0]} - {row[1] for row in before[0]} <= {"terminated"}  # type: ignore[attr-defined]
+    assert await asked_first(stage, {**signed_in, **item}, *create) == [100, 201]
+
+
 # Expiration
 
 
