@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from repository.errors import ServiceBusy
 
 T = TypeVar("T")
 _WRITES = "nea_writes"
+_READ_ONLY = "25006"
 SQLITE_BUSY_MILLISECONDS = 10_000
 READERS = 4
 TOGETHER_LIMIT = 64
@@ -99,7 +101,12 @@ class Database:
 def _said_plainly() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, PoolTimeout) as error:
+        raise ServiceBusy(cause=type(getattr(error, "orig", error)).__name__) from error
+    except InternalError as error:
+        # The server was demoted, or is kept from writing while it is mended; the transaction was rolled back.
+        if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+            raise
         raise ServiceBusy(cause=type(error.orig).__name__) from error
 
 
@@ -238,8 +245,8 @@ class _Writer:
             done = []
         for future, result in done:
             future.set_result(result)
-        for future, error in failed:
-            future.set_exception(error)
+        for future, reason in failed:
+            future.set_exception(reason)
         return left
 
 
