@@ -152,6 +152,21 @@ def exact(sender: Sender, document: str, work: WorkFile, line: Line) -> None:
     assert sender.ask(f"/documents/{state['id']}/content") == work.content
 
 
+def for_node(sender: Sender, work: WorkFile, line: Line, folder: Path, chunk_bytes: int | None) -> list[str]:
+    """Lay out what tus-js-client is to do under Node; returns the command."""
+    (folder / "work.wav").write_bytes(work.content)
+    asked = {
+        "endpoint": f"{line.address}/uploads",
+        "headers": sender.headers,
+        "metadata": sender.metadata(work),
+        "file": str(folder / "work.wav"),
+        "storage": str(folder / "uploads.json"),
+        "chunkBytes": chunk_bytes,
+    }
+    (folder / "asked.json").write_text(json.dumps(asked))
+    return [find_node(), str(CLIENTS / "tus_js.mjs"), str(TUS_JS), str(folder / "asked.json")]
+
+
 @pytest.mark.fault("real:R01", "att:D03")
 @pytest.mark.parametrize("chunk_bytes", [None, 3 * MIB])
 def test_node_is_killed_in_the_middle_and_sends_only_the_rest(
@@ -159,17 +174,7 @@ def test_node_is_killed_in_the_middle_and_sends_only_the_rest(
 ) -> None:
     number = 0 if chunk_bytes is None else 1
     sender, work = new_sender(number), recording(number)
-    (tmp_path / "work.wav").write_bytes(work.content)
-    asked = {
-        "endpoint": f"{line.address}/uploads",
-        "headers": sender.headers,
-        "metadata": sender.metadata(work),
-        "file": str(tmp_path / "work.wav"),
-        "storage": str(tmp_path / "uploads.json"),
-        "chunkBytes": chunk_bytes,
-    }
-    (tmp_path / "asked.json").write_text(json.dumps(asked))
-    words = [find_node(), str(CLIENTS / "tus_js.mjs"), str(TUS_JS), str(tmp_path / "asked.json")]
+    words = for_node(sender, work, line, tmp_path, chunk_bytes)
     kill_in_the_middle(words, tmp_path / "first.log", line, 4 * MIB)
     (created,) = [one for one in said(tmp_path / "first.log") if one.get("method") == "POST"]
     before = line.passed_bytes
@@ -181,6 +186,21 @@ def test_node_is_killed_in_the_middle_and_sends_only_the_rest(
     assert int(str(heard[1]["offset"])) == offset
     assert line.passed_bytes - before < len(work.content) - offset + OVERHEAD_BYTES
     exact(sender, str(created["document"]), work, line)
+
+
+def test_node_starts_anew_when_its_upload_has_ended(
+    new_sender: Callable[[int], Sender], line: Line, tmp_path: Path
+) -> None:
+    sender, work = new_sender(5), recording(5)
+    words = for_node(sender, work, line, tmp_path, None)
+    kill_in_the_middle(words, tmp_path / "first.log", line, 4 * MIB)
+    (kept,) = json.loads((tmp_path / "uploads.json").read_text()).values()
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Token": kept["token"]}
+    with urlopen(Request(kept["uploadUrl"], headers=headers, method="DELETE"), timeout=30) as answer:
+        assert answer.status == 204
+    heard = run_to_the_end(words, tmp_path / "second.log")
+    assert [(one["method"], one["status"]) for one in heard[:3]] == [("HEAD", 410), ("POST", 201), ("PATCH", 204)]
+    exact(sender, str(heard[1]["document"]), work, line)
 
 
 @pytest.mark.fault("real:R01", "att:D03", "att:D07")
