@@ -27,7 +27,8 @@ AREAS = (names.STAGING, names.DOCUMENTS, names.KEYS)
 KEY_BACKUPS = f"{names.KEYS}scopes"
 """Names of backups of scope keys begin so; they belong to no object."""
 _OTHERS = "ghijklmnopqrstuvwxyz_-"
-_NAME = re.compile(r"[qdk]/([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:/[^/]+|\.json)?")
+_OID = r"([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+_NAME = re.compile(rf"q/{_OID}/[^/]+|d/{_OID}(?:/[0-9]+)?|k/{_OID}\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Listing:
 def oid_of(key: str) -> str | None:
     """Return the object id in a name, or None if it is not a name of ours."""
     match = _NAME.fullmatch(key)
-    return match[1] if match else None
+    return match[match.lastindex or 0] if match else None
 
 
 def listing(backend: Backend, shard: str) -> Listing:

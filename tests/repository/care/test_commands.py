@@ -164,9 +164,13 @@ def test_a_store_that_is_away_is_one_sentence(
     monkeypatch.setenv("NEA_S3_ENDPOINT_URL", "https://127.0.0.1:1")
     monkeypatch.setenv("NEA_S3_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("NEA_S3_SECRET_ACCESS_KEY_FILE", str(secret))
-    monkeypatch.setattr("storage.retry.BUDGET_SECONDS", 0.0)
     assert main(["reconcile"]) == 1
     assert capsys.readouterr().err.startswith("nea: The store cannot be reached")
+    for command in ("serve", "work"):
+        assert main([command]) == 1
+        shown = capsys.readouterr()
+        assert shown.err.startswith("nea: The store named by NEA_S3_BUCKET does not work: The store cannot be reached")
+        assert shown.out == ""
 
 
 def test_ctrl_c_keeps_what_was_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

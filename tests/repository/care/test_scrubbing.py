@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from repository import objects
-from repository.care import scrubbing
+from repository.care import collecting, reconciling, scrubbing
 from repository.care.scrubbing import Report, Watch, Wish
 from repository.tables import DataKeyRow, ScopeKeyRow, StoredObjectRow
-from storage.errors import BackendUnavailable
+from storage.errors import BackendUnavailable, ComposeRefused
+from storage.keys.file import FileKeyring
 from storage.memory import MemoryBackend
+from storage.vault import Vault
+from tests.storage.conftest import SMALL
 
 from .conftest import Keep
 from .keeping import Kept, flipped
@@ -280,3 +285,38 @@ async def test_canaries_of_a_killed_cycle_are_cleared_away_later(kept: Kept, mon
     assert (await scrub(kept)).sound
     assert kept.names() == []
     assert await kept.read(lambda s: s.scalars(select(StoredObjectRow.oid)).all()) == []
+
+
+@pytest.mark.fault("diag:E1")
+async def test_under_another_root_key_every_object_is_e1(kept: Kept, tmp_path: Path) -> None:
+    oids = [await kept.released(os.urandom(50)) for _ in range(3)]
+    vault = Vault(kept.backend, FileKeyring(tmp_path / "another.json"), geometry=SMALL)
+    stranger = Kept(dataclasses.replace(kept.services, vault=vault), kept.clock)
+    report = await scrub(stranger)
+    assert found(report) == {(oid, "object", "E1") for oid in oids}
+    assert (report.canaries_found, report.failed) == (2, False)
+
+
+async def test_parts_that_lie_apart_are_cared_for_alike(keep: Keep) -> None:
+    """A store that cannot join parts keeps each released part under a name of its own."""
+
+    class Apart(MemoryBackend):
+        def compose(self, *_: object) -> None:
+            raise ComposeRefused
+
+    kept = await keep(Apart())
+    sound, rotten, short, lost = [await kept.released(os.urandom(900)) for _ in range(4)]
+    assert (await kept.row(sound)).layout == "parts"
+    assert (await collecting.collect(kept.services, kept.context(), grace=timedelta(0))).orphans == 0
+    assert (await scrub(kept)).sound
+    kept.change(f"d/{rotten}/1", lambda blob: flipped(blob, 1000))
+    kept.change(f"d/{short}/2", lambda blob: blob[:-1])
+    kept.backend.delete(f"d/{lost}/0")
+    report = await scrub(kept)
+    assert found(report) == {(rotten, "object", "E6"), (short, "object", "E4"), (lost, "object", "absent")}
+    assert report.canaries_found == 2
+    compared = await reconciling.reconcile(kept.services, kept.context())
+    assert {(str(one.wrong), one.name) for one in compared.discrepancies} == {
+        ("wrong size", f"d/{short}/2"),
+        ("missing", f"d/{lost}/0"),
+    }
