@@ -13,7 +13,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,15 +26,18 @@ from aiohttp import ClientSession, web
 from sqlalchemy import func, select
 
 from repository import app, ending, receipts
+from repository.access import Actor, Role
 from repository.audit import Context
 from repository.care import collecting
 from repository.database import Database
-from repository.errors import ServiceBusy
+from repository.errors import DocumentDestroyed, ServiceBusy, ShredRefused
 from repository.inspection import Inspection, Verdict
+from repository.keys import rotation, shredding
+from repository.keys.holds import OBJECT
 from repository.services import Services
 from repository.settings import from_environ
+from repository.tables import ScopeKeyRow, new_id
 from repository.tables import Work as WorkRow
-from repository.tables import new_id
 from repository.work import Bell
 from storage.keys.file import FileKeyring
 from storage.names import RANDOM_BYTES, staged_part
@@ -160,11 +163,12 @@ async def live(plan: Plan) -> None:
     async with serving(services, points, trace) as base, ClientSession() as session:
         trace.add("serving", base=base)
         client = Client(session, base, read_prepared(folder / "prepared.json"), trace, plan.trace, points.reach)
-        points.armed = plan.scenario != "collect"
+        if plan.scenario in PREPARATIONS:
+            await PREPARATIONS[plan.scenario](plan, services, client, clock)
+        points.armed = True
         await SCENARIOS[plan.scenario](plan, services, client, clock)
-        points.armed = plan.scenario == "collect"  # its own scenario has it under the strikes, and the others need not
-        await collect(services, clock)
         points.armed = False
+        await collect(plan, services, client, clock)
     report |= {"after": await examine(services), "points": points.passed}
     await services.database.close()
     trace.close()
@@ -223,7 +227,7 @@ async def sweep(services: Services) -> None:
         await ending.sweep(services)
 
 
-async def collect(services: Services, clock: Clock) -> None:
+async def collect(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
     """Let the collector delete everything that nobody refers to, however young; a run that failed is done again."""
     for _ in range(2):
         with suppress(ServiceBusy):
@@ -278,7 +282,42 @@ async def leave_orphans(plan: Plan, services: Services, client: Client, clock: C
             backend.put(staged_part(oid, number, os.urandom(RANDOM_BYTES)), os.urandom(100 + number))
 
 
-SCENARIOS = {"collect": leave_orphans, "upload": upload, "terminate": terminate, "withdraw": withdraw, "expire": expire}
+async def shred(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Let two officers destroy the document; who was cut short repeats the commands."""
+    oid = client.oid(await client.create(0, None))
+    first, second = (officer(client, clock, number) for number in range(2))
+    with suppress(DocumentDestroyed):  # an earlier life came further
+        await services.database.write(lambda s: shredding.propose(s, first, OBJECT, oid, "a test"))
+    with suppress(ShredRefused):  # an earlier life finished
+        proposal = await services.database.write(lambda s: shredding.confirm(s, second, OBJECT, oid))
+        await shredding.carry_out(services, second, proposal)
+
+
+async def rotate(plan: Plan, services: Services, client: Client, clock: Clock) -> None:
+    """Give the root key a new version, and the scope a new key; who was cut short repeats the commands."""
+    context = officer(client, clock, 0)
+    await rotation.rotate_root(services, context)
+    (scope,) = await services.database.read(lambda s: set(s.scalars(select(ScopeKeyRow.scope))))
+    await rotation.rotate_scope(services, context, scope)
+
+
+def officer(client: Client, clock: Clock, number: int) -> Context:
+    """One of two officers, at work."""
+    person_id, assignment_id = client.prepared.officers[number]
+    return Context(Actor(person_id, assignment_id, f"Officer {number + 1}", Role.AB_OFFICER, None), clock(), new_id())
+
+
+Scenario = Callable[[Plan, Services, Client, Clock], Awaitable[None]]
+PREPARATIONS: dict[str, Scenario] = {"collect": leave_orphans, "shred": upload, "rotate": upload}
+SCENARIOS: dict[str, Scenario] = {
+    "upload": upload,
+    "terminate": terminate,
+    "withdraw": withdraw,
+    "expire": expire,
+    "collect": collect,
+    "shred": shred,
+    "rotate": rotate,
+}
 
 
 def run(plan: Plan) -> None:

@@ -28,10 +28,11 @@ STREAM = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The teacher's bearer token, and the sample items that await work."""
+    """The teacher's bearer token, the sample items that await work, and two officers: person and assignment of each."""
 
     bearer: str
     items: list[str]
+    officers: list[tuple[str, str]]
 
     def write(self, path: Path) -> None:
         """Keep it for processes to come."""
@@ -64,12 +65,16 @@ async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int =
         case_id = make_centre(session, 6, CENTRE)
         confirm(session, case_id, [60, 50, 40, 30, 20, 10])
         items = [item.item_id for item in sample_of(session, case_id).items]
+        officers = []
+        for number in range(2):
+            officer = people.add_person(session, f"Officer {number + 1}", Role.AB_OFFICER, now)
+            officers.append((officer.person_id, officer.id))
         prepared = []
         for number in range(uploaders):
             teacher = people.add_person(session, f"Teacher {number + 1}", Role.TEACHER, now, centre_number=CENTRE)
             session.flush()
             context = Context(None, now, "preparation")
-            prepared.append(Prepared(people.open_session(session, context, teacher.id), items))
+            prepared.append(Prepared(people.open_session(session, context, teacher.id), items, officers))
         return prepared
 
     try:

@@ -156,6 +156,8 @@ kills = pytest.mark.fault("inj:F1", "att:G01", "att:F11", "att:D20", "real:R07",
         ("sqlite", "withdraw", P, "one", 23),
         ("sqlite", "expire", 2 * P, "small", 13),
         ("sqlite", "collect", 2 * P, "one", 23),
+        ("sqlite", "shred", P + 1, "one", 13),
+        ("sqlite", "rotate", P + 1, "one", 13),
         pytest.param("postgres", "upload", P + 1, "first", 17, marks=pytest.mark.postgres),
         pytest.param("postgres", "terminate", P, "first", 29, marks=pytest.mark.postgres),
     ],
@@ -185,7 +187,7 @@ def test_st01_to_st04_every_point_of_every_size(
 
 @kills
 @pytest.mark.long
-@pytest.mark.parametrize("scenario", ["terminate", "withdraw", "expire", "collect"])
+@pytest.mark.parametrize("scenario", ["terminate", "withdraw", "expire", "collect", "shred", "rotate"])
 @pytest.mark.parametrize("size", [1, P, 3 * P])
 @pytest.mark.parametrize("database", DATABASES)
 def test_st01_to_st04_every_point_of_ending(
