@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from repository.access import Action, Actor
-from repository.tables import AuditEvent
+from repository.tables import AuditEvent, insert_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ def record(
     Takes: ``details`` of internal ids, counts and states only; never a name, a mark's owner or free text.
     """
     actor = context.actor
-    session.add(
-        AuditEvent(
-            at=context.now,
-            request_id=context.request_id,
-            person_id=actor.person_id if actor else None,
-            assignment_id=actor.assignment_id if actor else None,
-            action=str(action),
-            object_kind=object_kind,
-            object_id=object_id,
-            outcome=outcome,
-            details=dict(details) | {"origin": context.origin},
-        )
+    insert_row(
+        session,
+        AuditEvent,
+        at=context.now,
+        request_id=context.request_id,
+        person_id=actor.person_id if actor else None,
+        assignment_id=actor.assignment_id if actor else None,
+        action=str(action),
+        object_kind=object_kind,
+        object_id=object_id,
+        outcome=outcome,
+        details=dict(details) | {"origin": context.origin},
     )

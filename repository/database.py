@@ -211,7 +211,7 @@ class _Writer:
             with contextlib.suppress(queue.Empty):
                 while len(waiting) < TOGETHER_LIMIT:
                     waiting.append(self._queue.get_nowait())
-            ended = waiting[-1] is None
+            ended = None in waiting
             batch = [one for one in waiting if one is not None and one[1].set_running_or_notify_cancel()]
             while batch:
                 batch = self._commit_together(batch)

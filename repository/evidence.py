@@ -91,11 +91,10 @@ def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem, M
     return None if row is None else (row[0], row[1], row[2])
 
 
-def note_arrival(session: Session, context: Context, sample_item_id: str) -> None:
+def note_arrival(session: Session, context: Context, case_id: str) -> None:
     """Tell the case that work has begun to arrive."""
-    item = session.get_one(SampleItem, sample_item_id)
     actor = context.actor.person_id if context.actor else "system"
-    samples.start_upload(session, item.case_id, actor=actor, now=context.now)
+    samples.start_upload(session, case_id, actor=actor, now=context.now)
 
 
 def move(session: Session, context: Context, document: DocumentRow, after: DocumentState) -> None:

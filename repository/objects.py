@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from repository import audit
 from repository.audit import Context
 from repository.database import Database
 from repository.errors import DocumentDestroyed, ServiceBusy
-from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, new_id
+from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow, insert_row, new_id
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Part, ScopeKey, StoredObject, Vault
 
@@ -28,6 +28,13 @@ KEY_TRIES = 4
 COMMIT_WITHIN = timedelta(hours=1)
 ORIGINALS = "original"
 SCRIPTS = "script"
+_STANDING = select(ScopeKeyRow).where(ScopeKeyRow.scope == bindparam("scope"), ScopeKeyRow.superseded_at.is_(None))
+_HELD = _STANDING.with_for_update(read=True, key_share=True)
+_KEYS = (
+    select(DataKeyRow, ScopeKeyRow)
+    .join(ScopeKeyRow, ScopeKeyRow.sk_id == DataKeyRow.sk_id)
+    .where(DataKeyRow.oid == bindparam("oid"))
+)
 
 
 def scope_name(centre_number: str, series_key: str, object_class: str) -> str:
@@ -66,7 +73,7 @@ async def write_with_keys(database: Database, vault: Vault, now: datetime, work:
 def scope_key(session: Session, vault: Vault, scope: str) -> ScopeKey:
     """Return the key of the scope that wraps now; raises ``KeyNotAtHand``, which ``write_with_keys`` takes care of."""
     # Shared with other users of the key, but not with its rotation: no data key may be wrapped under a key that goes.
-    row = session.scalars(_standing(scope).with_for_update(read=True, key_share=True)).first()
+    row = session.scalars(_HELD, {"scope": scope}).first()
     if row is None:
         raise KeyNotAtHand(scope, None)
     key = ScopeKey(row.sk_id, row.scope, row.kid, row.blob)
@@ -77,7 +84,7 @@ def scope_key(session: Session, vault: Vault, scope: str) -> ScopeKey:
 
 def add_scope_key(session: Session, made: ScopeKey, now: datetime) -> bool:
     """Record a fresh scope key; returns False if the scope has one already, perhaps since this very moment."""
-    if session.scalars(_standing(made.scope)).first() is not None:
+    if session.scalars(_STANDING, {"scope": made.scope}).first() is not None:
         return False
     try:
         with session.begin_nested():
@@ -87,36 +94,27 @@ def add_scope_key(session: Session, made: ScopeKey, now: datetime) -> bool:
     return True
 
 
-def _standing(scope: str) -> Select[ScopeKeyRow]:
-    return select(ScopeKeyRow).where(ScopeKeyRow.scope == scope, ScopeKeyRow.superseded_at.is_(None))
-
-
 def new_data_key(session: Session, vault: Vault, key: ScopeKey, total_bytes: int, now: datetime) -> DataKey:
     """Make the data key of a new object of ``total_bytes`` and record its wrap, in the caller's transaction."""
     made = vault.new_data_key(key, new_id(), total_bytes)
-    session.add(
-        DataKeyRow(
-            oid=made.oid,
-            sk_id=made.sk_id,
-            suite=made.suite,
-            total_bytes=made.total_bytes,
-            blob=made.blob,
-            commitment=made.commitment,
-            created_at=now,
-        )
+    insert_row(
+        session,
+        DataKeyRow,
+        oid=made.oid,
+        sk_id=made.sk_id,
+        suite=made.suite,
+        total_bytes=made.total_bytes,
+        blob=made.blob,
+        commitment=made.commitment,
+        created_at=now,
     )
-    session.flush()
     return made
 
 
 def keys_of(session: Session, oid: str) -> tuple[ScopeKey, DataKey]:
     """Return the keys of an object, both wrapped; raises ``DocumentDestroyed`` when they were shredded."""
     # In one statement: between two, a rotation could take the scope key away.
-    data, scope = session.execute(
-        select(DataKeyRow, ScopeKeyRow)
-        .join(ScopeKeyRow, ScopeKeyRow.sk_id == DataKeyRow.sk_id)
-        .where(DataKeyRow.oid == oid)
-    ).one()
+    data, scope = session.execute(_KEYS, {"oid": oid}).one()
     if data.shredded_at is not None or scope.shredded_at is not None:
         raise DocumentDestroyed
     return (
@@ -154,16 +152,16 @@ def check_timely(begun_at: datetime, now: datetime) -> None:
 
 def add_part(session: Session, oid: str, part: Part) -> None:
     """Record one durable part."""
-    session.add(
-        ObjectPart(
-            oid=oid,
-            part_index=part.index,
-            key=part.key,
-            header=part.header,
-            sha256=part.sha256,
-            plain_bytes=part.plain_bytes,
-            sealed_bytes=part.sealed_bytes,
-        )
+    insert_row(
+        session,
+        ObjectPart,
+        oid=oid,
+        part_index=part.index,
+        key=part.key,
+        header=part.header,
+        sha256=part.sha256,
+        plain_bytes=part.plain_bytes,
+        sealed_bytes=part.sealed_bytes,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from moderation.tables import Allocation
@@ -106,19 +106,27 @@ def open_session(session: Session, context: Context, assignment_id: str) -> str:
     return token
 
 
+# Asked with every request, so put together once.
+_SESSION = (
+    select(WebSession, Assignment, Person)
+    .join(Assignment, Assignment.id == WebSession.assignment_id)
+    .join(Person, Person.id == Assignment.person_id)
+    .where(WebSession.token_sha256 == bindparam("token_sha256"), WebSession.ended_at.is_(None))
+)
+
+
 def find_session(session: Session, token: str, now: datetime, idle_seconds: int, limit_seconds: int) -> Found | None:
     """Return the live sign-in of a token, or None: unknown, idle for too long, too old, ended, or role ended."""
-    row = session.get(WebSession, hash_token(token))
-    if row is None or row.ended_at is not None:
+    found = session.execute(_SESSION, {"token_sha256": hash_token(token)}).first()
+    if found is None:
         return None
+    row, assignment, person = found
     if now - row.last_seen_at >= timedelta(seconds=idle_seconds) or now - row.created_at >= timedelta(
         seconds=limit_seconds
     ):
         return None
-    assignment = session.get_one(Assignment, row.assignment_id)
     if not _holds(assignment, now):
         return None
-    person = session.get_one(Person, assignment.person_id)
     actor = Actor(person.id, assignment.id, person.display_name, Role(assignment.role), assignment.centre_number)
     return Found(actor, row.csrf_token, row.notice, now - row.last_seen_at >= timedelta(seconds=TOUCH_SECONDS))
 

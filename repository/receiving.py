@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
@@ -39,10 +40,10 @@ from repository.errors import (
     WrongSubmissionMode,
 )
 from repository.services import Services
-from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, new_id
+from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, insert_row
 from repository.uploads import CHECKED_BODY_LIMIT_BYTES, Checksum, UploadState
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
-from storage.vault import DataKey, Filling, Part, ScopeKey, Tail, Writer
+from storage.vault import DataKey, Filling, Layout, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
 TAKEOVER_SECONDS = 15
@@ -50,6 +51,36 @@ BUFFERS_LIMIT = 3
 """So many parts of one upload are in memory at most: one fills while two are sealed and stored."""
 SPARE_PARTS = 4
 OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
+
+
+# Statements of every upload, made once: SQLAlchemy takes longer to put one together than a database to carry it out.
+_CASE_OF_ITEM = (
+    select(ModerationCase)
+    .join(SampleItem, SampleItem.case_id == ModerationCase.id)
+    .where(SampleItem.id == bindparam("sample_item_id"))
+)
+_UPLOAD_AND_CASE = (
+    select(UploadRow, ModerationCase)
+    .join(SampleItem, SampleItem.id == UploadRow.sample_item_id)
+    .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+    .where(UploadRow.oid == bindparam("oid"))
+    .with_for_update(key_share=True, of=ModerationCase)
+    .execution_options(populate_existing=True)
+)
+_UPLOADS = cast(Table, UploadRow.__table__)
+_MOVED = (
+    "offset_bytes", "expires_at", "state",
+    "tail_index", "tail_key", "tail_header", "tail_sha256", "tail_plain_bytes", "tail_sealed_bytes",
+)  # fmt: skip
+_MOVE = (
+    update(_UPLOADS)
+    .where(
+        _UPLOADS.c.oid == bindparam("of_oid"),
+        _UPLOADS.c.offset_bytes == bindparam("offset_before"),
+        _UPLOADS.c.state == UploadState.OPEN,
+    )
+    .values({name: bindparam(name) for name in _MOVED})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +97,6 @@ class NewUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """An upload that was opened: its address part, the token that alone can write it, and its document's id."""
-
-    oid: str
-    token: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """Where an upload stands in the database."""
 
@@ -87,6 +109,14 @@ class Standing:
     scope_key: ScopeKey
     data_key: DataKey
     tail: Tail | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An upload that was opened: the token that alone can write it, and where it stands."""
+
+    token: str
+    stands: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +191,9 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
     sample is submitted; ``FileTooLarge`` naming the limit.
     """
     actor = _actor(context)
-    item = session.get(SampleItem, asked.sample_item_id)
-    if item is None:
+    case = _case_of(session, asked.sample_item_id)
+    if case is None:
         raise NotFound
-    case = session.get_one(ModerationCase, item.case_id)
     access.require(actor, Action.UPLOAD_CREATE, centre_number=case.centre_number)
     if case.submission_mode != SubmissionMode.UPLOAD:
         raise WrongSubmissionMode(submission_mode=case.submission_mode)
@@ -179,30 +208,39 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
     data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes, context.now)
     token = services.new_token()
     expires_at = context.now + timedelta(seconds=services.settings.upload_ttl_seconds)
-    session.add(
-        UploadRow(
-            oid=data_key.oid,
-            token_sha256=_hash(token),
-            person_id=actor.person_id,
-            assignment_id=actor.assignment_id,
-            centre_number=case.centre_number,
-            sample_item_id=item.id,
-            slot=asked.slot,
-            filename=asked.filename or f"{asked.slot}",
-            declared_media_type=asked.media_type,
-            declared_sha256=asked.declared_sha256,
-            sent_metadata=asked.sent_metadata,
-            total_bytes=asked.total_bytes,
-            offset_bytes=0,
-            state=UploadState.OPEN,
-            created_at=context.now,
-            expires_at=expires_at,
-        )
+    insert_row(
+        session,
+        UploadRow,
+        oid=data_key.oid,
+        token_sha256=_hash(token),
+        person_id=actor.person_id,
+        assignment_id=actor.assignment_id,
+        centre_number=case.centre_number,
+        sample_item_id=asked.sample_item_id,
+        slot=asked.slot,
+        filename=asked.filename or f"{asked.slot}",
+        declared_media_type=asked.media_type,
+        declared_sha256=asked.declared_sha256,
+        sent_metadata=asked.sent_metadata,
+        total_bytes=asked.total_bytes,
+        offset_bytes=0,
+        state=UploadState.OPEN,
+        created_at=context.now,
+        expires_at=expires_at,
     )
     audit.record(
-        session, context, Action.UPLOAD_CREATE, "upload", data_key.oid, size_bytes=asked.total_bytes, item=item.id
+        session,
+        context,
+        Action.UPLOAD_CREATE,
+        "upload",
+        data_key.oid,
+        size_bytes=asked.total_bytes,
+        item=asked.sample_item_id,
     )
-    return Created(data_key.oid, token, expires_at)
+    stands = Standing(
+        data_key.oid, UploadState.OPEN, 0, asked.total_bytes, expires_at, asked.sent_metadata, key, data_key, None
+    )
+    return Created(token, stands)
 
 
 def standing(session: Session, oid: str, token: str | None, now: datetime, *, for_writing: bool = False) -> Standing:
@@ -222,8 +260,8 @@ def standing(session: Session, oid: str, token: str | None, now: datetime, *, fo
     ):
         raise UploadGone
     if for_writing and row.state == UploadState.OPEN:
-        case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
-        if case.state not in OPEN_STATES:
+        case = _case_of(session, row.sample_item_id)
+        if case is not None and case.state not in OPEN_STATES:
             raise SlotClosed(state=case.state)
     key, data_key = objects.keys_of(session, oid)
     tail = None
@@ -268,11 +306,12 @@ class Receiver:
         length_bytes: int | None,
         checksum: Checksum | None,
         give_way: Callable[[], None],
+        created: Standing | None = None,
     ) -> Progress:
         """Append a body at ``offset_bytes``.
 
         Takes: the body's announced ``length_bytes``, if any; its ``checksum``, if declared; ``give_way``, which breaks
-        this connection when a newer one wants the upload.
+        this connection when a newer one wants the upload; ``created``, where it stands if this very request opened it.
         Returns: where the upload stands now. When the connection breaks, what had arrived is committed all the same.
         Raises: ``OffsetMismatch``, ``UploadTooLong``, ``UploadGone``, ``ChecksumMismatch``: nothing changed.
         """
@@ -280,7 +319,9 @@ class Receiver:
         if self._gate.is_held(oid):  # only who may write the upload may break the connection that writes it
             await self._services.database.read(lambda s: standing(s, oid, token, now))
         async with self._gate.hold(oid, give_way):
-            before = await self._services.database.read(lambda s: standing(s, oid, token, now, for_writing=True))
+            before = created
+            if before is None:
+                before = await self._services.database.read(lambda s: standing(s, oid, token, now, for_writing=True))
             if before.offset_bytes != offset_bytes:
                 raise OffsetMismatch(offset_bytes=before.offset_bytes)
             if length_bytes is not None and offset_bytes + length_bytes > before.total_bytes:
@@ -577,65 +618,61 @@ def commit_step(session: Session, context: Context, step: Step, expires_at: date
     objects.check_timely(step.begun_at, context.now)
     tail = step.tail
     moved = session.execute(
-        update(UploadRow)
-        .where(
-            UploadRow.oid == step.oid,
-            UploadRow.offset_bytes == step.offset_before,
-            UploadRow.state == UploadState.OPEN,
-        )
-        .values(
-            offset_bytes=step.offset_after,
-            expires_at=expires_at,
-            state=UploadState.COMPLETE if step.complete else UploadState.OPEN,
-            tail_index=tail.index if tail else None,
-            tail_key=tail.key if tail else None,
-            tail_header=tail.header if tail else None,
-            tail_sha256=tail.sha256 if tail else None,
-            tail_plain_bytes=tail.plain_bytes if tail else None,
-            tail_sealed_bytes=tail.sealed_bytes if tail else None,
-        )
-        .execution_options(synchronize_session=False)
+        _MOVE,
+        {
+            "of_oid": step.oid,
+            "offset_before": step.offset_before,
+            "offset_bytes": step.offset_after,
+            "expires_at": expires_at,
+            "state": UploadState.COMPLETE if step.complete else UploadState.OPEN,
+            "tail_index": tail.index if tail else None,
+            "tail_key": tail.key if tail else None,
+            "tail_header": tail.header if tail else None,
+            "tail_sha256": tail.sha256 if tail else None,
+            "tail_plain_bytes": tail.plain_bytes if tail else None,
+            "tail_sealed_bytes": tail.sealed_bytes if tail else None,
+        },
     )
     if not isinstance(moved, CursorResult) or moved.rowcount != 1:
         raise OffsetMismatch
     for part in step.parts:
         objects.add_part(session, step.oid, part)
     if step.complete:
-        _open_document(session, context, session.get_one(UploadRow, step.oid, populate_existing=True))
+        _open_document(session, context, step.oid)
 
 
-def _open_document(session: Session, context: Context, upload: UploadRow) -> None:
-    item = session.get_one(SampleItem, upload.sample_item_id)
-    case = session.get_one(ModerationCase, item.case_id, with_for_update={"key_share": True})
+def _open_document(session: Session, context: Context, oid: str) -> None:
+    upload, case = session.execute(_UPLOAD_AND_CASE, {"oid": oid}).one()
     if case.state not in OPEN_STATES:
         raise SlotClosed(state=case.state)
-    session.add(StoredObjectRow(oid=upload.oid, layout="staged"))
-    session.flush()
-    document = DocumentRow(
-        id=upload.oid,
-        oid=upload.oid,
+    insert_row(session, StoredObjectRow, oid=oid, layout=Layout.STAGED)
+    insert_row(
+        session,
+        DocumentRow,
+        id=oid,
+        oid=oid,
         filename=upload.filename,
         size_bytes=upload.total_bytes,
-        media_type=None,
         declared_sha256=upload.declared_sha256,
         state=DocumentState.UPLOADED,
         uploaded_by=upload.person_id,
         received_at=context.now,
     )
-    session.add(document)
-    session.flush()
-    session.add(
-        Evidence(
-            id=new_id(),
-            document_id=document.id,
-            sample_item_id=upload.sample_item_id,
-            slot=upload.slot,
-            attached_at=context.now,
-        )
+    insert_row(
+        session,
+        Evidence,
+        document_id=oid,
+        sample_item_id=upload.sample_item_id,
+        slot=upload.slot,
+        attached_at=context.now,
     )
-    evidence.note_arrival(session, context, upload.sample_item_id)
-    work.add(session, VERIFY, document.id, context.now)
-    audit.record(session, context, "document.arrived", "document", document.id, size_bytes=upload.total_bytes)
+    evidence.note_arrival(session, context, case.id)
+    work.add(session, VERIFY, oid, context.now)
+    audit.record(session, context, "document.arrived", "document", oid, size_bytes=upload.total_bytes)
+
+
+def _case_of(session: Session, sample_item_id: str) -> ModerationCase | None:
+    return session.scalars(_CASE_OF_ITEM, {"sample_item_id": sample_item_id}).first()
 
 
 def _actor(context: Context) -> Actor:

@@ -17,7 +17,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from repository.database import Database
-from repository.tables import Work
+from repository.tables import Work, insert_row
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Bell:
 
 def add(session: Session, kind: str, subject_id: str, now: datetime) -> None:
     """Put a piece of work into the outbox, in the caller's transaction. ``kind`` and ``subject_id`` are unique."""
-    session.add(Work(kind=kind, subject_id=subject_id, available_at=now))
+    insert_row(session, Work, kind=kind, subject_id=subject_id, available_at=now)
 
 
 def claim(session: Session, now: datetime) -> Job | None:

@@ -21,7 +21,7 @@ from repository.errors import (
     RequestMalformed,
     UploadTooLong,
 )
-from repository.receiving import Created, NewUpload, Progress
+from repository.receiving import Created, NewUpload, Progress, Standing
 from repository.uploads import (
     CHECKSUM_ALGORITHMS,
     Checksum,
@@ -84,17 +84,17 @@ async def create(request: web.Request) -> web.Response:
         total_bytes=read_whole_number(header_of(request, "Upload-Length"), "Upload-Length"),
     )
     has_body = request.body_exists and request.content_length != 0
-    if has_body and request.content_type != BODY_TYPE:
-        raise MediaTypeRefused(f"The first bytes of an upload must be sent as {BODY_TYPE}.")
+    if has_body:
+        check_body_type(request)
     declared_checksum(request)
     services, context = services_of(request), context_of(request)
     created = await receiving.open_upload(services, context, asked)
     headers = {
-        "Location": f"/uploads/{created.oid}",
+        "Location": f"/uploads/{created.stands.oid}",
         "Upload-Token": created.token,
-        "Document-Location": f"/api/documents/{created.oid}",
+        "Document-Location": f"/api/documents/{created.stands.oid}",
     }
-    stands = Progress(0, created.expires_at)
+    stands = Progress(0, created.stands.expires_at)
     if has_body or asked.total_bytes == 0:
         stands = await _take_first_bytes(request, created)
     return web.Response(status=201, headers=headers | _progress_headers(stands.offset_bytes, stands.expires_at))
@@ -102,10 +102,10 @@ async def create(request: web.Request) -> web.Response:
 
 async def _take_first_bytes(request: web.Request, created: Created) -> Progress:
     try:
-        return await _append(request, created.oid, created.token, 0)
+        return await _append(request, created.stands.oid, created.token, 0, created.stands)
     except (ChecksumMismatch, FileTooLarge, RequestMalformed, UploadTooLong):
         # The answer will not name the upload, so nobody could ever go on with it.
-        await _end(request, created.oid, created.token)
+        await _end(request, created.stands.oid, created.token)
         raise
 
 
@@ -133,8 +133,7 @@ async def head(request: web.Request) -> web.Response:
 
 async def patch(request: web.Request) -> web.Response:
     """Append the body at the declared offset."""
-    if request.content_type != BODY_TYPE:
-        raise MediaTypeRefused(f"The body of a PATCH must be {BODY_TYPE}.")
+    check_body_type(request)
     offset = read_whole_number(header_of(request, "Upload-Offset"), "Upload-Offset")
     stands = await _append(request, request.match_info["oid"], header_of(request, "Upload-Token"), offset)
     return web.Response(status=204, headers=_progress_headers(stands.offset_bytes, stands.expires_at))
@@ -183,6 +182,14 @@ def check_version(request: web.Request) -> None:
         raise ProtocolVersionRefused(version=VERSION)
 
 
+def check_body_type(request: web.Request) -> None:
+    """Refuse a body that is not plain bytes of an upload; raises ``MediaTypeRefused``."""
+    if request.content_type != BODY_TYPE:
+        raise MediaTypeRefused(f"The bytes of an upload must be sent as {BODY_TYPE}.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise MediaTypeRefused("The bytes of an upload must be sent as they are, without Content-Encoding.")
+
+
 def _progress_headers(offset_bytes: int, expires_at: datetime | None) -> dict[str, str]:
     headers = {"Tus-Resumable": VERSION, "Upload-Offset": str(offset_bytes)}
     if expires_at is not None:
@@ -196,7 +203,9 @@ async def _end(request: web.Request, oid: str, token: str | None) -> None:
     await asyncio.to_thread(services.vault.discard, unused)
 
 
-async def _append(request: web.Request, oid: str, token: str | None, offset: int) -> Progress:
+async def _append(
+    request: web.Request, oid: str, token: str | None, offset: int, created: Standing | None = None
+) -> Progress:
     def give_way() -> None:
         # A body that is wholly here needs its line no more: it is committed in a moment, and its sender is told so.
         if request.transport is not None and not request.content.is_eof():
@@ -211,6 +220,7 @@ async def _append(request: web.Request, oid: str, token: str | None, offset: int
         length_bytes=request.content_length,
         checksum=declared_checksum(request),
         give_way=give_way,
+        created=created,
     )
 
 

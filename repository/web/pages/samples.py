@@ -102,7 +102,15 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
         yield bytes(body)
 
     await request.app[keys.RECEIVER].append(
-        context, made.oid, made.token, 0, whole(), length_bytes=len(body), checksum=None, give_way=lambda: None
+        context,
+        made.stands.oid,
+        made.token,
+        0,
+        whole(),
+        length_bytes=len(body),
+        checksum=None,
+        give_way=lambda: None,
+        created=made.stands,
     )
 
 
