@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from repository import objects
-from repository.care import collecting, marks, reconciling
+from repository.care import collecting, marks, nightly, reconciling
 from repository.care.claims import GRACE
 from repository.care.collecting import Collected
 from repository.commands.care import GRACE_LEAST_HOURS
@@ -223,6 +226,68 @@ async def test_what_no_listing_shows_is_cleared_away(keep: Keep, tmp_path: Path)
     assert (await collect(kept)).hidden_swept == 2
     assert not hidden.exists()
     assert not probe.exists()
+
+
+@pytest.mark.fault("real:R11")
+async def test_real_r11_a_finished_object_whose_commit_was_lost_is_not_reaped(kept_on_each_store: Kept) -> None:
+    """The store joined the parts, the worker died before it said so: the next attempt must find both sides."""
+    kept = kept_on_each_store
+    content = os.urandom(kept.services.vault.part_plain_bytes + 1)
+    oid = await kept.held(content)
+    released = await kept.release(await kept.stored(oid))
+    before = kept.names()
+    assert released.parts[0].key in before
+    kept.clock.advance(days=3)
+    assert (await collect(kept)).deleted == 0
+    assert kept.names() == before
+    assert await kept.release(await kept.stored(oid)) == released
+
+
+@pytest.mark.fault("att:G11", "real:R12")
+async def test_a_real_restore_of_an_older_database_costs_nothing(keep: Keep, tmp_path: Path) -> None:
+    """The database of yesterday comes back beside the store of today: nothing is deleted until the young one is back."""
+    backend = MemoryBackend()
+    kept = await keep(backend)
+    await kept.released(os.urandom(1000))
+    await collect(kept)
+    yesterday, today = tmp_path / "yesterday", tmp_path / "today"
+    _snapshot(tmp_path, yesterday)
+    young = [await kept.released(os.urandom(1000)) for _ in range(3)]
+    await collect(kept)
+    _snapshot(tmp_path, today)
+    before = set(kept.names())
+
+    older = await _restored(keep, kept, tmp_path, yesterday)
+    for _ in range(3):
+        older.clock.advance(days=2)
+        with pytest.raises(CollectorStopped, match="restored"):
+            await collect(older)
+        await nightly.round_if_due(older.services)
+        found = await reconciling.reconcile(older.services, older.context())
+        assert {one.name for one in found.discrepancies} == {
+            *(f"d/{oid}" for oid in young),
+            *(f"k/{oid}.json" for oid in young),
+        }
+        assert set(kept.names()) == before
+
+    again = await _restored(keep, older, tmp_path, today)
+    found = await reconciling.reconcile(again.services, again.context())
+    assert (found.passed, found.orphans) == (True, 0)
+    assert (await collect(again)).deleted == 0
+    assert set(kept.names()) == before
+
+
+def _snapshot(folder: Path, target: Path) -> None:
+    with closing(sqlite3.connect(folder / "data" / "nea.sqlite3")) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+
+
+async def _restored(keep: Keep, running: Kept, folder: Path, snapshot: Path) -> Kept:
+    await running.services.database.close()
+    for path in (folder / "data").glob("nea.sqlite3*"):
+        path.unlink()
+    shutil.copy(snapshot, folder / "data" / "nea.sqlite3")
+    return await keep(running.backend)
 
 
 class Busy(MemoryBackend):

@@ -153,7 +153,6 @@ async def test_planted_faults_of_a_scrub_are_no_differences(kept: Kept) -> None:
     assert (found.passed, found.sidecars_stale) == (True, [])
 
 
-@pytest.mark.fault("real:R11")
 async def test_objects_that_move_meanwhile_are_no_differences(keep: Keep) -> None:
     """Released, destroyed and begun after the listing and before the database is asked."""
     loop = asyncio.get_running_loop()
