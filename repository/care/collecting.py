@@ -112,6 +112,8 @@ class _Run:
                 lambda session: marks.switch_collector(session, marks.DIFFERENT_AGE, self._services.clock())
             )
             raise CollectorStopped(f"The collector is off: {marks.DIFFERENT_AGE} Run `nea reconcile`.")
+        if stored != known:  # a run was killed between; were that left so, another kill would look like a restore
+            await asyncio.to_thread(marks.store_run, self._backend, known)
         await self._services.database.write(
             lambda session: marks.count_run(session, known, known + 1, self._services.clock())
         )

@@ -217,6 +217,20 @@ def test_st01_to_st04_every_point_on_a_real_s3_server(
 
 @kills
 @pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgres", marks=[pytest.mark.long, pytest.mark.postgres])]
+)
+def test_st19_a_collector_killed_twice_at_one_place_goes_on(nursery: Nursery, fresh: Fresh, database: str) -> None:
+    for number in range(1, 24, 2):
+        plan = replace(fresh(), scenario="collect", size=1)
+        for life in range(2):
+            killed = replace(plan, strike_at=number, minutes=6 * life)
+            assert nursery.raise_one(killed) == -signal.SIGKILL
+        assert nursery.raise_one(replace(plan, minutes=12)) == 0
+        check_end(plan, json.loads((Path(plan.folder) / "report.json").read_text())["after"])
+
+
+@kills
+@pytest.mark.parametrize(
     ("database", "chains"),
     [
         ("sqlite", 6),
