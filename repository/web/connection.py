@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
@@ -61,7 +62,10 @@ class Lines(Server):
 
 
 class Runner(web.AppRunner):
-    """Runs an application over our connections."""
+    """Runs an application over our connections. Bodies are taken as they come: a little must not unpack to very much."""
+
+    def __init__(self, app: web.Application, **settings: Any) -> None:
+        super().__init__(app, **{"auto_decompress": False, **settings})
 
     async def _make_server(self) -> Server:
         made = await super()._make_server()

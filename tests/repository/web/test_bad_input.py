@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import socket
 
 import pytest
@@ -16,6 +17,7 @@ from repository.access import Role
 from repository.database import metadatas
 from repository.errors import NotFound
 from repository.tables import Assignment, DocumentRow, UploadRow
+from repository.web import tus
 
 from ..files import pdf
 from .conftest import csrf
@@ -263,6 +265,16 @@ async def test_versions_types_and_methods(stage: Stage) -> None:
             "media-type-refused",
         )
         await refused(await stage.post(8, b"efgh", **{"Content-Type": media_type}), 415, "media-type-refused")
+    # What a coding unpacks to is not what was announced, and a little can become very much.
+    for coding, body in (
+        ("gzip", gzip.compress(b"efgh")),
+        ("deflate", b"efgh"),
+        ("br", b"efgh"),
+        ("gzip, gzip", b"efgh"),
+    ):
+        answer = await stage.ask("PATCH", made, body, **at_four, **{"Content-Encoding": coding})
+        await refused(answer, 415, "media-type-refused")
+        await refused(await stage.post(8, body, **{"Content-Encoding": coding}), 415, "media-type-refused")
     for method in ("GET", "PUT", "POST", "TRACE", "PROPFIND"):
         answer = await stage.ask(method, made, b"efgh", **at_four)
         await refused(answer, 405, "http")
@@ -283,16 +295,25 @@ async def send_half(stage: Stage, made: dict[str, str], offset: int, size: int, 
         f"Content-Length: {size}\r\n\r\n".encode()
         + first
     )
-    async with asyncio.timeout(LATE_SECONDS):
-        while not stage.service.gate.is_held(made["Location"].rpartition("/")[2]):
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)  # so that what came has most likely been taken in
+    await until_held(stage, made)
     return line
 
 
+async def until_held(stage: Stage, made: dict[str, str]) -> None:
+    """Wait until a connection writes the upload, and has most likely taken in what came by it."""
+    async with asyncio.timeout(LATE_SECONDS):
+        while not stage.service.gate.is_held(made["Location"].rpartition("/")[2]):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+
+
 async def answer_on(line: socket.socket) -> bytes:
+    """What the service answers; nothing if it closes the line instead."""
     line.settimeout(LATE_SECONDS)
-    return await asyncio.to_thread(line.recv, 65536)
+    try:
+        return await asyncio.to_thread(line.recv, 65536)
+    except ConnectionResetError:
+        return b""
 
 
 async def submit(stage: Stage) -> None:
@@ -404,3 +425,27 @@ async def test_uploads_that_another_page_asks_the_browser_for(stage: Stage) -> N
     assert await everything(stage) == before
     answer = await browser.post("/uploads", headers={**headers, **ours, "X-CSRF-Token": token})
     assert answer.status == 201
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_bodies_whose_framing_breaks(stage: Stage, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """Broken chunks are refused with the head they come with; later they are a line from which nothing more comes."""
+    monkeypatch.setattr(tus, "SILENCE_SECONDS", 0.3)
+    made = await half_sent(stage)
+    before = await everything(stage)
+    head = (
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 4\r\n"
+        f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    for chunks in ("zz\r\nefgh\r\n", "-4\r\nefgh\r\n", "ffffffffffffffffffff\r\nefgh\r\n"):
+        with socket.create_connection(("127.0.0.1", stage.service.server.port or 0)) as line:
+            line.sendall((head + chunks * (not late)).encode())
+            if late:
+                await until_held(stage, made)
+                line.sendall(chunks.encode())
+            answer = await answer_on(line)
+        assert answer[8:13] == (b"" if late else b" 400 "), (chunks, answer)
+        assert late or b"application/problem+json" in answer
+        await nothing_lost(stage, before)
+    await finish(stage, made)
