@@ -7,35 +7,43 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from repository import settings as settings_module
-from repository.commands import care, demo, doctor, importing, keys, objects, rehearsal, service
 from repository.errors import RepositoryError
 from storage.errors import StorageError
 
+MODULES = {
+    "service": ("serve", "work", "migrate", "check-config"),
+    "importing": ("import",),
+    "rehearsal": ("rehearsal",),
+    "demo": ("demo",),
+    "care": ("scrub", "reconcile", "gc"),
+    "doctor": ("doctor",),
+    "keys": ("keys",),
+    "objects": ("object",),
+}
+"""Which module of ``repository.commands`` has which commands; a service loads only what serves."""
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+
+def parser(wanted: str = "") -> argparse.ArgumentParser:
+    """Return the parser of every command, or, where ``wanted`` is one, of those beside it."""
     top = argparse.ArgumentParser(
         prog="nea",
         description="Secure document repository and moderation sample service. Settings: infra/docs/settings.md",
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    service.add_to(commands)
-    importing.add_to(commands)
-    rehearsal.add_to(commands)
-    demo.add_to(commands)
-    care.add_to(commands)
-    doctor.add_to(commands)
-    keys.add_to(commands)
-    objects.add_to(commands)
+    of_one = [module for module, names in MODULES.items() if wanted in names]
+    for module in of_one or MODULES:
+        import_module(f"repository.commands.{module}").add_to(commands)
     return top
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. A refusal is one sentence on standard error, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    arguments = parser().parse_args(words)
+    words = sys.argv[1:] if words is None else words
+    arguments = parser(words[0] if words else "").parse_args(words)
     try:
         settings = settings_module.from_environ(os.environ)
         return int(arguments.command(arguments, settings))

@@ -25,7 +25,6 @@ from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
 from storage.retry import retrying
-from storage.s3 import S3Settings, open_s3
 from storage.vault import Vault
 
 KEEPALIVE_SECONDS = 75
@@ -46,6 +45,8 @@ def open_store(settings: Settings) -> Backend:
     """Return the store the settings name, as it is: a bucket, or the local directory."""
     if settings.s3 is None:
         return DirectoryBackend(settings.data_dir / "objects")
+    from storage.s3 import S3Settings, open_s3  # an SDK that a local store does not need
+
     bucket = S3Settings(
         endpoint=settings.s3.endpoint_url or f"https://s3.{settings.s3.region}.amazonaws.com",
         bucket=settings.s3.bucket,

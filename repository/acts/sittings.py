@@ -21,7 +21,7 @@ from repository.errors import FieldRefused, NotFound
 from scripts import records
 from scripts.despatch import DespatchLine
 from scripts.errors import SittingUnknown
-from scripts.labels import PacketLabel, covers_pdf, labels_pdf
+from scripts.labels import PacketLabel
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
 from scripts.records import CustodyLine
@@ -166,7 +166,9 @@ def labels(session: Session, context: Context, sitting_id: str) -> bytes:
     if not found:
         raise NotFound("There are no packets yet. Make the packets first.")
     audit.record(session, context, "labels.print", "sitting", sitting_id)
-    return labels_pdf(found)
+    from scripts import sheets  # a PDF library that few requests need
+
+    return sheets.labels_pdf(found)
 
 
 def covers(session: Session, context: Context, sitting_id: str) -> bytes:
@@ -175,7 +177,9 @@ def covers(session: Session, context: Context, sitting_id: str) -> bytes:
     found = records.covers(session, sitting_id)
     if not found:
         raise NotFound("Nobody is listed in this sitting.")
-    return covers_pdf(found, series=Series.from_key(sitting.series_key).title)
+    from scripts import sheets
+
+    return sheets.covers_pdf(found, series=Series.from_key(sitting.series_key).title)
 
 
 def despatch(session: Session, context: Context, sitting_id: str, lines: Sequence[tuple[str, DespatchLine]]) -> None:

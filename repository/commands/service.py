@@ -12,8 +12,6 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from rich.console import Console
-
 from repository import app, migrating, sign_in_lines
 from repository.care import health
 from repository.database import Database
@@ -124,7 +122,7 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
         }
-        Console().print_json(json.dumps(shown))
+        print(json.dumps(shown, indent=2))
         await services.database.close()
         return 0
 

@@ -10,9 +10,7 @@ from repository.settings import KmsKeys, Settings, TokenKeys, TransitKeys
 from storage.errors import KeyRefused, KeyUnavailable
 from storage.keyring import new_key
 from storage.keys.file import FileKeyring
-from storage.keys.kms import KmsProvider, KmsSettings
 from storage.keys.provider import KeyProvider
-from storage.keys.transit import TransitProvider, TransitSettings
 
 CANARY = {"svc": "nea-storage", "scope": "canary", "sk_id": "canary", "v": "1"}
 
@@ -25,6 +23,8 @@ def open_provider(settings: Settings) -> KeyProvider:
     """
     match settings.key_service:
         case KmsKeys() as kms:
+            from storage.keys.kms import KmsProvider, KmsSettings  # each brings what only it needs
+
             return KmsProvider(
                 KmsSettings(
                     key=kms.key,
@@ -37,6 +37,8 @@ def open_provider(settings: Settings) -> KeyProvider:
         case TokenKeys() as token:
             return _open_token(token)
         case TransitKeys() as transit:
+            from storage.keys.transit import TransitProvider, TransitSettings
+
             return TransitProvider(
                 TransitSettings(
                     address=transit.address,

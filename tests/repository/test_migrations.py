@@ -6,11 +6,16 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from repository import migrating
 from repository.database import Database, metadatas
 from repository.errors import DatabaseBehind
+
+
+def test_the_newest_migration_is_the_one_that_a_database_must_have() -> None:
+    assert ScriptDirectory.from_config(migrating.config()).get_heads() == [migrating.HEAD]
 
 
 async def test_migrated_tables_are_the_declared_ones(database_url: str) -> None:

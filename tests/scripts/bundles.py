@@ -13,7 +13,8 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from scripts.labels import PacketLabel, ScriptCover, covers_pdf, labels_pdf
+from scripts.labels import PacketLabel, ScriptCover
+from scripts.sheets import covers_pdf, labels_pdf
 
 DPI = 150
 SIZE = (1240, 1754)

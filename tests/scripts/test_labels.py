@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.errors import CodeRefused, ForeignCode, LabelRefused, UnreadableCover, WrongExam
-from scripts.labels import PacketLabel, ScriptCover, covers_pdf, crc16, labels_pdf, read_code, refusal_reason, sealed
+from scripts.labels import PacketLabel, ScriptCover, crc16, read_code, refusal_reason, sealed
+from scripts.sheets import covers_pdf, labels_pdf
 
 LABEL = "SL1|99999|6A26|H446/01|1/2|1|DA13"
 REISSUE = "SL1|99999|6A26|H446/01|1/2|2|EA70"

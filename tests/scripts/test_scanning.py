@@ -72,7 +72,7 @@ def test_a_scanned_bundle_is_read_and_split(pages: list[Image.Image], writer: ob
 
 
 def test_a_page_drawn_rather_than_scanned_is_rendered_and_read() -> None:
-    from scripts.labels import covers_pdf
+    from scripts.sheets import covers_pdf
 
     readings = read_pages(
         covers_pdf([ScriptCover("99999", "1001", "H446/01"), ScriptCover("99999", "1002", "H446/01")])
