@@ -88,7 +88,9 @@ def finish(session: Session, job: Job, now: datetime) -> None:
 
 def postpone(session: Session, job: Job, now: datetime, error: str) -> None:
     """Give a piece of work back after a failure, to be tried later; after the last attempt it stays for a person."""
-    row = session.get_one(Work, job.id)
+    row = session.get_one(Work, job.id, with_for_update=True)
+    if row.finished_at is not None:
+        return  # this worker's claim had run out, and another was faster
     row.claimed_until = None
     row.last_error = error
     row.available_at = now + timedelta(seconds=FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1))
