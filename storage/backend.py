@@ -109,6 +109,14 @@ class Sweeps(Protocol):
         """
 
 
+@runtime_checkable
+class Caches(Protocol):
+    """Lies behind memory that may answer for it, and can be asked to answer for itself."""
+
+    def forget_cached(self, key: str) -> None:
+        """See to it that the next read of a blob comes from where it is kept; for an absent one there is nothing to do."""
+
+
 def pieces(data: Data) -> tuple[memoryview, ...]:
     """The data as flat views of bytes, whether it came as one buffer or several."""
     if isinstance(data, bytes | bytearray | memoryview):

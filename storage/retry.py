@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 
-from storage.backend import Backend, Composes, Copies, Data, ObjectHead, Purges, Sweeps
+from storage.backend import Backend, Caches, Composes, Copies, Data, ObjectHead, Purges, Sweeps
 from storage.errors import BackendUnavailable
 
 Result = TypeVar("Result")
@@ -120,11 +120,18 @@ class _RetryingSweeps(Retrying):
         return self._again(lambda: cast(Sweeps, self._backend).sweep_hidden(older_than_at))
 
 
+class _RetryingCaches(Retrying):
+    def forget_cached(self, key: str) -> None:
+        """Let the next read come from where the blob is kept."""
+        self._again(lambda: cast(Caches, self._backend).forget_cached(key))
+
+
 _POWERS: tuple[tuple[type, type[Retrying]], ...] = (
     (Composes, _RetryingComposes),
     (Copies, _RetryingCopies),
     (Purges, _RetryingPurges),
     (Sweeps, _RetryingSweeps),
+    (Caches, _RetryingCaches),
 )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from storage import names
+from storage.backend import Backend, Caches
 from storage.errors import KeyRefused, NameRefused, ObjectNotFound, ObjectTampered
 from storage.facts import Layout
 from storage.vault import StoredObject, Vault
@@ -45,6 +48,7 @@ def examine(vault: Vault, facts: Facts, seen: Callable[[int], None]) -> tuple[Fi
     Raises: errors of storage that say nothing about the object, such as a store that does not answer.
     """
     oid = facts.stored.data_key.oid
+    _forget_cached(vault.backend, facts.stored)
     found = _object(vault, facts, seen)
     findings = [Finding(oid, OBJECT, found)] if found else []
     # Without the key nothing in the recovery copy can be believed or doubted.
@@ -53,6 +57,14 @@ def examine(vault: Vault, facts: Facts, seen: Callable[[int], None]) -> tuple[Fi
         if copy:
             findings.append(Finding(oid, SIDECAR, copy))
     return tuple(findings)
+
+
+def _forget_cached(backend: Backend, stored: StoredObject) -> None:
+    """See to it that the disk is read, not this machine's memory of it."""
+    if isinstance(backend, Caches):
+        for key in {part.key for part in stored.parts} | {names.sidecar(stored.data_key.oid)}:
+            with suppress(NameRefused):
+                backend.forget_cached(key)
 
 
 def _object(vault: Vault, facts: Facts, seen: Callable[[int], None]) -> str | None:

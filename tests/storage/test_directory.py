@@ -95,3 +95,32 @@ def test_it_finds_again_what_it_kept(store, tmp_path):
     again = DirectoryBackend(tmp_path / "store")
     assert again.get("d/a") == b"hello"
     assert dict(again.head("d/a").metadata) == {"len": "5"}
+
+
+def test_what_is_read_afresh_comes_from_the_disk(store, tmp_path):
+    """As far as the file system drops pages at all: a file of our own beside it shows how far."""
+    content = os.urandom(200_000)
+    store.put("d/a", content)
+    control = tmp_path / "control"
+    control.write_bytes(content)
+    for path in (control, *tmp_path.rglob("d/a")):
+        with open(path, "rb") as file:
+            file.read()
+            os.fsync(file.fileno())
+    with open(control, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    store.forget_cached("d/a")
+    store.forget_cached("d/none")
+    (kept,) = tmp_path.rglob("d/a")
+    assert _in_memory(kept) == _in_memory(control)
+    assert store.get("d/a") == content
+
+
+def _in_memory(path):
+    with open(path, "rb", buffering=0) as file:
+        try:
+            return os.preadv(file.fileno(), [bytearray(4096)], 0, os.RWF_NOWAIT) > 0
+        except BlockingIOError:
+            return False
+        except OSError:
+            return None
