@@ -8,10 +8,7 @@ before the first byte, a part or tail only after `seal_part` or `seal_tail` retu
 from __future__ import annotations
 
 import os
-import threading
 import time
-import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -31,17 +28,12 @@ from storage.facts import DataKey, Layout, Part, ScopeKey, StoredObject, Tail
 from storage.keyring import SecretKey
 from storage.keys.provider import KeyProvider
 from storage.reader import Reader, check_shape
+from storage.scope_keys import ScopeKeys
 from storage.sidecar import UntrustedSidecar, read_sidecar, sidecar_facts
 from storage.streaming import SDR1, SUITE, Geometry, Random
 from storage.writer import Buffers, Filling, Writer
 
 __all__ = ["DataKey", "Filling", "Layout", "Part", "Reader", "ScopeKey", "StoredObject", "Tail", "Vault", "Writer"]
-
-SERVICE = "nea-storage"
-CACHE_SECONDS = 300.0
-CONFIRMED_SECONDS = 10.0
-"""A key service that went away is noticed this late by who wants to begin a new object; reading goes on from memory."""
-CACHE_ENTRIES = 10_000
 
 
 class Vault:
@@ -59,13 +51,10 @@ class Vault:
     ) -> None:
         """Takes: `clock`, monotonic seconds, for the cache of scope keys; `geometry` other than SDR1 in tests only."""
         self._backend = backend
-        self._keys = keys
+        self._scope_keys = ScopeKeys(keys, random, clock)
         self._random = random
         self._geometry = geometry
-        self._clock = clock
         self._buffers = Buffers(geometry.part_ciphertext_bytes, kept_buffers)
-        self._cache: OrderedDict[str, tuple[ScopeKey, SecretKey, float]] = OrderedDict()
-        self._cache_lock = threading.Lock()
 
     @property
     def part_plain_bytes(self) -> int:
@@ -80,7 +69,7 @@ class Vault:
     @property
     def keys(self) -> KeyProvider:
         """Who keeps the root keys, for their rotation and their probe."""
-        return self._keys
+        return self._scope_keys.provider
 
     # Keys
 
@@ -89,21 +78,14 @@ class Vault:
 
         Raises: KeyUnavailable.
         """
-        key = keyring.new_key(self._random)
-        sk_id = str(uuid.UUID(bytes=self._random(16), version=4))
-        kid = self._keys.current()
-        made = ScopeKey(sk_id, scope, kid, self._keys.wrap(key, _context(scope, sk_id)))
-        self._remember(made, key)
-        return made
+        return self._scope_keys.make(scope)
 
     def rewrap_scope_key(self, scope_key: ScopeKey) -> ScopeKey:
         """The same key under the provider's current version; the caller replaces its row.
 
         Raises: KeyRefused, KeyUnavailable.
         """
-        key = self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id))
-        kid = self._keys.current()
-        return replace(scope_key, kid=kid, blob=self._keys.wrap(key, _context(scope_key.scope, scope_key.sk_id)))
+        return self._scope_keys.rewrap(scope_key)
 
     def new_data_key(self, scope_key: ScopeKey, oid: str, total_bytes: int) -> DataKey:
         """A fresh key for an object of that plaintext length; commit it before the first part is sealed.
@@ -114,7 +96,7 @@ class Vault:
         self._geometry.parts(total_bytes)
         key = keyring.new_key(self._random)
         blob = keyring.wrap_data_key(
-            self._scope_secret(scope_key),
+            self._scope_keys.secret(scope_key),
             key,
             oid=oid,
             sk_id=scope_key.sk_id,
@@ -127,7 +109,7 @@ class Vault:
         """The same data key under another scope key; the caller replaces its row, then renews the sidecar."""
         secret = self._data_secret(old, data_key)
         blob = keyring.wrap_data_key(
-            self._scope_secret(new),
+            self._scope_keys.secret(new),
             secret,
             oid=data_key.oid,
             sk_id=new.sk_id,
@@ -138,45 +120,24 @@ class Vault:
 
     def at_hand(self, scope_key: ScopeKey) -> bool:
         """Whether the provider opened this very record moments ago, so that new objects may begin under it."""
-        with self._cache_lock:
-            held = self._cache.get(scope_key.sk_id)
-        return held is not None and held[0] == scope_key and self._clock() < held[2] - CACHE_SECONDS + CONFIRMED_SECONDS
+        return self._scope_keys.at_hand(scope_key)
 
     def confirm(self, scope_key: ScopeKey) -> None:
         """Ask the provider for a scope key, remembered or not.
 
         Raises: KeyRefused, KeyUnavailable.
         """
-        self._remember(scope_key, self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id)))
+        self._scope_keys.confirm(scope_key)
 
     def forget_keys(self) -> None:
         """Empty the cache of scope keys, at shutdown or after a rotation."""
-        with self._cache_lock:
-            self._cache.clear()
-
-    def _remember(self, scope_key: ScopeKey, key: SecretKey) -> None:
-        with self._cache_lock:
-            self._cache[scope_key.sk_id] = (scope_key, key, self._clock() + CACHE_SECONDS)
-            self._cache.move_to_end(scope_key.sk_id)
-            while len(self._cache) > CACHE_ENTRIES:
-                self._cache.popitem(last=False)
-
-    def _scope_secret(self, scope_key: ScopeKey) -> SecretKey:
-        with self._cache_lock:
-            held = self._cache.get(scope_key.sk_id)
-            # The whole record is compared, so that a swapped row is refused even while the right one is remembered.
-            if held is not None and held[0] == scope_key and self._clock() < held[2]:
-                return held[1]
-            self._cache.pop(scope_key.sk_id, None)
-        key = self._keys.unwrap(scope_key.blob, _context(scope_key.scope, scope_key.sk_id))
-        self._remember(scope_key, key)
-        return key
+        self._scope_keys.forget()
 
     def _data_secret(self, scope_key: ScopeKey, data_key: DataKey) -> SecretKey:
         if data_key.sk_id != scope_key.sk_id:
             raise KeyRefused(diagnosis="E1", level="data", oid=data_key.oid)
         secret = keyring.unwrap_data_key(
-            self._scope_secret(scope_key),
+            self._scope_keys.secret(scope_key),
             data_key.blob,
             oid=data_key.oid,
             sk_id=data_key.sk_id,
@@ -436,10 +397,6 @@ class Vault:
             forget(key)
         if any(True for place in places for _ in self._backend.list(place)):
             raise BackendUnavailable("Something of a shredded object is still listed.", oid=oid)
-
-
-def _context(scope: str, sk_id: str) -> dict[str, str]:
-    return {"svc": SERVICE, "scope": scope, "sk_id": sk_id, "v": "1"}
 
 
 def _description(data_key: DataKey) -> dict[str, str]:

@@ -18,7 +18,8 @@ from repository.settings import from_environ
 from storage.errors import KeyRefused, KeyUnavailable
 from storage.keyring import SecretKey
 from storage.keys.file import FileKeyring
-from storage.vault import CACHE_SECONDS, CONFIRMED_SECONDS, Vault
+from storage.scope_keys import CACHE_SECONDS, CONFIRMED_SECONDS
+from storage.vault import Vault
 from tests.repository.files import pdf
 from tests.repository.web.conftest import Clock, Server, Service
 from tests.repository.web.uploading import P, Stage, make_stage
