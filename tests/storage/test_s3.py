@@ -149,6 +149,11 @@ def test_refusals_are_named_on_both_paths(backend, lying, status, code, error):
     assert status == 301 or len(lying.seen) == 2, "one try each: repeating is the business of storage.retry"
 
 
+def test_a_store_that_does_not_join_has_no_unfinished_joins(backend, lying):
+    lying.answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+    assert backend.sweep_hidden(datetime.now(UTC)) == 0
+
+
 @pytest.mark.fault("inj:F5")
 class TestLies:
     def test_a_truncated_body(self, backend, lying):
