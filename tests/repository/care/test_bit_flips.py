@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from repository.care import scrubbing
 from repository.care.scrubbing import Wish
@@ -30,12 +31,13 @@ Expected = set[tuple[str, str]]
 
 @dataclass
 class Planted:
-    """A flip: what the scrub must say of the object, and how it is put right again."""
+    """A flip: what the scrub must say of the object; for rows, how it is planted and undone; for blobs, what was there."""
 
     expected: Expected
-    undo: Callable[[object], None] | None
+    what: str
+    plant: Callable[[Session], None] = lambda _: None
+    undo: Callable[[Session], None] = lambda _: None
     undo_blob: tuple[str, bytes] | None = None
-    what: str = ""
 
 
 def flip_blob(kept: Kept, stored: StoredObject, draw: random.Random) -> Planted:
@@ -45,7 +47,7 @@ def flip_blob(kept: Kept, stored: StoredObject, draw: random.Random) -> Planted:
     kept.change(key, lambda blob: flipped(blob, bit))
     part_bytes = stored.parts[0].sealed_bytes if stored.layout == "whole" else len(content)
     code = "E3" if (bit // 8) % part_bytes < HEADER_BYTES else "E6"
-    return Planted({("object", code)}, None, (key, content), f"{key} bit {bit}")
+    return Planted({("object", code)}, f"{key} bit {bit}", undo_blob=(key, content))
 
 
 def flip_sidecar(kept: Kept, stored: StoredObject, draw: random.Random) -> Planted:
@@ -58,16 +60,14 @@ def flip_sidecar(kept: Kept, stored: StoredObject, draw: random.Random) -> Plant
         named = json.loads(kept.backend.get(key)).get("oid", oid)
     except ValueError:
         named = oid
-    return Planted({("sidecar", "E2" if named == oid else "E1")}, None, (key, content), f"{key} bit {bit}")
+    return Planted({("sidecar", "E2" if named == oid else "E1")}, f"{key} bit {bit}", undo_blob=(key, content))
 
 
 def _column(table: type, column: str, where: dict[str, object], old: object, new: object, codes: Expected) -> Planted:
-    def put(session, value):  # type: ignore[no-untyped-def]
+    def put(session: Session, value: object) -> None:
         session.execute(update(table).filter_by(**where).values(**{column: value}))
 
-    planted = Planted(codes, lambda session: put(session, old), what=f"{table.__name__}.{column}")
-    planted.plant = lambda session: put(session, new)  # type: ignore[attr-defined]
-    return planted
+    return Planted(codes, f"{table.__name__}.{column}", lambda s: put(s, new), lambda s: put(s, old))
 
 
 def _changed(value: object, draw: random.Random) -> object:
@@ -130,8 +130,7 @@ async def check_flips(kept: Kept, flips: int, seed: int | None) -> None:
 
         def plant(session, planted=planted):  # type: ignore[no-untyped-def]
             for one in planted.values():
-                if one.undo is not None:
-                    one.plant(session)  # type: ignore[attr-defined]
+                one.plant(session)
 
         await kept.write(plant)
         kept.services.vault.forget_keys()
@@ -148,8 +147,7 @@ async def check_flips(kept: Kept, flips: int, seed: int | None) -> None:
 
         def undo(session, planted=planted):  # type: ignore[no-untyped-def]
             for one in planted.values():
-                if one.undo is not None:
-                    one.undo(session)
+                one.undo(session)
 
         await kept.write(undo)
         for one in planted.values():
