@@ -13,6 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from repository import ending, inspection, migrating, receipts, receiving, releasing
+from repository.acts.viewing import Viewings
 from repository.care import health, nightly
 from repository.database import Database
 from repository.errors import SettingRefused
@@ -95,6 +96,7 @@ def create_app(services: Services) -> web.Application:
     )
     app[keys.SERVICES] = services
     app[keys.RECEIVER] = receiving.Receiver(services, receiving.WriterGate())
+    app[keys.VIEWINGS] = Viewings()
     app[keys.TEMPLATES] = pages.templates()
     app.on_response_prepare.append(middleware.add_headers)
     routes.add_to(app)

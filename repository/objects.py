@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
-from typing import TypeVar
+from itertools import islice, starmap
+from typing import TypeVar, cast
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -34,6 +34,21 @@ _KEYS = (
     select(DataKeyRow, ScopeKeyRow)
     .join(ScopeKeyRow, ScopeKeyRow.sk_id == DataKeyRow.sk_id)
     .where(DataKeyRow.oid == bindparam("oid"))
+)
+_LAYOUT = select(StoredObjectRow.layout).where(StoredObjectRow.oid == bindparam("oid"))
+_OF_PARTS = cast(Table, ObjectPart.__table__).c
+# Plain rows in the order of `Part`: a film has hundreds, and a range of it waits for them.
+_PARTS = (
+    select(
+        _OF_PARTS.part_index,
+        _OF_PARTS.key,
+        _OF_PARTS.header,
+        _OF_PARTS.sha256,
+        _OF_PARTS.plain_bytes,
+        _OF_PARTS.sealed_bytes,
+    )
+    .where(_OF_PARTS.oid == bindparam("oid"))
+    .order_by(_OF_PARTS.part_index)
 )
 
 
@@ -167,11 +182,9 @@ def add_part(session: Session, oid: str, part: Part) -> None:
 
 def stored_object(session: Session, oid: str) -> StoredObject:
     """Return the facts of a complete object, as the vault reads it."""
-    row = session.get_one(StoredObjectRow, oid)
-    parts = session.scalars(select(ObjectPart).where(ObjectPart.oid == oid).order_by(ObjectPart.part_index))
+    layout = session.execute(_LAYOUT, {"oid": oid}).scalar_one()
     key, data_key = keys_of(session, oid)
-    facts = tuple(Part(p.part_index, p.key, p.header, p.sha256, p.plain_bytes, p.sealed_bytes) for p in parts)
-    return StoredObject(key, data_key, facts, row.layout)
+    return StoredObject(key, data_key, tuple(starmap(Part, session.execute(_PARTS, {"oid": oid}))), layout)
 
 
 def save_released(session: Session, released: StoredObject, sha256: str) -> None:
@@ -223,9 +236,12 @@ async def read(vault: Vault, stored: StoredObject, start: int = 0, stop: int | N
     thread costs as much as decrypting a segment.
     Raises: ``storage.errors.ObjectTampered`` before any byte of a segment that does not verify.
     """
-    reader = await asyncio.to_thread(vault.open, stored)
-    segments = reader.read(start, reader.size_bytes if stop is None else stop)
-    pieces = await asyncio.to_thread(list, islice(segments, 1))
+
+    def begin() -> tuple[Iterator[bytes], list[bytes]]:
+        segments = vault.open(stored).read(start, stop)
+        return segments, list(islice(segments, 1))
+
+    segments, pieces = await asyncio.to_thread(begin)
     while pieces:
         for piece in pieces:
             yield piece

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from moderation.tables import ModerationCase
+from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, evidence, objects, people
 from repository.access import Action, Actor, Role
 from repository.audit import Context
@@ -15,6 +17,9 @@ from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClose
 from repository.receiving import OPEN_STATES
 from repository.tables import DocumentRow
 from storage.vault import StoredObject
+
+VIEWING_SECONDS = 15 * 60
+VIEWINGS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +44,40 @@ def status(session: Session, context: Context, document_id: str) -> DocumentRow:
     return document
 
 
-def view(session: Session, context: Context, document_id: str) -> Viewing:
-    """Permit and record one viewing of a released document.
+class Viewings:
+    """Which viewings stand in the log: the ranges and pages of one share its event.
+
+    One viewing is one document under one sign-in in one quarter of an hour.
+    """
+
+    def __init__(self) -> None:
+        self._standing: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+
+    def stands(self, sign_in: str, document_id: str, now: datetime) -> bool:
+        """Return whether the event of this viewing has been committed."""
+        return (sign_in, document_id, int(now.timestamp()) // VIEWING_SECONDS) in self._standing
+
+    def note(self, sign_in: str, document_id: str, now: datetime) -> None:
+        """Note that it has."""
+        self._standing[sign_in, document_id, int(now.timestamp()) // VIEWING_SECONDS] = None
+        if len(self._standing) > VIEWINGS_KEPT:
+            self._standing.popitem(last=False)
+
+
+def view(session: Session, context: Context, document_id: str, *, recorded: bool = False) -> Viewing:
+    """Permit one viewing of a released document, and record it unless it is ``recorded`` already.
 
     Raises: ``NotFound`` for a document outside the actor's scope, and for a moderator before its release;
     ``DocumentNotReady`` for its own centre.
     """
     actor = _actor(context)
-    document, item_id, case = _permitted(session, context, Action.DOCUMENT_VIEW, document_id)
+    document, item, case = _permitted(session, context, Action.DOCUMENT_VIEW, document_id)
     if document.state != DocumentState.RELEASED or document.media_type is None:
         if actor.role is Role.MODERATOR:
             raise NotFound
         raise DocumentNotReady(document.reason or "", state=document.state)
-    found = evidence.find(session, document_id)
-    if found is None:
-        raise NotFound
-    audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, case=case.id)
+    if not recorded:
+        audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, case=case.id)
     return Viewing(
         document.id,
         document.filename,
@@ -62,8 +85,8 @@ def view(session: Session, context: Context, document_id: str) -> Viewing:
         document.size_bytes,
         document.page_count,
         case.id,
-        found[1].candidate_id,
-        item_id,
+        item.candidate_id,
+        item.id,
         objects.stored_object(session, document.oid),
     )
 
@@ -79,7 +102,7 @@ def withdraw(session: Session, context: Context, document_id: str) -> str:
 
 def _permitted(
     session: Session, context: Context, action: Action, document_id: str
-) -> tuple[DocumentRow, str, ModerationCase]:
+) -> tuple[DocumentRow, SampleItem, ModerationCase]:
     actor = _actor(context)
     found = evidence.find(session, document_id)
     if found is None:
@@ -89,7 +112,7 @@ def _permitted(
         session, actor.person_id, case.series_key, case.component_code, case.centre_number, context.now
     )
     access.require(actor, action, centre_number=case.centre_number, allocated=allocated)
-    return document, item.id, case
+    return document, item, case
 
 
 def _actor(context: Context) -> Actor:

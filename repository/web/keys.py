@@ -10,6 +10,7 @@ from aiohttp import web
 from jinja2 import Environment
 
 from repository.access import Action, Actor
+from repository.acts.viewing import Viewings
 from repository.receiving import Receiver
 from repository.services import Services
 
@@ -26,6 +27,7 @@ class SignedIn:
 
 SERVICES = web.AppKey("services", Services)
 RECEIVER = web.AppKey("receiver", Receiver)
+VIEWINGS = web.AppKey("viewings", Viewings)
 TEMPLATES = web.AppKey("templates", Environment)
 ACTIONS: web.AppKey[Mapping[Callable[..., Any], Action]] = web.AppKey("actions")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from aiohttp import web
-from sqlalchemy.orm import Session
 
 from repository.access import Role
 from repository.acts import reading, viewing
 from repository.acts.viewing import Viewing
 from repository.documents import is_viewable_as_pages
 from repository.errors import NotFound, RangeRefused
+from repository.web import keys
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
 
@@ -95,13 +95,14 @@ async def withdraw(request: web.Request) -> web.Response:
 
 
 async def _view(request: web.Request) -> Viewing:
-    services, context = services_of(request), context_of(request)
-    document_id = request.match_info["document_id"]
-
-    def work(session: Session) -> Viewing:
-        return viewing.view(session, context, document_id)
-
-    return await services.database.write(work)
+    database, context, viewings = services_of(request).database, context_of(request), request.app[keys.VIEWINGS]
+    document_id, signed_in = request.match_info["document_id"], request[keys.SESSION]
+    sign_in = signed_in.token if signed_in else ""
+    if viewings.stands(sign_in, document_id, context.now):
+        return await database.read(lambda s: viewing.view(s, context, document_id, recorded=True))
+    seen = await database.write(lambda s: viewing.view(s, context, document_id))
+    viewings.note(sign_in, document_id, context.now)
+    return seen
 
 
 def _range(request: web.Request, size_bytes: int) -> tuple[int, int, int]:
