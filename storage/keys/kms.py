@@ -29,9 +29,9 @@ _REFUSED = {
     "NotFoundException",
     "ValidationException",
     "InvalidKeyUsageException",
-    "AccessDeniedException",
 }
-"""Answers to Decrypt that are about the record. Access is denied, too, to a key that is not ours."""
+"""Answers to Decrypt that are about the record."""
+_DENIED = "AccessDeniedException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,15 @@ class KmsProvider:
         if not kid or not sealed or ":" in kid or kid.startswith(_ALIAS):  # an ARN would lead out of our own account
             raise KeyRefused(diagnosis="E1", level="root")
         try:
-            answer = self._client.decrypt(KeyId=kid, CiphertextBlob=sealed, EncryptionContext=dict(context))
-        except ClientError as error:
-            if _code(error) in _REFUSED:
-                raise KeyRefused(diagnosis="E1", level="root", answer=_code(error)) from None
-            raise KeyUnavailable(answer=_code(error)) from error
-        except BotoCoreError as error:
-            raise KeyUnavailable(cause=type(error).__name__) from error
+            answer = self._asked("decrypt", KeyId=kid, CiphertextBlob=sealed, EncryptionContext=dict(context))
+        except KeyUnavailable as error:
+            code = str(error.facts.get("answer", ""))
+            if code == _DENIED:
+                # Either this wrap names a key that is not ours to use, or we may not decrypt at all. A wrap of our own tells.
+                self._prove_decrypting()
+            if code == _DENIED or code in _REFUSED:
+                raise KeyRefused(diagnosis="E1", level="root", answer=code) from None
+            raise
         plain = bytes(answer["Plaintext"])
         if _key_id(answer) != kid or len(plain) != KEY_BYTES:
             raise KeyRefused(diagnosis="E1", level="root")
@@ -119,6 +121,10 @@ class KmsProvider:
         )["KeyMetadata"]
         self._asked("update_alias", AliasName=self._key, TargetKeyId=made["KeyId"])
         return str(made["KeyId"])
+
+    def _prove_decrypting(self) -> None:
+        made = self._asked("encrypt", KeyId=self._key, Plaintext=bytes(KEY_BYTES))
+        self._asked("decrypt", KeyId=_key_id(made), CiphertextBlob=made["CiphertextBlob"])
 
     def _asked(self, operation: str, **words: object) -> dict[str, Any]:
         try:

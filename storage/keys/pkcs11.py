@@ -20,7 +20,7 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.mechanisms import GCMParams
 
-from storage.errors import KeyRefused, KeyUnavailable
+from storage.errors import KeyRefused, KeyUnavailable, StorageError
 from storage.keyring import KEY_BYTES, NONCE_BYTES, SecretKey
 from storage.keys.provider import associated_data, framed, unframed
 from storage.streaming import Random
@@ -41,6 +41,14 @@ _WORN_OUT = (
     pkcs11.exceptions.ObjectHandleInvalid,
     pkcs11.exceptions.KeyHandleInvalid,
 )
+
+
+class _NotSeen(Exception):
+    """A search found no such key: it is not there, or the session lost its login, which a token does not tell apart."""
+
+    def __init__(self, fact: StorageError) -> None:
+        super().__init__(fact.detail)
+        self.fact = fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,11 @@ class TokenProvider:
     def _newest(self, session: Any) -> str:
         labels = self._labels(session)
         if not labels:
-            raise KeyUnavailable(
-                f"The token {self._settings.token!r} holds no key labelled {self._settings.label}-1 yet. "
-                "Make the first with `nea keys rotate-root`."
+            raise _NotSeen(
+                KeyUnavailable(
+                    f"The token {self._settings.token!r} holds no key labelled {self._settings.label}-1 yet. "
+                    "Make the first with `nea keys rotate-root`."
+                )
             )
         return labels[-1]
 
@@ -149,7 +159,7 @@ class TokenProvider:
     def _made(self, session: Any) -> str:
         labels = self._labels(session)
         kid = f"{self._settings.label}-{(self._number(labels[-1]) or 0) + 1 if labels else 1}"
-        session.generate_key(
+        made = session.generate_key(
             KeyType.AES,
             KEY_BYTES * 8,
             label=kid,
@@ -166,6 +176,9 @@ class TokenProvider:
                 Attribute.DERIVE: False,
             },
         )
+        if len(self._labelled(session, kid)) != 1:  # two of one label would leave open which of them wrapped
+            made.destroy()
+            raise KeyUnavailable("Another process made a version of the root key in this moment. Repeat the command.")
         return kid
 
     def _destroyed(self, kid: str, session: Any) -> None:
@@ -183,24 +196,26 @@ class TokenProvider:
         numbers = {self._number(key.label): key.label for key in found}
         return tuple(numbers[number] for number in sorted(number for number in numbers if number is not None))
 
+    def _labelled(self, session: Any, kid: str) -> list[Any]:
+        return list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: kid}))
+
     def _key(self, session: Any, kid: str) -> Any:
-        found = list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: kid}))
+        found = self._labelled(session, kid)
         if len(found) != 1:
-            raise KeyRefused(
-                "The root key that wrapped this key is not in the token.",
-                diagnosis="E1",
-                level="root",
-                found=len(found),
-            )
+            gone = "The root key that wrapped this key is not in the token."
+            raise _NotSeen(KeyRefused(gone, diagnosis="E1", level="root", found=len(found)))
         return found[0]
 
     def _done(self, work: Callable[[Any], T]) -> T:
         with self._lock, _as_unavailable():
             try:
                 return work(self._opened())
-            except _WORN_OUT:
+            except (*_WORN_OUT, _NotSeen):
                 self._close()
+            try:
                 return work(self._opened())
+            except _NotSeen as missing:
+                raise missing.fact from None
 
     def _opened(self) -> Any:
         if self._pin_refused:  # tokens lock themselves after a few wrong PINs, so it is offered once

@@ -11,10 +11,12 @@ from sqlalchemy import delete
 
 from repository.tables import DataKeyRow, ObjectPart, ScopeKeyRow, StoredObjectRow
 from storage.keys import age
+from tests.repository.keys.test_providers import provider_environ
+from tests.servers.fixtures import kms_address, token, transit
 
 from .installation import SCOPE, SECOND, SURE, Installation, installation, random_bytes
 
-__all__ = ["installation"]
+__all__ = ["installation", "kms_address", "provider_environ", "token", "transit"]
 
 
 def private(path: Path, text: str) -> str:
@@ -61,6 +63,28 @@ def test_root_and_scope_are_rotated_and_an_old_version_is_retired(installation: 
     status, _, err = installation.nea("keys", "rotate-scope", "nowhere")
     assert (status, "nea keys list" in err) == (1, True)
     assert installation.events()[-3:] == ["keys.scope_superseded", "keys.scope_rotated", "keys.root_retired"]
+
+
+@pytest.mark.fault("att:F08")
+def test_root_keys_are_rotated_in_every_provider(
+    provider_environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Installation(provider_environ, capsys, monkeypatch)
+    made.begin()
+    if provider_environ["NEA_KEY_PROVIDER"] == "pkcs11":
+        status, _, err = made.nea("keys", "list")
+        assert (status, "nea keys rotate-root" in err) == (1, True)
+        assert made.nea("keys", "rotate-root")[0] == 0
+    oid = made.store(b"the work")
+    (before,) = made.scope_keys().values()
+    assert made.nea("keys", "rotate-root")[0] == 0
+    (after,) = made.scope_keys().values()
+    assert after["kid"] != before["kid"]
+    assert after["kid"] in made.nea("keys", "list")[1]
+    assert made.load(oid) == b"the work"
+    status, _, err = made.nea("keys", "retire-root", before["kid"])
+    assert (status, "disable" in err) == ((1, True) if provider_environ["NEA_KEY_PROVIDER"] == "kms" else (0, False))
+    assert made.load(oid) == b"the work"
 
 
 def test_a_backup_under_a_passphrase_brings_everything_back(

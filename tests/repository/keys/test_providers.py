@@ -30,7 +30,7 @@ def private(path: Path, text: str) -> str:
 
 
 @pytest.fixture(params=["file", "kms", "pkcs11", "transit"])
-def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+def provider_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     chosen = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_KEY_PROVIDER": request.param}
     match request.param:
         case "kms":
@@ -60,7 +60,8 @@ def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
             return chosen
 
 
-async def test_the_service_composes_with_each_provider(environ: dict[str, str]) -> None:
+async def test_the_service_composes_with_each_provider(provider_environ: dict[str, str]) -> None:
+    environ = provider_environ
     settings = from_environ(environ)
     database = Database(settings.database_url)
     await migrating.migrate(database)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -62,6 +66,33 @@ def new_alias(address: str) -> str:
     client.create_alias(AliasName=alias, TargetKeyId=made)
     client.close()
     return alias
+
+
+@contextmanager
+def answering(status: int, code: str) -> Iterator[str]:
+    """A service that answers everything with one error, as KMS spells it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps({"__type": code, "message": "no"}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_words: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def nobody() -> str:
@@ -277,6 +308,26 @@ def test_kms_keeps_the_policy_of_a_key_it_rotates_and_needs_an_alias(kms_address
 def test_kms_says_that_a_key_is_missing(kms_address: str) -> None:
     with pytest.raises(KeyUnavailable, match="NotFoundException"):
         KmsProvider(kms_settings(kms_address, "alias/nobody")).current()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "raised"),
+    [
+        (400, "InvalidCiphertextException", KeyRefused),
+        (400, "IncorrectKeyException", KeyRefused),
+        (400, "NotFoundException", KeyRefused),
+        (400, "AccessDeniedException", KeyUnavailable),  # to everything: our permissions, not the record
+        (400, "ThrottlingException", KeyUnavailable),
+        (400, "DisabledException", KeyUnavailable),
+        (400, "KMSInvalidStateException", KeyUnavailable),
+        (500, "KMSInternalException", KeyUnavailable),
+        (503, "ServiceUnavailable", KeyUnavailable),
+    ],
+)
+@pytest.mark.fault("att:F09", "inj:F13")
+def test_kms_answers_are_about_the_record_or_about_the_service(status: int, code: str, raised: type[Exception]) -> None:
+    with answering(status, code) as address, pytest.raises(raised):
+        KmsProvider(kms_settings(address, "alias/nea")).unwrap(framed("1234abcd", b"sealed"), CONTEXT)
 
 
 def test_plain_http_goes_to_this_machine_only(transit: Transit) -> None:
