@@ -148,6 +148,9 @@ class _Cycle:
             for oid in self._expected:
                 await self._begin(oid)
             await self._read_what_is_due()
+        except asyncio.CancelledError:
+            self._watch.stop.set()  # a service that stops must not wait until a film was read to its end
+            raise
         finally:
             await self._settle()
             await canaries.clear(self._services, self._expected)

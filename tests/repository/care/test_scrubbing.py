@@ -208,6 +208,28 @@ async def test_a_stopped_cycle_keeps_what_was_read_and_the_next_goes_on(kept: Ke
     assert second.sound
 
 
+async def test_a_service_that_stops_does_not_wait_for_the_end_of_an_object(kept: Kept) -> None:
+    small, large = await kept.held(b"read"), await kept.held(os.urandom(50_000))
+    first = (await kept.stored(small)).parts[0].sealed_bytes
+    loop, watch = asyncio.get_running_loop(), Watch()
+    seen: list[int] = []
+
+    def in_the_large_one(size: int) -> None:
+        seen.append(size)
+        if size != first:
+            loop.call_soon_threadsafe(cycle.cancel)
+            watch.stop.wait(20)
+
+    watch.seen = in_the_large_one
+    cycle = asyncio.create_task(scrub(kept, Wish(older_than=None, threads=1), watch))
+    with pytest.raises(asyncio.CancelledError):
+        await cycle
+    assert len(seen) <= 2
+    assert (await kept.row(large)).last_scrubbed_at is None
+    assert ((await kept.row(small)).last_scrubbed_at is not None) == (seen[0] == first)
+    assert kept.names("d/") == []
+
+
 async def test_an_object_that_moves_while_it_is_read_is_no_fault(keep: Keep) -> None:
     """The worker releases it, or two officers destroy it, between the facts and the bytes."""
     loop = asyncio.get_running_loop()
