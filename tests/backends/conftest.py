@@ -10,9 +10,15 @@ from storage.memory import MemoryBackend
 from storage.retry import retrying
 from tests.servers.fixtures import open_bucket, s3_bucket, s3_server
 
-__all__ = ["backend", "open_bucket", "s3_bucket", "s3_server"]
+__all__ = ["backend", "open_bucket", "purging_backend", "s3_bucket", "s3_server"]
 
 KINDS = ["memory", "directory", "retrying", pytest.param("s3", marks=pytest.mark.s3)]
+
+
+@pytest.fixture
+def purging_backend(open_bucket) -> Backend:
+    """A backend that can forget old versions: S3, with retries around it as in service."""
+    return retrying(open_bucket())
 
 
 @pytest.fixture(params=KINDS)

@@ -13,21 +13,14 @@ ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An empty database with the tables of moderation; PostgreSQL where the tests have started a server."""
+    """An empty database of each kind with the tables of moderation."""
     if request.param == "sqlite":
         made = create_engine("sqlite://")
         event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
     else:
-        try:
-            url = request.getfixturevalue("postgres_url")
-        except pytest.FixtureLookupError:
-            pytest.skip("no PostgreSQL server has been started by the tests")
-        made = create_engine(url.replace("postgresql+asyncpg", "postgresql+psycopg"))
-        Base.metadata.drop_all(made)
+        made = create_engine(request.getfixturevalue("postgres_url"))
     Base.metadata.create_all(made)
     yield made
-    if request.param != "sqlite":
-        Base.metadata.drop_all(made)
     made.dispose()
 
 
