@@ -88,3 +88,10 @@ async def _scrub(services: Services) -> None:
             len(report.unread),
             "missed" if report.failed else "found",
         )
+    since = report.oldest_unread_since
+    if since is not None and services.clock() - since > scrubbing.OLDER_THAN:
+        logger.error(
+            "care: an object has not been read since %s, as the store is larger than the daily round can read; "
+            "run `nea scrub --budget SIZE` by a timer",
+            f"{since:%Y-%m-%d}",
+        )

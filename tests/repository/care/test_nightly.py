@@ -49,3 +49,21 @@ async def test_what_it_finds_is_in_the_log(kept: Kept, caplog: pytest.LogCapture
     assert "The collector is off" in said[1]
     assert "2 faults" in said[2]
     assert len(kept.names("q/")) == 20
+
+
+async def test_a_store_too_large_for_the_round_is_in_the_log(
+    kept: Kept, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nightly, "SCRUB_BUDGET_BYTES", 1)
+    await nightly.round_if_due(kept.services)
+    made_on = f"{kept.clock():%Y-%m-%d}"
+    for _ in range(2):
+        await kept.released(os.urandom(100))
+    kept.clock.advance(days=31)
+    with caplog.at_level(logging.ERROR):
+        assert await nightly.round_if_due(kept.services)
+        (said,) = caplog.records
+        assert f"not been read since {made_on}" in said.getMessage()
+        kept.clock.advance(days=1)
+        assert await nightly.round_if_due(kept.services)
+    assert len(caplog.records) == 1
