@@ -33,9 +33,11 @@ async def keeping(start_service: StartService, postgres_url: str) -> Keeping:
 def another_process(keeping: Keeping) -> Iterator[Session]:
     """A transaction of another process; what it did is committed when the test says so."""
     engine = create_engine(keeping.services.database.url)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 async def until_it_waits(keeping: Keeping, task: asyncio.Task[object]) -> None:
