@@ -49,9 +49,9 @@ async def examine(services: Services, *, reads_back: bool = True) -> dict[str, A
         document["read_back"] = digest.hexdigest()
     listed = await asyncio.to_thread(lambda: list(services.vault.backend.list("")))
     found["current_kid"] = services.vault.keys.current()
-    found["stale_sidecars"] = [
-        oid for oid, one in stored.items() if one.layout != Layout.STAGED and not _agrees(services.vault, one)
-    ]
+    copied = [one for one in stored.values() if reads_back and one.layout != Layout.STAGED]
+    agree = await asyncio.to_thread(lambda: [_agrees(services.vault, one) for one in copied])
+    found["stale_sidecars"] = [one.data_key.oid for one, agrees in zip(copied, agree, strict=True) if not agrees]
     found["names"] = sorted(head.key for head in listed)
     return found
 
