@@ -7,8 +7,6 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 LONDON = ZoneInfo("Europe/London")
 SAMPLE_WORKING_DAYS = 3
 _END_OF_DAY = time(23, 59, 59)
@@ -29,6 +27,8 @@ _SUBDIVISION = {Nation.ENGLAND: "ENG", Nation.WALES: "WLS", Nation.SCOTLAND: "SC
 @cache
 def bank_holidays(nation: Nation, year: int) -> frozenset[date]:
     """Return the bank holidays of a nation in a year."""
+    import holidays  # every country's, so only when a day is to be counted
+
     return frozenset(holidays.country_holidays("GB", subdiv=_SUBDIVISION[nation], years=year).keys())
 
 

@@ -29,7 +29,7 @@ from storage.retry import retrying
 from storage.vault import Vault
 
 KEEPALIVE_SECONDS = 75
-READ_BUFFER_BYTES = 1024 * 1024
+READ_BUFFER_BYTES = 512 * 1024
 HEADER_FIELD_LIMIT_BYTES = 32 * 1024
 """More than metadata may have, so that too much of it is refused by us, with the reason, not by the parser."""
 SOCKET_BUFFER_BYTES = 4 * 1024 * 1024

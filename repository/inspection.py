@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from repository.documents import MEDIA_TYPES
 from repository.errors import InspectionFailed
 
@@ -122,6 +120,8 @@ class Inspection:
         width, height = struct.unpack(">II", untrusted[:8])
         if not (0 < width <= PAGE_WIDTH_LIMIT_PIXELS and height > 0 and len(untrusted) == 8 + width * height * 3):
             raise InspectionFailed
+        from PIL import Image  # of use to page views only
+
         jpeg = io.BytesIO()
         Image.frombytes("RGB", (width, height), untrusted[8:]).save(jpeg, "JPEG", quality=80)
         return jpeg.getvalue()

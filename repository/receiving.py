@@ -47,9 +47,10 @@ from storage.vault import DataKey, Filling, Layout, Part, ScopeKey, Tail, Writer
 
 VERIFY = "verify"
 TAKEOVER_SECONDS = 15
-BUFFERS_LIMIT = 3
-"""So many parts of one upload are in memory at most: one fills while two are sealed and stored."""
-SPARE_PARTS = 4
+BUFFERS_LIMIT = 2
+"""So many parts of one upload are in memory at most: one fills while the other is sealed and stored."""
+FEW_PARTS = 3
+"""While fewer parts than this are in memory, of all uploads, an upload may have a second one."""
 OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
 
 
@@ -293,7 +294,7 @@ class Receiver:
     def __init__(self, services: Services, gate: WriterGate) -> None:
         self._services = services
         self._gate = gate
-        self._spare = SpareParts()
+        self._memory = PartsInMemory()
 
     async def append(
         self,
@@ -394,7 +395,7 @@ class Receiver:
             await self._services.database.write(lambda s: note_tail_damage(s, context, before, damage))
             raise
         commit, clock = partial(self._commit, context), self._services.clock
-        intake = Intake(writer, before, tail, commit, self._spare, clock, at_once=at_once)
+        intake = Intake(writer, before, tail, commit, self._memory, clock, at_once=at_once)
         try:
             yield intake
         finally:
@@ -443,22 +444,26 @@ class Step:
     begun_at: datetime
 
 
-class SpareParts:
-    """Memory for parts beyond the one that every upload has, shared by all: speed where there is room for it."""
+class PartsInMemory:
+    """Counts the parts in memory, of all uploads: each upload has one, and a second for speed while there are few."""
 
-    def __init__(self, count: int = SPARE_PARTS) -> None:
-        self._left = count
+    def __init__(self) -> None:
+        self._count = 0
 
-    def borrow(self) -> bool:
-        """Take one if one is left."""
-        if not self._left:
+    def take_first(self) -> None:
+        """Count an upload's one part."""
+        self._count += 1
+
+    def take_second(self) -> bool:
+        """Count another part if there is room for it."""
+        if self._count >= FEW_PARTS:
             return False
-        self._left -= 1
+        self._count += 1
         return True
 
     def give_back(self) -> None:
-        """Return one."""
-        self._left += 1
+        """Count one less."""
+        self._count -= 1
 
 
 class Intake:
@@ -474,7 +479,7 @@ class Intake:
         before: Standing,
         tail: bytes,
         commit: Callable[[Step], Awaitable[datetime]],
-        spare: SpareParts,
+        memory: PartsInMemory,
         clock: Callable[[], datetime],
         *,
         at_once: bool = False,
@@ -482,7 +487,7 @@ class Intake:
         self._writer = writer
         self._before = before
         self._commit = commit
-        self._spare = spare
+        self._memory = memory
         self._clock = clock
         self._begun_at: list[datetime] = []
         self._at_once = at_once
@@ -493,8 +498,8 @@ class Intake:
         size = writer.expected_part_bytes(0) if before.total_bytes else 1
         self._filling: Filling | None = writer.fill((before.offset_bytes - len(tail)) // size)
         self._filling.take(memoryview(tail))
+        self._memory.take_first()
         self._buffers = 1
-        self._borrowed = 0
         self._freed = asyncio.Event()
         self._finishing: deque[asyncio.Task[None]] = deque()
         self._held: list[Part] = []
@@ -524,20 +529,18 @@ class Intake:
         """Begin the next part as soon as there is memory for it."""
         while self._finishing and self._finishing[0].done():
             await self._finishing.popleft()
-        while self._buffers and not (self._buffers < BUFFERS_LIMIT and self._spare.borrow()):
+        while self._buffers and not (self._buffers < BUFFERS_LIMIT and self._memory.take_second()):
             self._freed.clear()
             await self._freed.wait()
-        if self._buffers:
-            self._borrowed += 1
+        if not self._buffers:
+            self._memory.take_first()
         self._buffers += 1
         self._filling = self._writer.fill(self._following)
         return self._filling
 
     def _free(self) -> None:
         self._buffers -= 1
-        if self._borrowed:
-            self._borrowed -= 1
-            self._spare.give_back()
+        self._memory.give_back()
         self._freed.set()
 
     async def _finish(self, filling: Filling, previous: asyncio.Task[None] | None) -> None:
