@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_of
-from repository import app, migrating, people
+from repository import app, migrating, people, receipts
 from repository.access import Role
 from repository.audit import Context
 from repository.database import Database
@@ -50,15 +50,15 @@ def environ_of(folder: Path, **more: str) -> dict[str, str]:
 
 
 async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int = 1) -> list[Prepared]:
-    """Migrate an empty database, fill it, and start everything once, so that keys and folders are there.
+    """Migrate an empty database, fill it, and make the keys that a first start makes.
 
     Takes: how many teachers to sign in, each of the same centre.
     """
     settings = from_environ(environ)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app.open_provider(settings)
+    receipts.load_signer(settings.data_dir / "receipt-signing.key")
     database = Database(settings.database_url)
-    await migrating.migrate(database)
-    await database.close()
-    services = await app.compose(settings, clock=lambda: now)
 
     def fill(session: Session) -> list[Prepared]:
         make_series(session)
@@ -78,9 +78,10 @@ async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int =
         return prepared
 
     try:
-        return await services.database.write(fill)
+        await migrating.migrate(database)
+        return await database.write(fill)
     finally:
-        await services.database.close()
+        await database.close()
 
 
 def upload_metadata(**pairs: str) -> str:
