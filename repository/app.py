@@ -12,7 +12,7 @@ from functools import partial
 
 from aiohttp import web
 
-from repository import ending, inspection, migrating, receipts, receiving, releasing
+from repository import ending, inspection, migrating, receipts, receiving, records, releasing
 from repository.acts.viewing import Viewings
 from repository.care import health, nightly
 from repository.database import Database
@@ -106,7 +106,7 @@ def create_app(services: Services) -> web.Application:
 
 def worker_of(services: Services) -> Worker:
     """Return the background worker: what is to be done for each kind of work."""
-    handlers = {receiving.VERIFY: partial(releasing.verify, services)}
+    handlers = {records.VERIFY: partial(releasing.verify, services)}
     return Worker(services.database, services.bell, services.clock, handlers, chores=(partial(ending.sweep, services),))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from moderation.tables import ModerationCase, SampleItem
-from repository import audit, evidence, receiving
+from repository import audit, evidence, records
 from repository.audit import Context
 from repository.errors import SlotClosed
 from repository.services import Services
@@ -23,16 +23,16 @@ def terminate(session: Session, context: Context, oid: str, token: str | None) -
     """End an open upload, or withdraw a complete one whose sample is not submitted.
 
     Returns: staged names that nothing refers to any more.
-    Raises: as ``receiving.standing``; ``SlotClosed`` after submission, as retention has begun.
+    Raises: as ``records.standing``; ``SlotClosed`` after submission, as retention has begun.
     """
     # Locked first, so that the last byte and the end of an upload cannot both have their way.
     session.get(UploadRow, oid, with_for_update=True)
-    stands = receiving.standing(session, oid, token, context.now)
+    stands = records.standing(session, oid, token, context.now)
     row = session.get_one(UploadRow, oid)
     freed: list[str] = []
     if stands.state is UploadState.COMPLETE:
         case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
-        if case.state not in receiving.OPEN_STATES:
+        if case.state not in records.OPEN_STATES:
             raise SlotClosed(state=case.state)
         evidence.withdraw(session, context, oid)
     else:

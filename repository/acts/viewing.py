@@ -14,7 +14,7 @@ from repository.access import Action, Actor, Role
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
-from repository.receiving import OPEN_STATES
+from repository.records import OPEN_STATES
 from repository.tables import DocumentRow
 from storage.vault import StoredObject
 

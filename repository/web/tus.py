@@ -21,7 +21,8 @@ from repository.errors import (
     RequestMalformed,
     UploadTooLong,
 )
-from repository.receiving import Created, NewUpload, Progress, Standing
+from repository.receiving import Progress
+from repository.records import Created, NewUpload, Standing
 from repository.uploads import (
     CHECKSUM_ALGORITHMS,
     Checksum,

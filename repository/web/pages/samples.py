@@ -14,7 +14,7 @@ from repository.acts import postal, receipts, samples
 from repository.documents import MEDIA_TYPES, STATE_WORDS
 from repository.errors import FieldRefused, RequestMalformed
 from repository.evidence import WORK_SLOT
-from repository.receiving import NewUpload
+from repository.records import NewUpload
 from repository.uploads import read_filename
 from repository.web import authentication, keys
 from repository.web.forms import FORM_ERRORS, errors_of

@@ -20,7 +20,7 @@ from repository.care.claims import GRACE
 from repository.care.collecting import Collected
 from repository.commands.care import GRACE_LEAST_HOURS
 from repository.errors import CollectorStopped, ServiceBusy
-from repository.receiving import Step, commit_step
+from repository.records import Step, commit_step
 from repository.uploads import UploadState
 from storage.directory import DirectoryBackend
 from storage.memory import MemoryBackend
