@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from moderation.records import samples
@@ -20,6 +20,14 @@ from repository.tables import DocumentRow, Evidence, UploadRow
 
 WORK_SLOT = "work"
 """The slot every component has: the candidate's work itself. A component's own slots come with reference data."""
+
+_FOUND = (
+    select(DocumentRow, SampleItem, ModerationCase)
+    .join(Evidence, Evidence.document_id == DocumentRow.id)
+    .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
+    .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+    .where(DocumentRow.id == bindparam("document_id"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +89,7 @@ def item_ids_with_work(session: Session, sample_id: str) -> frozenset[str]:
 
 def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem, ModerationCase] | None:
     """Return a document with the item and case it is evidence for, or None if it is not evidence."""
-    row = session.execute(
-        select(DocumentRow, SampleItem, ModerationCase)
-        .join(Evidence, Evidence.document_id == DocumentRow.id)
-        .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
-        .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
-        .where(DocumentRow.id == document_id)
-    ).first()
+    row = session.execute(_FOUND, {"document_id": document_id}).first()
     return None if row is None else (row[0], row[1], row[2])
 
 

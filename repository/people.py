@@ -106,12 +106,22 @@ def open_session(session: Session, context: Context, assignment_id: str) -> str:
     return token
 
 
-# Asked with every request, so put together once.
+# Asked with every request, so each is put together once.
 _SESSION = (
     select(WebSession, Assignment, Person)
     .join(Assignment, Assignment.id == WebSession.assignment_id)
     .join(Person, Person.id == Assignment.person_id)
     .where(WebSession.token_sha256 == bindparam("token_sha256"), WebSession.ended_at.is_(None))
+)
+
+
+_ALLOCATION = select(Allocation.id).where(
+    Allocation.person_id == bindparam("person_id"),
+    Allocation.series_key == bindparam("series_key"),
+    Allocation.component_code == bindparam("component_code"),
+    Allocation.centre_number == bindparam("centre_number"),
+    Allocation.opens_at.is_(None) | (Allocation.opens_at <= bindparam("now")),
+    Allocation.closes_at.is_(None) | (Allocation.closes_at > bindparam("now")),
 )
 
 
@@ -153,17 +163,14 @@ def is_allocated(
     session: Session, person_id: str, series_key: str, component_code: str, centre_number: str, now: datetime
 ) -> bool:
     """Return whether the person holds an allocation for the component at the centre, open at ``now`` (half-open)."""
-    found = session.scalars(
-        select(Allocation.id).where(
-            Allocation.person_id == person_id,
-            Allocation.series_key == series_key,
-            Allocation.component_code == component_code,
-            Allocation.centre_number == centre_number,
-            (Allocation.opens_at.is_(None)) | (Allocation.opens_at <= now),
-            (Allocation.closes_at.is_(None)) | (Allocation.closes_at > now),
-        )
-    ).first()
-    return found is not None
+    asked = {
+        "person_id": person_id,
+        "series_key": series_key,
+        "component_code": component_code,
+        "centre_number": centre_number,
+        "now": now,
+    }
+    return session.execute(_ALLOCATION, asked).first() is not None
 
 
 def _holds(assignment: Assignment, now: datetime) -> bool:

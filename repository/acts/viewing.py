@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, evidence, objects, people
-from repository.access import Action, Actor, Role
+from repository.access import Action, Actor, Role, Scope
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
@@ -108,7 +108,7 @@ def _permitted(
     if found is None:
         raise NotFound
     document, item, case = found
-    allocated = people.is_allocated(
+    allocated = access.scope_of(actor, action) is Scope.ALLOCATED and people.is_allocated(
         session, actor.person_id, case.series_key, case.component_code, case.centre_number, context.now
     )
     access.require(actor, action, centre_number=case.centre_number, allocated=allocated)
