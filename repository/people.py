@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from moderation.tables import Allocation
@@ -108,7 +108,19 @@ def open_session(session: Session, context: Context, assignment_id: str) -> str:
 
 # Asked with every request, so each is put together once.
 _SESSION = (
-    select(WebSession, Assignment, Person)
+    select(
+        WebSession.last_seen_at,
+        WebSession.created_at,
+        WebSession.csrf_token,
+        WebSession.notice,
+        Assignment.id,
+        Assignment.role,
+        Assignment.centre_number,
+        Assignment.valid_from,
+        Assignment.valid_to,
+        Person.id.label("person_id"),
+        Person.display_name,
+    )
     .join(Assignment, Assignment.id == WebSession.assignment_id)
     .join(Person, Person.id == Assignment.person_id)
     .where(WebSession.token_sha256 == bindparam("token_sha256"), WebSession.ended_at.is_(None))
@@ -127,17 +139,16 @@ _ALLOCATION = select(Allocation.id).where(
 
 def find_session(session: Session, token: str, now: datetime, idle_seconds: int, limit_seconds: int) -> Found | None:
     """Return the live sign-in of a token, or None: unknown, idle for too long, too old, ended, or role ended."""
-    found = session.execute(_SESSION, {"token_sha256": hash_token(token)}).first()
-    if found is None:
+    row = session.execute(_SESSION, {"token_sha256": hash_token(token)}).first()
+    if row is None:
         return None
-    row, assignment, person = found
     if now - row.last_seen_at >= timedelta(seconds=idle_seconds) or now - row.created_at >= timedelta(
         seconds=limit_seconds
     ):
         return None
-    if not _holds(assignment, now):
+    if not _holds(row, now):
         return None
-    actor = Actor(person.id, assignment.id, person.display_name, Role(assignment.role), assignment.centre_number)
+    actor = Actor(row.person_id, row.id, row.display_name, Role(row.role), row.centre_number)
     return Found(actor, row.csrf_token, row.notice, now - row.last_seen_at >= timedelta(seconds=TOUCH_SECONDS))
 
 
@@ -173,5 +184,5 @@ def is_allocated(
     return session.execute(_ALLOCATION, asked).first() is not None
 
 
-def _holds(assignment: Assignment, now: datetime) -> bool:
+def _holds(assignment: Assignment | Row[*tuple[Any, ...]], now: datetime) -> bool:
     return assignment.valid_from <= now and (assignment.valid_to is None or now < assignment.valid_to)

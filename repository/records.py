@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import CursorResult, Table, bindparam, select, update
+from sqlalchemy import CursorResult, Row, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
@@ -41,17 +41,27 @@ OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseSt
 
 # Statements of every upload, made once: SQLAlchemy takes longer to put one together than a database to carry it out.
 _CASE_OF_ITEM = (
-    select(ModerationCase)
+    select(
+        ModerationCase.centre_number, ModerationCase.series_key, ModerationCase.submission_mode, ModerationCase.state
+    )
     .join(SampleItem, SampleItem.case_id == ModerationCase.id)
     .where(SampleItem.id == bindparam("sample_item_id"))
 )
 _UPLOAD_AND_CASE = (
-    select(UploadRow, ModerationCase)
+    select(
+        UploadRow.filename,
+        UploadRow.total_bytes,
+        UploadRow.declared_sha256,
+        UploadRow.person_id,
+        UploadRow.sample_item_id,
+        UploadRow.slot,
+        ModerationCase.id.label("case_id"),
+        ModerationCase.state,
+    )
     .join(SampleItem, SampleItem.id == UploadRow.sample_item_id)
     .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
     .where(UploadRow.oid == bindparam("oid"))
     .with_for_update(key_share=True, of=ModerationCase)
-    .execution_options(populate_existing=True)
 )
 _UPLOADS = cast(Table, UploadRow.__table__)
 _MOVED = (
@@ -271,9 +281,9 @@ def note_tail_damage(
 
 
 def _open_document(session: Session, context: Context, oid: str) -> None:
-    upload, case = session.execute(_UPLOAD_AND_CASE, {"oid": oid}).one()
-    if case.state not in OPEN_STATES:
-        raise SlotClosed(state=case.state)
+    upload = session.execute(_UPLOAD_AND_CASE, {"oid": oid}).one()
+    if upload.state not in OPEN_STATES:
+        raise SlotClosed(state=upload.state)
     insert_row(session, StoredObjectRow, oid=oid, layout=Layout.STAGED)
     insert_row(
         session,
@@ -295,13 +305,14 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
         slot=upload.slot,
         attached_at=context.now,
     )
-    evidence.note_arrival(session, context, case.id)
+    if upload.state != CaseState.UPLOADING:
+        evidence.note_arrival(session, context, upload.case_id)
     work.add(session, VERIFY, oid, context.now)
     audit.record(session, context, "document.arrived", "document", oid, size_bytes=upload.total_bytes)
 
 
-def _case_of(session: Session, sample_item_id: str) -> ModerationCase | None:
-    return session.scalars(_CASE_OF_ITEM, {"sample_item_id": sample_item_id}).first()
+def _case_of(session: Session, sample_item_id: str) -> Row[str, str, str, str] | None:
+    return session.execute(_CASE_OF_ITEM, {"sample_item_id": sample_item_id}).first()
 
 
 def _actor(context: Context) -> Actor:
