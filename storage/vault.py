@@ -47,7 +47,7 @@ class Vault:
         random: Random = os.urandom,
         geometry: Geometry = SDR1,
         clock: Callable[[], float] = time.monotonic,
-        kept_buffers: int = 4,
+        kept_buffers: int = 2,
     ) -> None:
         """Takes: `clock`, monotonic seconds, for the cache of scope keys; `geometry` other than SDR1 in tests only."""
         self._backend = backend

@@ -257,6 +257,7 @@ def main() -> int:
             (stack.enter_context(contenders.ours(folder, OURS_STORE, store, real=True)), None),
             (stack.enter_context(contenders.node(folder, NODE_STORE, store)), None),
         ]
+        found = range_figures(folder, ours, plain, quick=options.quick)
         wanted = os.environ.get("BENCH_ONLY", "")
         for contender, clear_store in field:  # warm up
             measure(contender, Scenario("warm up", 4, 9 * MIB, 2))
@@ -270,7 +271,6 @@ def main() -> int:
                         continue
                     measured.setdefault((contender.name, load.name), []).append(measure(contender, load))
                     tidy(contender, clear_store)
-        found = range_figures(folder, ours, plain, quick=options.quick)
         shutil.rmtree(plain.folder)
     show_table(measured, loads)
     return figures.show("upload", [*compare(measured, loads), *found], options)
