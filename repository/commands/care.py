@@ -160,7 +160,10 @@ def _show_scrub(report: Report, now: datetime) -> None:
     )
     _table(console, "Could not be read", ("object", "reason"), list(report.unread.items()))
     mib = report.bytes_read / 2**20
-    print(f"Read {report.objects_read} objects, {mib:,.1f} MiB: {len(report.findings)} findings.")
+    count = len(report.findings)
+    print(f"Read {report.objects_read} objects, {mib:,.1f} MiB: {count} finding{'' if count == 1 else 's'}.")
+    if count:
+        print("What each code means and what to do about it: infra/docs/care.md")
     if report.interrupted:
         print("Interrupted: what was read is kept, and the next run goes on from there.")
     else:
