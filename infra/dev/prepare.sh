@@ -18,11 +18,19 @@ find_python() {
 
 digest() { cat "$@" 2>/dev/null | sha256sum | cut -d' ' -f1; }
 
+# Whether a command, a file (a pattern will do) or a shared library, as lib:NAME, is on the machine.
+have() {
+  case $1 in
+    lib:*) /sbin/ldconfig -p 2>/dev/null | grep -qF "${1#lib:}" ;;
+    *) command -v "$1" >/dev/null 2>&1 || compgen -G "$1" >/dev/null ;;
+  esac
+}
+
 # Install Debian packages when they are missing: by ourselves as root (or through sudo without a password), else say so.
-system_packages() { # words: command=package …
+system_packages() { # words: what=package …, as `have` takes it
   local pair missing=()
   for pair in "$@"; do
-    command -v "${pair%%=*}" >/dev/null 2>&1 || [ -x "${pair%%=*}" ] || missing+=("${pair#*=}")
+    have "${pair%%=*}" || missing+=("${pair#*=}")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   local sudo=""
