@@ -105,6 +105,10 @@ class ProfileInvalid(ModerationError):
     """The sample profile is not usable: its bands must start at 1, without gap or overlap."""
 
 
+class PolicyInvalid(ModerationError):
+    """The moderation policy is not usable: a limit, a number of days or a word in it is wrong."""
+
+
 class ProfileNotPicked(ModerationError):
     """Under this profile the sample is chosen by a person, not by the picker."""
 

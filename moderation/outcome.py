@@ -17,6 +17,7 @@ class Stage(StrEnum):
     NO_SAMPLE = "NO_SAMPLE"
     SUB_SAMPLE = "SUB_SAMPLE"
     FULL_SAMPLE = "FULL_SAMPLE"
+    ALL_WORK = "ALL_WORK"
 
 
 class OutcomeKind(StrEnum):
@@ -25,7 +26,18 @@ class OutcomeKind(StrEnum):
     ACCEPTED = "ACCEPTED"
     ADJUSTED = "ADJUSTED"
     INVALID_ORDER = "INVALID_ORDER"
+    MODERATOR_MARKS = "MODERATOR_MARKS"
+    """Every work was read, and the profile says that the moderator's marks stand."""
     OFFICER_DECIDES = "OFFICER_DECIDES"
+
+
+class Origin(StrEnum):
+    """What led to an outcome; after a review of moderation published grades of the series may not fall."""
+
+    MODERATION = "MODERATION"
+    CORRECTION = "CORRECTION"
+    REVIEW = "REVIEW"
+    APPEAL = "APPEAL"
 
 
 @dataclass(frozen=True, slots=True)

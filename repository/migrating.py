@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0004"
+HEAD = "0014"
 """The newest migration: what a database must have. Known here so that a running service need not load Alembic."""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import CursorResult, Row, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
-from moderation.submission import CaseState
+from moderation.submission import WORK_ASKED_FOR, CaseState
 from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, evidence, objects, work
 from repository.access import Action, Actor
@@ -36,7 +36,7 @@ from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Layout, Part, ScopeKey, Tail
 
 VERIFY = "verify"
-OPEN_STATES = frozenset({CaseState.SAMPLE_REQUESTED, CaseState.UPLOADING, CaseState.RECEIPT_QUERY})
+OPEN_STATES = WORK_ASKED_FOR | {CaseState.UPLOADING}
 
 
 # Statements of every upload, made once: SQLAlchemy takes longer to put one together than a database to carry it out.

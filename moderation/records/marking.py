@@ -24,7 +24,7 @@ from moderation.outcome import Stage
 from moderation.records.cases import CaseView, advance, case_of, component_of, group_of, list_cases
 from moderation.records.outcomes import propose_outcome
 from moderation.submission import READABLE, CaseEvent, CaseState
-from moderation.tables import Allocation, ModerationCase, ModeratorMark, SampleItem
+from moderation.tables import Allocation, ModerationCase, ModeratorMark, Sample, SampleItem
 
 MODERATE = "MODERATE"
 _JUST_ARRIVED = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED})
@@ -187,6 +187,7 @@ def record_moderator_mark(
             advance(session, member, CaseEvent.COMPLETE_RECEIPT, actor=moderator, now=now, reason=reason)
     report = stage_of(session, case.id)
     if report.is_complete and report.decision is None:
+        _read_all(session, case)
         for member in members:
             if member.state == CaseState.RECEIPT_COMPLETE:
                 advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=moderator, now=now)
@@ -230,6 +231,7 @@ def reopen_marking(session: Session, case_id: str, *, reason: str, officer: str,
     if not reason.strip():
         raise ReasonMissing
     case = case_of(session, case_id)
+    _read_all(session, case)
     for member in group_of(session, case):
         advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=officer, now=now, reason=reason)
     return stage_of(session, case_id)
@@ -280,9 +282,14 @@ def _items(session: Session, case: ModerationCase) -> list[tuple[SampleItem, Mod
     return [(item, mark) for item, mark in rows]
 
 
+def _read_all(session: Session, case: ModerationCase) -> None:
+    sample = session.get_one(Sample, case.sample_id)
+    if sample.stage == Stage.SUB_SAMPLE:
+        sample.stage = Stage.FULL_SAMPLE.value
+
+
 def _stage(session: Session, case: ModerationCase) -> Stage:
-    reading_all = any(member.state == CaseState.FULL_SAMPLE for member in group_of(session, case))
-    return Stage.FULL_SAMPLE if reading_all else Stage.SUB_SAMPLE
+    return Stage(session.get_one(Sample, case.sample_id).stage) if case.sample_id else Stage.NO_SAMPLE
 
 
 def _unready(session: Session, case: ModerationCase) -> IllegalTransition | SampleIncomplete | None:

@@ -15,7 +15,7 @@ from moderation.marks import MarkFlag, is_drawable
 from moderation.records.cases import advance, candidates_of, case_of, component_of
 from moderation.records.outcomes import propose_without_sample
 from moderation.sampling import Drawable, PickReason, first_stage, pick, profile_of
-from moderation.submission import WORK_EXPECTED, CaseEvent, CaseState
+from moderation.submission import WORK_ASKED_FOR, WORK_EXPECTED, CaseEvent, CaseState
 from moderation.tables import (
     Candidate,
     Centre,
@@ -181,7 +181,7 @@ def submit_sample(
     """
     case = case_of(session, case_id)
     progress = progress_of(session, case_id, items_with_work, now)
-    if case.state in {CaseState.SAMPLE_REQUESTED, CaseState.RECEIPT_QUERY}:
+    if case.state in WORK_ASKED_FOR:
         advance(session, case, CaseEvent.START_UPLOAD, actor=actor, now=now)
     if case.state == CaseState.UPLOADING and not progress.is_complete:
         numbers = [item.candidate_number for item in progress.missing]

@@ -31,6 +31,8 @@ class Sample(Base):
     requested_at: Mapped[datetime]
     due_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
+    stage: Mapped[str] = mapped_column(String(20), default="SUB_SAMPLE", server_default="SUB_SAMPLE")
+    """How much of it is to be read: ``moderation.outcome.Stage``."""
 
 
 class ModerationCase(Base):

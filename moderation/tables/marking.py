@@ -59,6 +59,8 @@ class Outcome(Base):
     stage: Mapped[str] = mapped_column(String(20))
     numbers: Mapped[dict[str, Any]]
     policy_version: Mapped[str] = mapped_column(String(40))
+    origin: Mapped[str] = mapped_column(String(20), default="MODERATION", server_default="MODERATION")
+    """What led to it: ``moderation.outcome.Origin``."""
     mark_set_version: Mapped[int]
     reason: Mapped[str] = mapped_column(String(500), default="")
     proposed_by: Mapped[str] = mapped_column(String(64))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.records.cases import CaseView
-from moderation.submission import MARKS_EDITABLE, CaseState
+from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
 from repository.access import Role
 from repository.acts import cases, tasks_of_scripts
 from repository.acts.cases import actor_of, state_words
@@ -39,7 +39,7 @@ def board(session: Session, context: Context) -> Board:
     figures = (
         ("components", len(found)),
         ("marks to submit", sum(case.state in MARKS_EDITABLE for case in found)),
-        ("samples to send", sum(case.state in {S.SAMPLE_REQUESTED, S.UPLOADING, S.RECEIPT_QUERY} for case in found)),
+        ("samples to send", sum(case.state in WORK_ASKED_FOR | {S.UPLOADING} for case in found)),
     )
     return Board(tuple(tasks), waiting, figures)
 
@@ -56,7 +56,7 @@ def _task(context: Context, case: CaseView) -> Task | None:
         return Task(f"{verb} {name}", marks, status=status, due_at=due_at, urgent=case.state == S.RETURNED_TO_CENTRE)
     if case.state == S.MARKS_CHECKED and officer:
         return Task(f"Submit the marks of {name}", marks, status=status, due_at=due_at)
-    if case.state in {S.SAMPLE_REQUESTED, S.UPLOADING, S.RECEIPT_QUERY}:
+    if case.state in WORK_ASKED_FOR | {S.UPLOADING}:
         if case.submission_mode == SubmissionMode.UPLOAD:
             hint = "Upload the work of the chosen candidates" + (", then submit the sample" if officer else "")
             return Task(f"Send the sample of {name}", f"/cases/{case.case_id}/sample", hint, status, case.sample_due_at)

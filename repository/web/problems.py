@@ -81,6 +81,7 @@ STATUSES: Mapping[type[Exception], int] = {
             moderation.errors.DuplicateCandidate,
             moderation.errors.ReasonMissing,
             moderation.errors.ProfileInvalid,
+            moderation.errors.PolicyInvalid,
             moderation.errors.ReceiptDiscrepancy,
             moderation.errors.BoundariesInvalid,
             moderation.errors.ImportRefused,

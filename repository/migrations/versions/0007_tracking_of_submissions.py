@@ -1,0 +1,19 @@
+"""Tracking of submissions: evidence slots, extensions, reopenings, reminders.
+
+Revision: 0007; follows: 0006
+"""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

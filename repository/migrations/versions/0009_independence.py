@@ -1,0 +1,19 @@
+"""Independence: declared and automatic conflicts, involvement.
+
+Revision: 0009; follows: 0008
+"""
+
+from __future__ import annotations
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,19 @@
+"""The gate is recorded; releases are withdrawn and issued again.
+
+Revision: 0010; follows: 0009
+"""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,19 @@
+"""Whole series at once: what a national run needs.
+
+Revision: 0014; follows: 0013
+"""
+
+from __future__ import annotations
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
