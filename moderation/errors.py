@@ -129,6 +129,41 @@ class ReceiptDiscrepancy(ModerationError):
     """What arrived differs from the contents list, and the difference has not been described."""
 
 
+# Tracking of submissions
+
+
+class SlotsInvalid(ModerationError):
+    """The evidence slots of a component are not usable: each needs its own name, and one must be required."""
+
+
+class RequestUnknown(ModerationError):
+    """There is no such request. Open the page again and choose from what it lists."""
+
+
+class RequestOpen(ModerationError):
+    """The same was asked before and waits for a decision. Wait for it, or tell the awarding body."""
+
+
+class RequestDecided(ModerationError):
+    """This request was decided in the meantime. Nothing was changed; load the page again to see the decision."""
+
+
+class ExtensionRefused(ModerationError):
+    """This extension is not possible: the new day must lie after the present one, and not after the day asked for."""
+
+
+class NothingDue(ModerationError):
+    """Nothing of this component is waited for now, so there is nothing to give more time for."""
+
+
+class NotReopenable(ModerationError):
+    """This cannot be given back to the centre now."""
+
+
+class FindingUnexplained(ModerationError):
+    """Work that is mislabelled or unreadable needs a note that says what is wrong with it."""
+
+
 # Marking and outcome
 
 
@@ -154,6 +189,30 @@ class OutcomeNotConfirmable(ModerationError):
 
 class SamePerson(ModerationError):
     """This needs a second person: whoever did the step before cannot do this one."""
+
+
+class ExplanationDiffers(ModerationError):
+    """The arithmetic kept with this outcome does not give the recorded marks, so it is not shown. Ask the awarding body."""
+
+
+class ReportMissing(ModerationError):
+    """No moderator's report has been written for this component yet. The moderator writes it from the desk."""
+
+
+class ReportLocked(ModerationError):
+    """This report cannot be changed now: it has been handed in, or there is nothing to report on yet."""
+
+
+class ReportIncomplete(ModerationError):
+    """The report is not complete. Write every section, and a verdict on each work that was read."""
+
+
+class MarksInReport(ModerationError):
+    """The report states a mark. Centres are told what was agreed, generous or severe, never the moderator's marks."""
+
+
+class UnknownCriterion(ModerationError):
+    """There is no such criterion for this component. Import the component's criteria, or open the page again."""
 
 
 class RecomputationDiffers(ModerationError):
