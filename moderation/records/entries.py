@@ -230,29 +230,50 @@ def _store_entries(
     return {"candidates": len(candidates), "new_entries": len(new_entries), "withdrawn_entries": withdrawn}
 
 
-def _need_allowed(session: Session, key: str, candidates: Sequence[CandidateEntries]) -> None:
-    options = set(session.scalars(select(EntryOption.option_code).where(EntryOption.series_key == key)))
+@dataclass(frozen=True, slots=True)
+class EntryRules:
+    """The options of a series, and which of them exclude each other; ``*`` at the end stands for anything."""
+
+    options: frozenset[str]
+    exact: frozenset[frozenset[str]]
+    wild: tuple[tuple[str, str], ...]
+
+    def faults_of(self, candidates: Sequence[CandidateEntries]) -> list[tuple[str, str, str]]:
+        """Return what is wrong with a centre's entries: (candidate number, code, sentence) each."""
+        faults: list[tuple[str, str, str]] = []
+        seen: set[str] = set()
+        for row in candidates:
+            number = row.candidate_number
+            if number in seen:
+                faults.append((number, "duplicate-candidate", f"Candidate {number} appears twice."))
+            seen.add(number)
+            faults += [
+                (number, "unknown-option", f"Option {code} is not in the basedata of this series.")
+                for code in row.option_codes
+                if code not in self.options
+            ]
+            faults += [
+                (number, "disallowed-combination", f"Options {first} and {second} exclude each other.")
+                for first, second in _combinations(row.option_codes)
+                if frozenset((first, second)) in self.exact
+                or any(_is_disallowed(pair, first, second) for pair in self.wild)
+            ]
+        return faults
+
+
+def entry_rules(session: Session, key: str) -> EntryRules:
+    """Return what entries of a series are held against."""
+    options = frozenset(session.scalars(select(EntryOption.option_code).where(EntryOption.series_key == key)))
     pairs = [
         (row.option_code, row.other_code)
         for row in session.scalars(select(DisallowedPair).where(DisallowedPair.series_key == key))
     ]
-    exact = {frozenset(pair) for pair in pairs if "*" not in "".join(pair)}
-    wild = [pair for pair in pairs if "*" in "".join(pair)]
-    faults: list[tuple[str, str, str]] = []
-    seen: set[str] = set()
-    for row in candidates:
-        number = row.candidate_number
-        if number in seen:
-            faults.append((number, "duplicate-candidate", f"Candidate {number} appears twice."))
-        seen.add(number)
-        faults += [
-            (number, "unknown-option", f"Option {code} is not in the basedata of this series.")
-            for code in row.option_codes
-            if code not in options
-        ]
-        for first, second in _combinations(row.option_codes):
-            if frozenset((first, second)) in exact or any(_is_disallowed(pair, first, second) for pair in wild):
-                faults.append((number, "disallowed-combination", f"Options {first} and {second} exclude each other."))
+    exact = frozenset(frozenset(pair) for pair in pairs if "*" not in "".join(pair))
+    return EntryRules(options, exact, tuple(pair for pair in pairs if "*" in "".join(pair)))
+
+
+def _need_allowed(session: Session, key: str, candidates: Sequence[CandidateEntries]) -> None:
+    faults = entry_rules(session, key).faults_of(candidates)
     if faults:
         raise ImportRefused(f"{len(faults)} faults in the entries. Nothing was imported.", faults=faults)
 
