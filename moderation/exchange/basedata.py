@@ -23,7 +23,8 @@ from moderation.exchange.basedata_records import (
     write_data_record,
 )
 from moderation.exchange.faults import Fault, FileRefused
-from moderation.exchange.records import EdiFile, Field, Findings, file_name, read_file, write_file
+from moderation.exchange.records import EdiFile, Field, Findings, file_name, read_frame, write_file
+from moderation.exchange.unit_links import is_unit_links, read_unit_links
 
 __all__ = [
     "BasedataRead",
@@ -136,17 +137,24 @@ def read_basedata(files: Sequence[tuple[str, bytes]]) -> BasedataRead:
     warnings: list[Fault] = []
     read: dict[Series, list[tuple[EdiFile, list[object]]]] = defaultdict(list)
     for name, data in files:
-        try:
-            edi = read_file(name, data, LETTERS)
-            findings = Findings(name)
+        findings = Findings(name)
+        if is_unit_links(name, data):
+            try:
+                warnings += read_unit_links(name, data).warnings
+            except FileRefused as refused:
+                errors += refused.faults
+                total += refused.total
+            continue
+        edi = read_frame(name, data, LETTERS, findings)
+        rows: list[object] = []
+        if edi is not None:
             rows = _rows(edi, findings)
             _need_alone(edi, read[edi.series], findings)
-            findings.refuse_if_any()
-        except FileRefused as refused:
-            errors += refused.faults
-            total += refused.total
+        if edi is None or findings.total:
+            errors += findings.errors
+            total += findings.total
             continue
-        warnings += [*edi.warnings, *findings.warnings]
+        warnings += findings.warnings
         read[edi.series].append((edi, rows))
     found = tuple(_series_basedata(series, parts) for series, parts in sorted(read.items()) if parts)
     if not total:

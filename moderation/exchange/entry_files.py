@@ -5,24 +5,21 @@ Source: JCQ formats, version 14: record 5, status to ULN in columns 3–95, twel
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
-from itertools import combinations
 
 from moderation.entries import (
     Series,
-    SubmissionMode,
     check_candidate_number,
     check_centre_number,
     check_uci,
     check_uln,
+    check_upn,
 )
-from moderation.exchange.basedata import Option, SeriesBasedata
 from moderation.exchange.faults import Fault, FileRefused
+from moderation.exchange.names import NAME_LIMIT_CHARACTERS, NameTooLong, file_form, shortened, to_ascii
 from moderation.exchange.records import (
     EdiFile,
     Field,
@@ -31,7 +28,7 @@ from moderation.exchange.records import (
     compose,
     file_name,
     read_date,
-    read_file,
+    read_frame,
     write_date,
     write_file,
 )
@@ -48,20 +45,6 @@ _SLOTS = tuple(Field(f"option {k}", 109 + 7 * (k - 1), 114 + 7 * (k - 1)) for k 
 _FLAGS = tuple(Field(f"flag of {slot.name}", slot.last + 1, slot.last + 1) for slot in _SLOTS)
 RECORDS_LIMIT = 5
 """The most records of one candidate: nobody sits 60 options, and what is compared pair by pair needs a bound."""
-TRANSLITERATION: Mapping[str, str] = {
-    "ß": "ss",
-    "ø": "o",
-    "Ø": "O",
-    "æ": "ae",
-    "Æ": "AE",
-    "ł": "l",
-    "Ł": "L",
-    "đ": "d",
-    "Đ": "D",
-    "‘": "'",
-    "’": "'",
-}
-"""What accents alone do not explain; everything else loses its accents by Unicode decomposition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +95,11 @@ def read_entries(name: str, data: bytes) -> EntryFile:
 
     Raises: ``FileRefused`` with every fault, each with its line, columns and field. No text of a fault names a person.
     """
-    edi = read_file(name, data, "EA")
     findings = Findings(name)
+    edi = read_frame(name, data, "EA", findings)
+    if edi is None:
+        findings.refuse_if_any()
+        raise AssertionError("a file without a frame has a fault")
     order: list[str] = []
     joined: dict[str, EntryRecord] = {}
     records: dict[str, int] = defaultdict(int)
@@ -147,85 +133,17 @@ def read_entries(name: str, data: bytes) -> EntryFile:
         _check_options(joined[number], findings)
     findings.refuse_if_any()
     entries = tuple(joined[number] for number in order)
-    warnings = (*edi.warnings, *findings.warnings)
     return EntryFile(
-        edi.letter, name, edi.sha256, edi.size_bytes, edi.series, edi.centre_number, edi.sequence, entries, warnings
+        edi.letter,
+        name,
+        edi.sha256,
+        edi.size_bytes,
+        edi.series,
+        edi.centre_number,
+        edi.sequence,
+        entries,
+        tuple(findings.warnings),
     )
-
-
-def check_entries(
-    entry_file: EntryFile,
-    basedata: SeriesBasedata,
-    *,
-    confirmed_modes: Mapping[str, SubmissionMode] | None = None,
-) -> list[Fault]:
-    """Hold an entry file against the series it is for.
-
-    Takes: ``confirmed_modes``, submission mode by option code where an officer has confirmed it; for the other options
-    the title's proposal counts.
-    Returns: the first faults: options that do not exist, disallowed pairs, and candidates of one unit entered under
-    different submission modes at this centre (one unit × one centre × one series = one mode).
-    Source: OCR, https://support.ocr.org.uk/hc/en-gb/articles/5826606521106
-    """
-    findings = Findings(entry_file.name)
-    used: dict[tuple[str, ...], dict[SubmissionMode, tuple[int, Field]]] = defaultdict(dict)
-    is_disallowed = _disallowed_in(basedata)
-    for entry in entry_file.entries:
-        known: list[tuple[str, tuple[int, Field]]] = []
-        for position, code in enumerate(entry.options):
-            option = basedata.option_by_code.get(code)
-            line, where = entry.place_of(position)
-            if option is None:
-                findings.error(
-                    "unknown-option", line, where, f"Option {code} does not exist in {basedata.series.title}.",
-                    "Check the code against the awarding body's basedata.",
-                )  # fmt: skip
-                continue
-            known.append((code, (line, where)))
-            mode = (confirmed_modes or {}).get(code, option.proposed_mode)
-            unit = _unit_of(option)
-            if unit is not None and mode in _TRAVELLING:
-                used[unit].setdefault(mode, (line, where))
-        for (first, _), (second, (line, where)) in combinations(known, 2):
-            if is_disallowed(first, second):
-                findings.error(
-                    "disallowed-pair", line, where, f"Options {first} and {second} may not be taken together.",
-                    "Withdraw one of the two.",
-                )  # fmt: skip
-    for unit, modes in used.items():
-        if len(modes) > 1:
-            line, where = max(modes.values(), key=lambda place: place[0])
-            names = " and ".join(sorted(mode.lower() for mode in modes))
-            findings.error(
-                "mixed_submission_mode", line, where,
-                f"Candidates for {unit[0]} are entered under different ways of submission: {names}.",
-                "All candidates of a unit at a centre share one way of submission. Enter all for the same option.",
-            )  # fmt: skip
-    return findings.errors
-
-
-_TRAVELLING = frozenset({SubmissionMode.UPLOAD, SubmissionMode.POSTAL, SubmissionMode.VISIT})
-
-
-def _unit_of(option: Option) -> tuple[str, ...] | None:
-    """Return what options of one unit share, or ``None`` for a unit that basedata does not tell from its siblings.
-
-    Where the syllabus of a unit option is the unit itself, the option's code continues the syllabus code (measured:
-    all 515 unit options of June 2017 whose title names a mode). Units that share a syllabus may differ in mode.
-    """
-    if option.exam_item == "U" and not option.code.startswith(option.syllabus_code or " "):
-        return None
-    return option.syllabus_code, option.qualification, option.level
-
-
-def _disallowed_in(basedata: SeriesBasedata) -> Callable[[str, str], bool]:
-    """Return the test of two options; each pair is held against all disallowed pairs once."""
-
-    @cache
-    def is_disallowed(first: str, second: str) -> bool:
-        return any(pair.matches(first, second) for pair in basedata.disallowed)
-
-    return is_disallowed
 
 
 def write_entries(
@@ -237,21 +155,31 @@ def write_entries(
     sequence: int = 1,
     kind: str = "E",
     postcode: str = "ZZ99 9ZZ",
+    confirmed_names: Mapping[str, str] | None = None,
 ) -> tuple[str, bytes]:
     """Return name and content of an entry or amendment file, which our own reader has read back.
 
-    Raises: ``ValueError`` naming a value the format cannot carry: nothing is cut and nothing replaced.
+    Takes: ``confirmed_names``, by candidate number the shorter field ``SURNAME:Forenames`` that a person confirmed.
+    Raises: ``ValueError`` naming a value the format cannot carry: nothing is cut and nothing replaced;
+    ``NameTooLong`` with the shortening that is proposed.
     """
     records: list[str] = []
     check_centre_number(centre_number)
     for entry in entries:
         check_candidate_number(entry.candidate_number)
+        if entry.status not in {"C", "P"} or entry.sex not in {"", "M", "F"}:
+            raise ValueError(f"status or sex of candidate {entry.candidate_number} is not one that the file knows")
+        if entry.upn:
+            check_upn(entry.upn)
+        name = (confirmed_names or {}).get(entry.candidate_number) or file_form(entry.surname, entry.forenames)
+        if len(name) > NAME_LIMIT_CHARACTERS:
+            raise NameTooLong(entry.candidate_number, len(name), shortened(name))
         for start in range(0, max(len(entry.options), 1), SLOTS):
             values = [
                 (_F["status"], entry.status),
                 (_F["centre_number"], centre_number),
                 (_F["candidate_number"], entry.candidate_number),
-                (_F["name"], to_ascii(f"{entry.surname}:{entry.forenames}")),
+                (_F["name"], to_ascii(name)),
                 (_F["sex"], entry.sex),
                 (_F["born_on"], write_date(entry.born_on)),
                 (_F["uci"], entry.uci),
@@ -271,22 +199,12 @@ def write_entries(
         postcode=postcode,
         centres=1,
     )
-    name = file_name(kind, centre_number, series.awarding_body, sequence)
+    file = file_name(kind, centre_number, series.awarding_body, sequence)
     try:
-        read_entries(name, content)
+        read_entries(file, content)
     except FileRefused as refused:
         raise ValueError(f"the file could not be read back: {refused.faults[0]}") from refused
-    return name, content
-
-
-def to_ascii(text: str) -> str:
-    """Return a name as the file can carry it, by a fixed table; raises ``ValueError`` for what the table lacks."""
-    plain = "".join(TRANSLITERATION.get(c, c) for c in text)
-    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    if not plain.isascii():
-        missing = next(c for c in plain if not c.isascii())
-        raise ValueError(f"the character U+{ord(missing):04X} has no ASCII form in the published table")
-    return plain
+    return file, content
 
 
 def _read_record(record: Record, edi: EdiFile, findings: Findings) -> EntryRecord | None:
@@ -317,6 +235,13 @@ def _read_record(record: Record, edi: EdiFile, findings: Findings) -> EntryRecor
                 findings.error(
                     name, record.line, _F[name], f"Of the {name.upper()}, {error}.", "Check it was typed right."
                 )
+    if text["sex"] not in {"", "M", "F"}:
+        findings.warn("sex", record.line, _F["sex"], "The field is neither M nor F; it is kept as it is.", "")
+    if text["upn"]:
+        try:
+            check_upn(text["upn"])
+        except ValueError as error:
+            findings.warn("upn", record.line, _F["upn"], f"Of the UPN, {error}.", "Check it was typed right.")
     born_on = None
     try:
         born_on = read_date(text["born_on"], pivot=edi.series.year)

@@ -13,33 +13,35 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from moderation.entries import Series
-from moderation.exchange.faults import FAULTS_LIMIT, Fault, FileRefused, Severity
+from moderation.exchange.faults import Fault
+from moderation.exchange.lines import Field, Findings, split_lines
+
+__all__ = [
+    "EdiFile",
+    "Field",
+    "Findings",
+    "Record",
+    "check_sequence",
+    "compose",
+    "digits",
+    "file_name",
+    "next_sequence",
+    "padded",
+    "read_date",
+    "read_file",
+    "read_frame",
+    "write_date",
+    "write_file",
+]
 
 RECORD_LENGTHS: Mapping[str, int] = {"S": 45, "O": 115, "C": 75, "L": 26, "D": 26, "E": 192, "A": 192}
 """Data type letter → characters of a record without its line end."""
 BROADCAST = frozenset("SOCLD")
 VERSION = "14"
 VERSIONS_READ = frozenset({"12", "13", VERSION})
-SIZE_LIMIT_BYTES = 20 * 1024 * 1024
-LINES_LIMIT = 100_000
-"""More than the largest file has: a centre of 9,999 candidates fills 10,000 records, a series some 2,000."""
 SOFTWARE = "OPENNEA100"
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"([A-Z])(.{5})([0-9]{2})\.X([0-9]{2})")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a record: 1-based first and last column, inclusive."""
-
-    name: str
-    first: int
-    last: int
-
-    def of(self, record: str) -> str:
-        """Return the field's text without the spaces that pad it."""
-        return record[self.first - 1 : self.last].strip()
 
 
 SENDER, BODY, SERIES_CODE, YEAR = (
@@ -76,45 +78,6 @@ class EdiFile:
     version: str = VERSION
 
 
-class Findings:
-    """Collects the faults of one file: the first of them to be listed, and of errors how many there are in all."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.total = 0
-        self.errors: list[Fault] = []
-        self.warnings: list[Fault] = []
-
-    def error(self, code: str, line: int | None, field: Field | None, message: str, remedy: str) -> None:
-        """Note an error; the whole file will be refused."""
-        self.total += 1
-        self._add(self.errors, Severity.ERROR, code, line, field, message, remedy)
-
-    def warn(self, code: str, line: int | None, field: Field | None, message: str, remedy: str) -> None:
-        """Note a warning; the file is taken."""
-        self._add(self.warnings, Severity.WARNING, code, line, field, message, remedy)
-
-    def _add(
-        self,
-        found: list[Fault],
-        severity: Severity,
-        code: str,
-        line: int | None,
-        field: Field | None,
-        message: str,
-        remedy: str,
-    ) -> None:
-        first, last, name = (field.first, field.last, field.name) if field else (None, None, "")
-        # A hostile file must not fill the memory with what is wrong with it.
-        if severity is Severity.WARNING or len(found) < FAULTS_LIMIT:
-            found.append(Fault(code, self.file, line, first, last, name, message, remedy, severity))
-
-    def refuse_if_any(self) -> None:
-        """Raise ``FileRefused`` with every error found so far."""
-        if self.total:
-            raise FileRefused(self.errors, self.total)
-
-
 def read_file(name: str, data: bytes, letters: str) -> EdiFile:
     """Read the framework of a file.
 
@@ -122,22 +85,40 @@ def read_file(name: str, data: bytes, letters: str) -> EdiFile:
     Raises: ``FileRefused`` with every fault of the framework, each with its line and columns.
     """
     findings = Findings(name)
-    lines = _lines(data, findings)
+    file = read_frame(name, data, letters, findings)
     findings.refuse_if_any()
-    letter = lines[0][:1].upper() if lines else ""
+    assert file is not None  # noqa: S101 - without a frame there is an error, and errors were refused above
+    return file
+
+
+def read_frame(name: str, data: bytes, letters: str, findings: Findings) -> EdiFile | None:
+    """Read the framework of a file, noting its faults, so that those of its records are listed beside them.
+
+    Takes: ``letters``, the data types expected, e.g. ``"EA"``.
+    Returns: the file, with the records that have the right shape; ``None`` when they cannot be told apart.
+    """
+    lines = split_lines(data, findings)
+    if not lines:
+        return None
+    letter = lines[0][:1].upper()
     if letter not in letters or letter not in RECORD_LENGTHS:
         expected = " or ".join(letters)
         findings.error(
             "wrong-type", 1, Field("data type", 1, 1), f"The first record does not begin with {expected}.",
             "Check that this is the right file for this import.",
         )  # fmt: skip
-        findings.refuse_if_any()
+        return None
     length = RECORD_LENGTHS[letter]
-    records = [Record(number, _padded(number, line, letter, length, findings)) for number, line in enumerate(lines, 1)]
-    series, centre_number, sequence = _frame(records, letter, findings)
-    findings.refuse_if_any()
-    assert series is not None  # noqa: S101 - without a series there is an error, and errors were refused above
-    body = tuple(record for record in records if record.text[1] == "5")
+    shaped, records = [], []
+    for number, line in enumerate(lines, 1):
+        before = findings.total
+        records.append(Record(number, padded(number, line, letter, length, findings)))
+        shaped.append(findings.total == before)
+    frame = _frame(records, letter, findings)
+    if frame is None:
+        return None
+    series, centre_number, sequence = frame
+    body = tuple(record for record, sound in zip(records, shaped, strict=True) if sound and record.text[1] == "5")
     version = FORMAT_VERSION.of(records[0].text)
     digest = hashlib.sha256(data).hexdigest()
     file = EdiFile(letter, name, digest, len(data), series, centre_number, sequence, body, len(records), (), version)
@@ -145,81 +126,8 @@ def read_file(name: str, data: bytes, letters: str) -> EdiFile:
     return replace(file, warnings=tuple(findings.warnings))
 
 
-def _lines(data: bytes, findings: Findings) -> list[str]:
-    if len(data) > SIZE_LIMIT_BYTES or data.count(b"\n") > LINES_LIMIT:
-        findings.error("too-large", None, None, "The file is larger than a file of this kind can be.", "Check it.")
-        return []
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in data[:2]:
-        findings.error("utf-16", 1, None, "The file is UTF-16 text.", "Save it as plain ASCII text.")
-        return []
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-        findings.warn("byte-order-mark", 1, None, "A byte order mark at the start was ignored.", "")
-    if b"\r" in data and b"\n" not in data:
-        findings.error(
-            "line-ends", 1, None, "The lines end in a carriage return alone.", "Save the file with line ends CRLF."
-        )
-        return []
-    raw = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    _drop_end(raw, findings)
-    if not raw:
-        findings.error("empty", None, None, "The file is empty.", "Export it again.")
-    return [_text(number, line, findings) for number, line in enumerate(raw, 1)]
-
-
-def _drop_end(raw: list[bytes], findings: Findings) -> None:
-    """Take off what old programs leave at the end of a file: blank lines and end-of-file marks."""
-    if raw[-1] == b"":
-        raw.pop()
-    blank, mark = False, False
-    while raw and not raw[-1].strip(b" \x1a"):
-        mark |= b"\x1a" in raw[-1]
-        blank |= b"\x1a" not in raw[-1]
-        raw.pop()
-    if raw and raw[-1].endswith(b"\x1a"):
-        mark = True
-        raw[-1] = raw[-1].rstrip(b"\x1a")
-    if mark:
-        findings.warn("end-of-file-mark", None, None, "An end-of-file mark (Ctrl-Z) at the end was ignored.", "")
-    if blank:
-        findings.warn("blank-line", len(raw) + 1, None, "Blank lines at the end were ignored.", "")
-
-
-def _text(number: int, line: bytes, findings: Findings) -> str:
-    control = _CONTROL.search(line)
-    if control is not None:
-        column = control.start() + 1
-        code, what = ("nul", "a NUL byte") if control[0] == b"\x00" else ("control-character", "a control character")
-        findings.error(
-            code, number, Field("text", column, column), f"The record holds {what}.", "Export it again as plain text."
-        )
-    if line.isascii():
-        return line.decode("ascii")
-    column = next(i for i, byte in enumerate(line, 1) if byte > 0x7F)
-    place = Field("text", column, column)
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
-        findings.error(
-            "utf-8", number, place, "A character takes several bytes (UTF-8), so the columns do not hold.",
-            "Export the file as ASCII.",
-        )  # fmt: skip
-        return text
-    text = line.decode("cp1252", "replace")
-    if "\ufffd" in text:
-        column = text.index("\ufffd") + 1
-        findings.error(
-            "unreadable", number, Field("text", column, column), "The byte is a character of no text.",
-            "Export the file as ASCII.",
-        )  # fmt: skip
-    else:
-        findings.warn("windows-1252", number, place, "A character outside ASCII was read as Windows-1252.", "")
-    return text
-
-
-def _padded(number: int, line: str, letter: str, length: int, findings: Findings) -> str:
+def padded(number: int, line: str, letter: str, length: int, findings: Findings) -> str:
+    """Return a line filled up to the length of its records, and note what is wrong with its shape."""
     # Blanks count too: one character too many in a name moves every field behind it, and the padding with them.
     if len(line) > length:
         findings.error(
@@ -240,8 +148,8 @@ def _padded(number: int, line: str, letter: str, length: int, findings: Findings
     return line.ljust(length)
 
 
-def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[Series | None, str, int]:
-    """Check headers, trailers and counts; return series, centre and sequence number."""
+def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[Series, str, int] | None:
+    """Check headers, trailers and counts; return series, centre and sequence number, ``None`` without a sound header."""
     found = {kind: [record for record in records if record.text[1] == kind] for kind in "1379"}
     for kind, title in (("1", "file header"), ("3", "centre header"), ("7", "centre trailer"), ("9", "file trailer")):
         if len(found[kind]) != 1:
@@ -251,8 +159,8 @@ def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[
                 f"record-{kind}", last, Field("record type", 2, 2), f"The {title} (type {kind}) {count}.",
                 "The file may have been cut off. Export it again and send the whole file.",
             )  # fmt: skip
-    if findings.errors:
-        return None, "", 0
+    if any(len(rows) != 1 for rows in found.values()):
+        return None
     header, centre, trailer, end = (found[kind][0] for kind in "1379")
     order = [header.line, centre.line, trailer.line, end.line]
     if order != [1, 2, len(records) - 1, len(records)]:
@@ -288,7 +196,7 @@ def _frame(records: Sequence[Record], letter: str, findings: Findings) -> tuple[
         findings.error(
             "sequence", centre.line, SEQUENCE, "The sequence number is not three digits.", "Check the header."
         )
-    return series, centre_number, sequence or 0
+    return None if series is None else (series, centre_number, sequence or 0)
 
 
 def _series(header: Record, findings: Findings) -> Series | None:
@@ -367,8 +275,14 @@ def write_file(
 ) -> bytes:
     """Return a whole file: headers, data records and trailers with their counts, every line padded, CRLF.
 
-    Takes: ``sender``, five characters; ``centres``, the count for the file trailer (0 in OCR's broadcast files).
+    Takes: ``sender``, five characters; ``sequence`` 1 to 999, no multiple of 100, whose file name would end in 00;
+    ``centres``, the count for the file trailer (0 in OCR's broadcast files).
+    Raises: ``ValueError`` for what a header cannot carry.
     """
+    check_sequence(sequence)
+    for what, text, width in (("sender", sender, 5), ("postcode", postcode, 8)):
+        if len(text) > width or (what == "sender" and len(text) != width) or not text.isascii():
+            raise ValueError(f"the {what} does not fit its {width} characters")
     length = RECORD_LENGTHS[letter]
     body, key = series.awarding_body, f"{series.code}{series.year:02d}"
     distribution = "B" if letter in BROADCAST else "S"
@@ -380,6 +294,20 @@ def write_file(
         f"{letter}9{sender}{len(records) + 4:07d}{centres:07d}",
     ]
     return "".join(f"{line:<{length}}\r\n" for line in lines).encode("ascii")
+
+
+def check_sequence(sequence: int) -> None:
+    """Refuse with ``ValueError`` a sequence number that no file can have.
+
+    Source: JCQ formats (layout): three digits, and a number whose last two digits would be 00 is skipped.
+    """
+    if not 1 <= sequence <= 999 or sequence % 100 == 0:
+        raise ValueError(f"the sequence number {sequence} is not from 1 to 999, or ends in 00")
+
+
+def next_sequence(sequence: int) -> int:
+    """Return the sequence number that follows; those ending in 00 are skipped."""
+    return sequence + (2 if sequence % 100 == 99 else 1)
 
 
 def file_name(letter: str, middle: str, awarding_body: str, sequence: int) -> str:

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from moderation.entries import Series
 from moderation.exchange import reference_csv
 from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata, read_basedata
-from moderation.exchange.entry_files import EntryFile, check_entries, read_entries
+from moderation.exchange.entry_checks import check_entries
+from moderation.exchange.entry_files import EntryFile, read_entries
 from moderation.exchange.faults import Fault, FileRefused
 from moderation.records import entries as entry_records
 from moderation.records import imports as import_records

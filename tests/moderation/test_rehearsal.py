@@ -8,7 +8,8 @@ import pytest
 
 from moderation.entries import SubmissionMode, check_uln
 from moderation.exchange.basedata import read_basedata, write_basedata
-from moderation.exchange.entry_files import check_entries, read_entries
+from moderation.exchange.entry_checks import check_entries
+from moderation.exchange.entry_files import read_entries
 from moderation.exchange.marks_csv import read_marks_csv
 from moderation.exchange.reference_csv import (
     read_boundaries_csv,

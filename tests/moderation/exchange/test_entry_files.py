@@ -5,7 +5,8 @@ import pytest
 
 from moderation.entries import Series, SubmissionMode
 from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata
-from moderation.exchange.entry_files import EntryRecord, check_entries, read_entries, write_entries
+from moderation.exchange.entry_checks import check_entries
+from moderation.exchange.entry_files import EntryRecord, read_entries, write_entries
 from moderation.exchange.faults import FileRefused
 
 from .test_basedata import BASEDATA

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.exchange import records
+from moderation.exchange import lines as exchange_lines
 from moderation.exchange.basedata import read_basedata, write_basedata
 from moderation.exchange.entry_files import EntryRecord, read_entries, write_entries
 from moderation.exchange.faults import Fault, FileRefused
@@ -82,8 +82,8 @@ def test_a_name_that_says_something_else_is_doubted() -> None:
 
 
 def test_a_file_too_large_is_not_even_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [fault.code for fault in refused(b"\n" * (records.LINES_LIMIT + 1))] == ["too-large"]
-    monkeypatch.setattr(records, "SIZE_LIMIT_BYTES", len(GOOD) - 1)
+    assert [fault.code for fault in refused(b"\n" * (exchange_lines.LINES_LIMIT + 1))] == ["too-large"]
+    monkeypatch.setattr(exchange_lines, "SIZE_LIMIT_BYTES", len(GOOD) - 1)
     assert [fault.code for fault in refused(GOOD)] == ["too-large"]
 
 
