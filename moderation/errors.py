@@ -101,6 +101,10 @@ class IllegalTransition(ModerationError):
     """This step is not possible in the present state of the case."""
 
 
+class ProfileIncomplete(ModerationError):
+    """The figures of this sample profile are not available. Import a version that has them, or assign another one."""
+
+
 class ProfileInvalid(ModerationError):
     """The sample profile is not usable: its bands must start at 1, without gap or overlap."""
 
@@ -230,8 +234,51 @@ class ResultsEmbargoed(ModerationError):
     """Results may not be seen yet."""
 
 
+class ResultsWithdrawn(ModerationError):
+    """The results of this series have been withdrawn. They can be seen again when they are issued anew."""
+
+
 class BoundariesInvalid(ModerationError):
     """The grade boundaries contradict themselves: each grade once, each with its own mark."""
+
+
+# After results
+
+
+class UnknownReview(ModerationError):
+    """There is no such request. Open it again from the list of reviews."""
+
+
+class ServiceNotOffered(ModerationError):
+    """This service is not offered for this component now. The reason is beside it on the page of reviews."""
+
+
+class ConsentRefused(ModerationError):
+    """The candidate's consent must be written after results came out, and before today ends. Check the day."""
+
+
+class ReviewIncomplete(ModerationError):
+    """Something of this review is missing: every work of the original sample needs a review mark first."""
+
+
+class FindingRefused(ModerationError):
+    """This finding does not fit the service, the marks or the reason given. Choose another finding or reason."""
+
+
+class ReviewerInvolved(ModerationError):
+    """This person worked on the original moderation, or on the decision that is appealed against. Choose somebody else."""
+
+
+class TermsInvalid(ModerationError):
+    """The terms of post-results services are not usable: a fee, a number of days or a word in them is wrong."""
+
+
+class ResultVersionPending(ModerationError):
+    """The changed mark is not in any release of results yet. Release the new version first: the fee depends on it."""
+
+
+class RetentionNotOver(ModerationError):
+    """This work must still be kept. The list of what is due says until when, and why."""
 
 
 # Imports

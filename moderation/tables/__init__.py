@@ -3,9 +3,11 @@
 People appear as opaque ``person_id`` texts; the service owns them. History rows are only ever added.
 """
 
+from moderation.tables.amendments import CentreFeedback, MarkAmendment, SupportCall
 from moderation.tables.base import NAMING_CONVENTION, Base, Instant, new_id
 from moderation.tables.cases import CaseTransition, CentreMark, Consignment, ModerationCase, Sample, SampleItem, Visit
 from moderation.tables.entries import Candidate, Centre, Consortium, ConsortiumMember, Entry
+from moderation.tables.independence import Conflict, Involvement, PersonAlias
 from moderation.tables.marking import Allocation, ModeratedMark, ModeratorMark, Outcome
 from moderation.tables.reference import (
     Component,
@@ -16,38 +18,108 @@ from moderation.tables.reference import (
     SeriesRow,
     Syllabus,
 )
-from moderation.tables.results import ExternalMark, GradeBoundary, OptionResult, ResultVersion
+from moderation.tables.results import (
+    ExternalMark,
+    GateHeld,
+    GateRun,
+    GradeBoundary,
+    OptionResult,
+    ResultVersion,
+    ResultWithdrawal,
+)
+from moderation.tables.reviews import (
+    Appeal,
+    ExternalMarkChange,
+    MissingResult,
+    PanelMember,
+    ReviewConsent,
+    ReviewMark,
+    ReviewOutcome,
+    ReviewRequest,
+    ReviewTransition,
+    ServiceTermsRow,
+)
+from moderation.tables.supervision import (
+    CheckItem,
+    MalpracticeHold,
+    ModeratorCheck,
+    PrincipalModerator,
+    Suspicion,
+    Team,
+    TeamMember,
+)
+from moderation.tables.tracking import (
+    EvidenceSlot,
+    Extension,
+    Incident,
+    ItemFinding,
+    MissingWork,
+    Reminder,
+    Reopening,
+)
 
 __all__ = [
     "NAMING_CONVENTION",
     "Allocation",
+    "Appeal",
     "Base",
     "Candidate",
     "CaseTransition",
     "Centre",
+    "CentreFeedback",
     "CentreMark",
+    "CheckItem",
     "Component",
+    "Conflict",
     "Consignment",
     "Consortium",
     "ConsortiumMember",
     "DisallowedPair",
     "Entry",
     "EntryOption",
+    "EvidenceSlot",
+    "Extension",
     "ExternalMark",
+    "ExternalMarkChange",
+    "GateHeld",
+    "GateRun",
     "GradeBoundary",
     "ImportFile",
+    "Incident",
     "Instant",
+    "Involvement",
+    "ItemFinding",
+    "MalpracticeHold",
+    "MarkAmendment",
+    "MissingResult",
+    "MissingWork",
     "ModeratedMark",
     "ModerationCase",
+    "ModeratorCheck",
     "ModeratorMark",
     "OptionComponent",
     "OptionResult",
     "Outcome",
+    "PanelMember",
+    "PrincipalModerator",
+    "Reminder",
+    "Reopening",
     "ResultVersion",
+    "ResultWithdrawal",
+    "ReviewConsent",
+    "ReviewMark",
+    "ReviewOutcome",
+    "ReviewRequest",
+    "ReviewTransition",
     "Sample",
     "SampleItem",
     "SeriesRow",
+    "ServiceTermsRow",
+    "SupportCall",
+    "Suspicion",
     "Syllabus",
+    "Team",
+    "TeamMember",
     "Visit",
     "new_id",
 ]

@@ -84,6 +84,7 @@ STATUSES: Mapping[type[Exception], int] = {
             moderation.errors.MarksRefused,
             moderation.errors.DuplicateCandidate,
             moderation.errors.ReasonMissing,
+            moderation.errors.ProfileIncomplete,
             moderation.errors.ProfileInvalid,
             moderation.errors.PolicyInvalid,
             moderation.errors.ReceiptDiscrepancy,
@@ -123,7 +124,27 @@ STATUSES: Mapping[type[Exception], int] = {
         ),
         H.CONFLICT,
     ),
+    **dict.fromkeys(
+        (
+            moderation.errors.ConsentRefused,
+            moderation.errors.FindingRefused,
+            moderation.errors.TermsInvalid,
+        ),
+        H.UNPROCESSABLE_ENTITY,
+    ),
+    **dict.fromkeys(
+        (
+            moderation.errors.ServiceNotOffered,
+            moderation.errors.ReviewIncomplete,
+            moderation.errors.ReviewerInvolved,
+            moderation.errors.ResultVersionPending,
+            moderation.errors.RetentionNotOver,
+        ),
+        H.CONFLICT,
+    ),
+    moderation.errors.UnknownReview: H.NOT_FOUND,
     moderation.errors.ResultsEmbargoed: H.FORBIDDEN,
+    moderation.errors.ResultsWithdrawn: H.FORBIDDEN,
     # Examination scripts
     scripts.errors.ScriptsError: H.INTERNAL_SERVER_ERROR,
     scripts.errors.PagesNotConserved: H.INTERNAL_SERVER_ERROR,
