@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -64,34 +62,34 @@ class ModerationPolicy:
             raise PolicyInvalid(f"Policy {self.policy_id}: the version or the days for a sample are wrong.")
 
 
-def load_policies(text: str) -> Mapping[str, ModerationPolicy]:
-    """Return the policies written in a JSON text by identifier; raises ``PolicyInvalid`` naming what is wrong."""
+def policy_from(row: Mapping[str, Any]) -> ModerationPolicy:
+    """Return the policy that a row of a rules file describes; raises ``PolicyInvalid`` naming what is wrong."""
+    name = row.get("policy_id", "")
     try:
-        rows: list[dict[str, Any]] = json.loads(text)["policies"]
-        policies = [_policy(row) for row in rows]
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise PolicyInvalid(f"The moderation policies cannot be read: {error}") from error
-    by_id = {policy.policy_id: policy for policy in policies}
-    if len(by_id) != len(policies):
-        raise PolicyInvalid("Two moderation policies have the same identifier.")
-    return MappingProxyType(by_id)
+        if any(not isinstance(row[field], str | int) for field in ("discordant_share", "correlation")):
+            raise PolicyInvalid(f"Policy {name}: write a limit as a text such as 1/20, so that it is exact.")
+        if any(not isinstance(day, int) for day in row["reminder_working_days"]):
+            raise PolicyInvalid(f"Policy {name}: reminders are whole numbers of working days.")
+        limits = OrderLimits(Fraction(row["discordant_share"]), Fraction(row["correlation"]))
+        rest = {field: value for field, value in row.items() if field not in {"discordant_share", "correlation"}}
+        return ModerationPolicy(
+            **{
+                **rest,
+                "limits": limits,
+                "team_leader_check": TeamLeaderCheck(row["team_leader_check"]),
+                "disclosure": Disclosure(row["disclosure"]),
+                "reminder_working_days": tuple(row["reminder_working_days"]),
+            }
+        )
+    except KeyError as error:
+        raise PolicyInvalid(f"Policy {name}: {error.args[0]!r} is missing.") from None
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
+        raise PolicyInvalid(f"Policy {name} cannot be read: {error}") from None
 
 
 @cache
 def packaged_policies() -> Mapping[str, ModerationPolicy]:
-    """Return the policies that ship with the package."""
-    return load_policies(resources.files("moderation.data").joinpath("moderation_policies.json").read_text("utf-8"))
+    """Return the newest version of each policy that ships with the package, by identifier."""
+    from moderation.rule_files import packaged_rules  # it reads policies by this module
 
-
-def _policy(row: Mapping[str, Any]) -> ModerationPolicy:
-    limits = OrderLimits(Fraction(row["discordant_share"]), Fraction(row["correlation"]))
-    rest = {name: value for name, value in row.items() if name not in {"discordant_share", "correlation"}}
-    return ModerationPolicy(
-        **{
-            **rest,
-            "limits": limits,
-            "team_leader_check": TeamLeaderCheck(row["team_leader_check"]),
-            "disclosure": Disclosure(row["disclosure"]),
-            "reminder_working_days": tuple(row["reminder_working_days"]),
-        }
-    )
+    return MappingProxyType({one.policy_id: one for one in sorted(packaged_rules().policies, key=lambda p: p.version)})

@@ -1,112 +1,44 @@
-"""Which candidates' work is asked for: size profiles as data, and the deterministic picker, version 1."""
+"""Which candidates' work is asked for: the deterministic picker, version 1, more works, and replacements."""
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from hashlib import sha256
-from importlib import resources
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
-from moderation.errors import ProfileInvalid, ProfileNotPicked, UnknownProfile
+from moderation.errors import ProfileNotPicked
+from moderation.profiles import Band, Basis, PickedBy, SampleProfile, sample_size
+from moderation.rule_files import DEFAULT_PROFILE_ID, packaged_profiles, profile_of
+
+__all__ = [
+    "DEFAULT_PROFILE_ID",
+    "PICKER_VERSION",
+    "Band",
+    "Drawable",
+    "Pick",
+    "PickReason",
+    "Sample",
+    "SampleProfile",
+    "Swap",
+    "first_stage",
+    "list_digest",
+    "more_of",
+    "packaged_profiles",
+    "pick",
+    "positions",
+    "profile_of",
+    "ranked",
+    "replacement_for",
+    "sample_size",
+    "size_for",
+]
 
 PICKER_VERSION = "picker/1"
-DEFAULT_PROFILE_ID = "ocr-gq-current"
-
-
-# Profiles
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """From ``first`` to ``last`` candidates (``None`` = and more), ``size`` works are drawn (``None`` = all)."""
-
-    first: int
-    last: int | None
-    size: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SampleProfile:
-    """How large a sample is and who picks it, as an awarding body publishes it.
-
-    Raises: ``ProfileInvalid`` unless the bands start at 1, follow each other without gap or overlap and end open.
-    Source: each profile's own ``source``; ``verified`` says whether that source was seen.
-    """
-
-    profile_id: str
-    version: int
-    title: str
-    bands: tuple[Band, ...]
-    basis: str
-    sub_sample_size: int
-    picked_by: str
-    all_work_outcome: str
-    source: str
-    verified: bool
-
-    def __post_init__(self) -> None:
-        expected: int | None = 1
-        for band in self.bands:
-            if expected is None or band.first != expected:
-                raise ProfileInvalid(
-                    f"Sample profile {self.profile_id}: a band starts at {band.first}, not {expected}."
-                )
-            if band.last is not None and band.last < band.first:
-                raise ProfileInvalid(
-                    f"Sample profile {self.profile_id}: the band from {band.first} ends before it starts."
-                )
-            if band.size is not None and not 1 <= band.size <= band.first:
-                raise ProfileInvalid(
-                    f"Sample profile {self.profile_id}: {band.first} candidates cannot give {band.size}."
-                )
-            expected = None if band.last is None else band.last + 1
-        if expected is not None:
-            raise ProfileInvalid(f"Sample profile {self.profile_id}: no band covers {expected} candidates.")
-        if self.basis not in {"eligible", "entered"} or self.picked_by not in {"system", "centre", "moderator"}:
-            raise ProfileInvalid(f"Sample profile {self.profile_id}: unknown basis or picker.")
-        if self.sub_sample_size < 1 or self.version < 1 or self.all_work_outcome not in {"fit", "moderator_marks"}:
-            raise ProfileInvalid(f"Sample profile {self.profile_id}: sub-sample, version or all-work outcome is wrong.")
-
-
-def load_profiles(text: str) -> Mapping[str, SampleProfile]:
-    """Return the profiles written in a JSON text by identifier; raises ``ProfileInvalid`` naming what is wrong."""
-    try:
-        rows: list[dict[str, Any]] = json.loads(text)["profiles"]
-        profiles = [SampleProfile(**{**row, "bands": tuple(Band(**band) for band in row["bands"])}) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProfileInvalid(f"The sample profiles cannot be read: {error}") from error
-    by_id = {profile.profile_id: profile for profile in profiles}
-    if len(by_id) != len(profiles):
-        raise ProfileInvalid("Two sample profiles have the same identifier.")
-    return MappingProxyType(by_id)
-
-
-@cache
-def packaged_profiles() -> Mapping[str, SampleProfile]:
-    """Return the profiles that ship with the package."""
-    return load_profiles(resources.files("moderation.data").joinpath("sample_profiles.json").read_text("utf-8"))
-
-
-def profile_of(profile_id: str | None) -> SampleProfile:
-    """Return the packaged profile (the default for ``None``); raises ``UnknownProfile``."""
-    try:
-        return packaged_profiles()[profile_id or DEFAULT_PROFILE_ID]
-    except KeyError:
-        raise UnknownProfile(f"There is no sample profile {profile_id}.", profile_id=profile_id) from None
-
-
-def sample_size(profile: SampleProfile, candidates_total: int) -> int:
-    """Return how many works are drawn from so many candidates; 0 from 0."""
-    for band in profile.bands:
-        if candidates_total >= band.first and (band.last is None or candidates_total <= band.last):
-            return candidates_total if band.size is None else band.size
-    return 0
 
 
 # The picker
@@ -128,12 +60,14 @@ class PickReason(StrEnum):
 
     PICKED = "picked"
     TEACHING_SET = "teaching_set"
+    CHOSEN = "chosen"
+    """A person chose it: the profile says so."""
     ADDED = "added"
+    """On top of the sample: parental interest, or work that was asked for later."""
     REPLACEMENT = "replacement"
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """One sampled candidate; ``position`` counts from 1 at the highest mark."""
 
     position: int
@@ -185,45 +119,70 @@ def positions(candidates_total: int, size: int) -> list[int]:
 
 def ranked(cohort: Sequence[Drawable]) -> list[Drawable]:
     """Return the candidates by mark, best first; ties by centre number, then candidate number."""
-    return sorted(cohort, key=_rank)
+    order = sorted(cohort, key=_NUMBERS)
+    order.sort(key=_MARK, reverse=True)
+    return order
 
 
-def pick(cohort: Sequence[Drawable], profile: SampleProfile, swap_limit_marks: int = 0) -> Sample:
+def pick(
+    cohort: Sequence[Drawable], profile: SampleProfile, swap_limit_marks: int = 0, *, entered_total: int | None = None
+) -> Sample:
     """Draw the sample of a centre, or of a consortium as one group.
 
     Takes: ``cohort``, drawable candidates in any order; ``swap_limit_marks``, the largest mark difference allowed when
-    a candidate is exchanged to cover a teaching set (the component's tolerance).
+    a candidate is exchanged to cover a teaching set (the component's tolerance); ``entered_total``, everybody entered,
+    which a profile on that basis counts (default: the cohort).
     Returns: the sample with a reason for each pick; highest and lowest marks are always in.
-    Raises: ``ProfileNotPicked`` when under this profile a person chooses.
+    Raises: ``ProfileNotPicked`` when under this profile a person chooses; ``ProfileIncomplete``.
     Source: https://www.ocr.org.uk/administration/general-qualifications/assessment/non-exam-assessment/ (whole range);
     the rest is project policy, picker v1.
     """
     order = ranked(cohort)
     total = len(order)
-    size = sample_size(profile, total)
-    if profile.picked_by != "system" and size < total:
+    size = size_for(profile, total, entered_total)
+    if profile.picked_by is not PickedBy.SYSTEM and size < total:
         raise ProfileNotPicked(f"Under profile {profile.profile_id} the {profile.picked_by} chooses the sample.")
     drawn = positions(total, size)
-    swaps, uncovered = _cover_sets(order, drawn, swap_limit_marks) if 2 < size < total else ((), _missed(order, drawn))
-    swapped_in = {swap.in_position: swap for swap in swaps}
-    chosen = set(drawn) - {swap.out_position for swap in swaps} | set(swapped_in)
-    added = [i for i, row in enumerate(order, 1) if row.parental_interest and i not in chosen]
-    picks = []
-    for position in sorted(chosen.union(added)):
-        row = order[position - 1]
-        reason, explanation = _explain(position, total, size, swapped_in.get(position), position in chosen)
-        picks.append(Pick(position, row.key, row.mark, reason, explanation))
+    swaps: tuple[Swap, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    if profile.teaching_set_cover and 2 < size < total:
+        swaps, uncovered = _cover_sets(order, drawn, swap_limit_marks)
+    elif size < total:
+        uncovered = _missed(order, drawn)
+    picks = _all_of(order) if size == total else _picks(order, size, drawn, swaps)
     return Sample(
-        list_digest(order),
-        total,
-        size,
-        profile.profile_id,
-        profile.version,
-        PICKER_VERSION,
-        tuple(picks),
-        swaps,
-        uncovered,
+        list_digest(order), total, size, profile.profile_id, profile.version, PICKER_VERSION, picks, swaps, uncovered
     )
+
+
+def size_for(profile: SampleProfile, drawable_total: int, entered_total: int | None = None) -> int:
+    """Return how many works are drawn, counted on the profile's basis and never more than can be drawn."""
+    counted = drawable_total if profile.basis is Basis.ELIGIBLE or entered_total is None else entered_total
+    return min(sample_size(profile, max(counted, drawable_total)), drawable_total)
+
+
+def more_of(order: Sequence[Drawable], drawn: Collection[str], count: int) -> list[int]:
+    """Return the positions of further works: spread evenly over those of the ranked list not drawn yet.
+
+    Takes: ``drawn``, the keys of candidates in the sample, replaced ones included.
+    Source: project policy, picker v1 over what is left.
+    """
+    left = [position for position, row in enumerate(order, 1) if row.key not in drawn]
+    return [left[place - 1] for place in positions(len(left), count)]
+
+
+def replacement_for(order: Sequence[Drawable], drawn: Collection[str], mark: int, position: int) -> int | None:
+    """Return the position of the candidate who takes the place of a sampled one, or ``None`` when nobody is left.
+
+    Source: project policy: the nearest mark not yet drawn, then the nearest position, then the higher place.
+    """
+    left = (
+        (abs(row.mark - mark), abs(place - position), place)
+        for place, row in enumerate(order, 1)
+        if row.key not in drawn
+    )
+    best = min(left, default=None)
+    return None if best is None else best[2]
 
 
 def first_stage(picks: Sequence[Pick], sub_sample_size: int) -> frozenset[str]:
@@ -239,12 +198,35 @@ def first_stage(picks: Sequence[Pick], sub_sample_size: int) -> frozenset[str]:
 
 def list_digest(order: Sequence[Drawable]) -> str:
     """Return the SHA-256 of a ranked list, so that a later change of the list shows."""
-    lines = "".join(f"{row[1]}|{row[2]}|{row[0]}|{row[4]}|{int(row[5])}\n" for row in order)
+    lines = "".join(
+        [f"{centre}|{number}|{mark}|{name}|{interest:d}\n" for mark, centre, number, _, name, interest in order]
+    )
     return sha256(lines.encode()).hexdigest()
 
 
-def _rank(row: Drawable) -> tuple[int, str, str]:
-    return -row[0], row[1], row[2]
+_MARK, _NUMBERS = itemgetter(0), itemgetter(1, 2)
+
+
+def _all_of(order: Sequence[Drawable]) -> tuple[Pick, ...]:
+    """Return a pick for everybody: by far the most frequent case, so it is made in one go."""
+    total = len(order)
+    words = f"All {total} candidates are sampled"
+    picks = [Pick(i, row[3], row[0], PickReason.PICKED, words) for i, row in enumerate(order, 1)]
+    for end in (total, 1) if total else ():
+        picks[end - 1] = picks[end - 1]._replace(explanation=_explain(end, total, total, None, True)[1])
+    return tuple(picks)
+
+
+def _picks(order: Sequence[Drawable], size: int, drawn: Sequence[int], swaps: Sequence[Swap]) -> tuple[Pick, ...]:
+    swapped_in = {swap.in_position: swap for swap in swaps}
+    chosen = set(drawn) - {swap.out_position for swap in swaps} | set(swapped_in)
+    added = [i for i, row in enumerate(order, 1) if row[5] and i not in chosen]
+    picks = []
+    for position in sorted(chosen.union(added)):
+        row = order[position - 1]
+        reason, explanation = _explain(position, len(order), size, swapped_in.get(position), position in chosen)
+        picks.append(Pick(position, row.key, row.mark, reason, explanation))
+    return tuple(picks)
 
 
 def _missed(order: Sequence[Drawable], drawn: Sequence[int]) -> tuple[str, ...]:
@@ -263,16 +245,13 @@ def _cover_sets(
     drawn_of_set = Counter(order[position - 1].teaching_set for position in chosen)
     swaps: list[Swap] = []
     uncovered: list[str] = []
+    of_set: dict[str, list[int]] = {teaching_set: [] for teaching_set in missed}
+    for x, row in enumerate(order, 1):
+        if row.teaching_set in of_set:
+            of_set[row.teaching_set].append(x)
     for teaching_set in missed:
-        best: tuple[int, int, int, int] | None = None
         movable = [y for y in sorted(chosen) if 1 < y < len(order) and _may_leave(order[y - 1], drawn_of_set)]
-        for x, row in enumerate(order, 1):
-            if row.teaching_set != teaching_set:
-                continue
-            for y in movable:
-                candidate = (abs(row.mark - order[y - 1].mark), abs(x - y), y, x)
-                if best is None or candidate < best:
-                    best = candidate
+        best = min((_nearest(order, movable, x) for x in of_set[teaching_set]), default=None) if movable else None
         if best is None or best[0] > limit_marks:
             uncovered.append(teaching_set)
             continue
@@ -282,6 +261,16 @@ def _cover_sets(
         drawn_of_set[teaching_set] += 1
         swaps.append(Swap(teaching_set, y, x, difference))
     return tuple(swaps), tuple(uncovered)
+
+
+def _nearest(order: Sequence[Drawable], movable: Sequence[int], x: int) -> tuple[int, int, int, int]:
+    """Return mark difference, distance, y and x of the drawn candidate y who is best exchanged for x.
+
+    Marks never rise along the list, so on either side the nearest place has the nearest mark.
+    """
+    above = bisect_left(movable, x)
+    mark = order[x - 1].mark
+    return min((abs(mark - order[y - 1].mark), abs(x - y), y, x) for y in movable[max(0, above - 1) : above + 1])
 
 
 def _may_leave(row: Drawable, drawn_of_set: Counter[str]) -> bool:

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import json
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.errors import ProfileInvalid, ProfileNotPicked, UnknownProfile
+from moderation.errors import ProfileNotPicked, UnknownProfile
 from moderation.sampling import (
     Drawable,
     Pick,
     PickReason,
     first_stage,
-    load_profiles,
     packaged_profiles,
     pick,
     positions,
@@ -155,36 +153,6 @@ def test_a_profile_picked_by_a_person_is_not_picked_here() -> None:
 def test_unknown_profile() -> None:
     with pytest.raises(UnknownProfile):
         profile_of("no-such-profile")
-
-
-@pytest.mark.parametrize(
-    "bands",
-    [
-        [],
-        [{"first": 2, "last": None, "size": 2}],
-        [{"first": 1, "last": 17, "size": None}, {"first": 19, "last": None, "size": 10}],
-        [{"first": 1, "last": 20, "size": None}, {"first": 20, "last": None, "size": 10}],
-        [{"first": 1, "last": 20, "size": None}],
-        [{"first": 1, "last": None, "size": None}, {"first": 2, "last": None, "size": 1}],
-        [{"first": 1, "last": 9, "size": None}, {"first": 10, "last": None, "size": 11}],
-        [{"first": 1, "last": 0, "size": None}, {"first": 1, "last": None, "size": 1}],
-    ],
-)
-def test_bands_with_gap_overlap_or_end_are_refused(bands: list[dict[str, int | None]]) -> None:
-    row = {
-        "profile_id": "made-up",
-        "version": 1,
-        "title": "Made up",
-        "bands": bands,
-        "basis": "eligible",
-        "sub_sample_size": 6,
-        "picked_by": "system",
-        "all_work_outcome": "fit",
-        "source": "none",
-        "verified": False,
-    }
-    with pytest.raises(ProfileInvalid):
-        load_profiles(json.dumps({"profiles": [row]}))
 
 
 def test_the_packaged_profiles_name_their_sources() -> None:
