@@ -34,7 +34,7 @@ from moderation.records.samples import draw_when_complete
 from moderation.submission import MARKS_EDITABLE, CaseEvent, CaseState
 from moderation.tables import Candidate, CentreMark, ModerationCase
 
-_NOT_FOR_CENTRES = frozenset({MarkStatus.CARRIED_FORWARD, MarkStatus.PENDING_Q})
+NOT_FOR_CENTRES = frozenset({MarkStatus.CARRIED_FORWARD, MarkStatus.PENDING_Q})
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def _checked_entries(
             if row.candidate_id in seen:
                 raise DuplicateCandidate
             seen.add(row.candidate_id)
-            if row.status in _NOT_FOR_CENTRES:
+            if row.status in NOT_FOR_CENTRES:
                 raise MarkNotAllowed(f"A centre cannot give the status {row.status}.")
             if row.status is MarkStatus.ZERO_UNAUTHENTICATED and not row.reason.strip():
                 raise ReasonMissing("Say why the work cannot be authenticated.")
