@@ -219,6 +219,46 @@ class UnknownCriterion(ModerationError):
     """There is no such criterion for this component. Import the component's criteria, or open the page again."""
 
 
+class FeedbackRefused(ModerationError):
+    """Feedback to a centre speaks of order and criteria, never of marks. Leave out whatever could be a mark."""
+
+
+class SupportCallNeeded(ModerationError):
+    """The order of merit failed a second time: note a support call with the centre first, or call all work."""
+
+
+class AmendmentMissing(ModerationError):
+    """There is no such amendment. Open it again from the page of the component."""
+
+
+class AmendmentNotPossible(ModerationError):
+    """This mark cannot be amended in this way now. The page says how it stands."""
+
+
+class CheckMissing(ModerationError):
+    """A team leader must check the moderator's marks before this outcome can be confirmed."""
+
+
+class CheckUnknown(ModerationError):
+    """There is no such check. Open the case again from your list."""
+
+
+class CheckNotPossible(ModerationError):
+    """This step of a check is not possible now. Open the check again and see how it stands."""
+
+
+class HoldMissing(ModerationError):
+    """There is no such hold or suspicion. Open it again from the page of holds."""
+
+
+class HoldNotPossible(ModerationError):
+    """This hold cannot be placed or ended as it stands. Open the page of holds again."""
+
+
+class TeamRefused(ModerationError):
+    """Nobody can be in their own team, and a moderator belongs to one team in a component."""
+
+
 class RecomputationDiffers(ModerationError):
     """A second calculation of the moderated marks gives different marks. Nothing was confirmed."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from moderation.adjustment import OrderLimits
 from moderation.errors import MarkOutOfRange
 from moderation.outcome import Decision, Stage, decide
+from moderation.profiles import AllWorkOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,12 @@ def report_stage(
     tolerance_marks: int,
     maximum: int,
     limits: OrderLimits | None = None,
+    all_work_outcome: AllWorkOutcome = AllWorkOutcome.FIT,
+    nobody_unread: bool = True,
 ) -> StageReport:
     """Return what is unread in the stage and, when nothing is, what follows.
 
+    Takes: ``all_work_outcome`` and ``nobody_unread`` as ``decide``.
     Source: project policy v1, steps 2 and 3; the full stage fits over all read works, the first ones included.
     """
     in_stage = [work for work in works if stage is not Stage.SUB_SAMPLE or work.first_stage]
@@ -70,5 +74,7 @@ def report_stage(
         maximum=maximum,
         whole_sample_read=len(in_stage) == len(works),
         limits=limits,
+        all_work_outcome=all_work_outcome,
+        nobody_unread=nobody_unread,
     )
     return StageReport(stage, len(in_stage), (), decision)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from moderation.adjustment import POLICY_VERSION, Method, OrderLimits, Refusal, Statistics, fit, statistics_of
+from moderation.adjustment import POLICY_VERSION, Fit, Method, OrderLimits, Refusal, Statistics, fit, statistics_of
+from moderation.profiles import AllWorkOutcome
 from moderation.tolerance import greatest_difference
 
 
@@ -55,6 +56,7 @@ class Decision:
     method: Method | None = None
     mapping: tuple[int, ...] | None = None
     policy_version: str = POLICY_VERSION
+    all_work_outcome: AllWorkOutcome | None = None
 
     def numbers(self) -> dict[str, Any]:
         """Return the inputs and the arithmetic as plain JSON values; fractions as texts such as ``25447/28057``."""
@@ -76,6 +78,7 @@ class Decision:
             "comparable": sums.pairs,
             "method": self.method,
             "mapping": None if self.mapping is None else list(self.mapping),
+            "all_work_outcome": self.all_work_outcome,
         }
 
 
@@ -87,27 +90,40 @@ def decide(
     maximum: int,
     whole_sample_read: bool,
     limits: OrderLimits | None = None,
+    all_work_outcome: AllWorkOutcome = AllWorkOutcome.FIT,
+    nobody_unread: bool = True,
 ) -> Decision | None:
     """Return the outcome once every work of a stage has a moderator mark; ``None`` = the whole sample must be read.
 
+    When all work was read, works within tolerance still leave the centre's marks as they are; otherwise the profile's
+    ``all_work_outcome`` says whether one line is fitted to all of them or the moderator's marks stand.
     Takes: ``pairs``, (centre mark, moderator mark) of the works read; ``whole_sample_read``, true when this stage
-    left nothing of the sample unread.
+    left nothing of the sample unread; ``nobody_unread``, false when a candidate with a mark has no work that was
+    read: moderator's marks cannot stand then, and an officer decides.
     Source: stages as NCFE, https://www.ncfe.org.uk/customer-and-learner-support/preparing-for-eqa/moderation-review;
     the rest is project policy v1.
     """
     limits = limits or OrderLimits()
     read = tuple((centre, moderator) for centre, moderator in pairs)
     widest = greatest_difference(read)
+    rule = all_work_outcome if stage is Stage.ALL_WORK else None
+
+    def decision(kind: OutcomeKind, fitted: Fit | None = None) -> Decision:
+        sums, method, mapping = (
+            (statistics_of(read), None, None) if fitted is None else (fitted.statistics, fitted.method, fitted.mapping)
+        )
+        return Decision(
+            kind, stage, read, tolerance_marks, maximum, widest, limits, sums, method, mapping, all_work_outcome=rule
+        )
+
     if widest <= tolerance_marks:
-        kind = OutcomeKind.ACCEPTED if read or stage is Stage.NO_SAMPLE else OutcomeKind.OFFICER_DECIDES
-        return Decision(kind, stage, read, tolerance_marks, maximum, widest, limits, statistics_of(read))
+        return decision(OutcomeKind.ACCEPTED if read or stage is Stage.NO_SAMPLE else OutcomeKind.OFFICER_DECIDES)
     if not whole_sample_read:
         return None
+    if rule is AllWorkOutcome.MODERATOR_MARKS:
+        return decision(OutcomeKind.MODERATOR_MARKS if nobody_unread else OutcomeKind.OFFICER_DECIDES)
     fitted = fit(read, maximum, limits)
-    kind = _KIND_OF_REFUSAL[fitted.refusal]
-    return Decision(
-        kind, stage, read, tolerance_marks, maximum, widest, limits, fitted.statistics, fitted.method, fitted.mapping
-    )
+    return decision(_KIND_OF_REFUSAL[fitted.refusal], fitted)
 
 
 _KIND_OF_REFUSAL = {

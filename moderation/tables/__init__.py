@@ -18,6 +18,7 @@ from moderation.tables.reference import (
     SeriesRow,
     Syllabus,
 )
+from moderation.tables.reports import Criterion, ModeratorReport, ReportLine
 from moderation.tables.results import (
     ExternalMark,
     GateHeld,
@@ -74,6 +75,7 @@ __all__ = [
     "Consignment",
     "Consortium",
     "ConsortiumMember",
+    "Criterion",
     "DisallowedPair",
     "Entry",
     "EntryOption",
@@ -97,6 +99,7 @@ __all__ = [
     "ModerationCase",
     "ModeratorCheck",
     "ModeratorMark",
+    "ModeratorReport",
     "OptionComponent",
     "OptionResult",
     "Outcome",
@@ -104,6 +107,7 @@ __all__ = [
     "PrincipalModerator",
     "Reminder",
     "Reopening",
+    "ReportLine",
     "ResultVersion",
     "ResultWithdrawal",
     "ReviewConsent",

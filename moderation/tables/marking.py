@@ -59,6 +59,9 @@ class Outcome(Base):
     stage: Mapped[str] = mapped_column(String(20))
     numbers: Mapped[dict[str, Any]]
     policy_version: Mapped[str] = mapped_column(String(40))
+    """The algorithm; ``policy_id`` and ``policy_revision`` say which awarding body's limits and checks governed it."""
+    policy_id: Mapped[str] = mapped_column(String(40), default="project-default", server_default="project-default")
+    policy_revision: Mapped[int] = mapped_column(default=1, server_default="1")
     origin: Mapped[str] = mapped_column(String(20), default="MODERATION", server_default="MODERATION")
     """What led to it: ``moderation.outcome.Origin``."""
     mark_set_version: Mapped[int]
