@@ -40,6 +40,7 @@ from moderation.tables.reviews import (
     ReviewTransition,
     ServiceTermsRow,
 )
+from moderation.tables.rules import PolicyRow, ProfileRow, RuleAssignment, SampleExemption, WorkRequest
 from moderation.tables.supervision import (
     CheckItem,
     MalpracticeHold,
@@ -104,7 +105,9 @@ __all__ = [
     "OptionResult",
     "Outcome",
     "PanelMember",
+    "PolicyRow",
     "PrincipalModerator",
+    "ProfileRow",
     "Reminder",
     "Reopening",
     "ReportLine",
@@ -115,7 +118,9 @@ __all__ = [
     "ReviewOutcome",
     "ReviewRequest",
     "ReviewTransition",
+    "RuleAssignment",
     "Sample",
+    "SampleExemption",
     "SampleItem",
     "SeriesRow",
     "ServiceTermsRow",
@@ -125,5 +130,6 @@ __all__ = [
     "Team",
     "TeamMember",
     "Visit",
+    "WorkRequest",
     "new_id",
 ]
