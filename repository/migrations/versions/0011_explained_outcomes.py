@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("released_by", sa.String(64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderator_report")),
         sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_moderator_report_sample_id_sample")),
-        sa.UniqueConstraint("sample_id", "number", name=op.f("uq_moderator_report_sample_id")),
+        sa.UniqueConstraint("sample_id", "number", name=op.f("uq_moderator_report_sample_id_number")),
         sa.CheckConstraint(
             "returned_at IS NULL OR submitted_at IS NOT NULL",
             name=op.f("ck_moderator_report_returned_after_submission"),
