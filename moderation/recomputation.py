@@ -75,3 +75,41 @@ def _whole(value: Fraction, maximum: int) -> int:
     if 2 * rest >= value.denominator:
         whole += 1
     return 0 if whole < 0 else min(whole, maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component of an option as the second calculation sees it; ``weight`` as written, e.g. ``80`` or ``112/3``."""
+
+    maximum: int
+    weight: str
+
+
+def recompute_result(
+    marks: Sequence[tuple[str | None, int | None]], parts: Sequence[Part], boundaries: Iterable[tuple[int, str]]
+) -> tuple[Fraction | None, str | None, str | None]:
+    """Return total, grade and indicator of a candidate from (status, mark) of each part, over one common denominator.
+
+    Takes: ``boundaries`` as (lowest total, grade) in any order.
+    Source: OCR linear qualifications and indicators, as the first calculation, written apart from it.
+    """
+    if any(status == "PENDING_Q" for status, _ in marks):
+        return None, None, "Q"
+    missing = [status for status, mark in marks if mark is None]
+    if not marks or any(status != "ABSENT" for status in missing):
+        return None, None, "X"
+    if len(missing) == len(marks):
+        return None, None, "A"
+    numerator, denominator = 0, 1
+    for (_, mark), part in zip(marks, parts, strict=True):
+        if mark is None:
+            continue
+        over, _, under = part.weight.partition("/")
+        whole, _, decimals = over.partition(".")
+        weight, scale = int(whole + decimals), 10 ** len(decimals) * int(under or 1)
+        numerator, denominator = (
+            numerator * part.maximum * scale + mark * weight * denominator,
+            denominator * part.maximum * scale,
+        )
+    reached = [(lowest, grade) for lowest, grade in boundaries if lowest * denominator <= numerator]
+    return Fraction(numerator, denominator), max(reached)[1] if reached else "U", "#" if missing else None

@@ -161,21 +161,53 @@ def exact_text(value: Fraction) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
 
 
+def keep_published(grade: str | None, published: str | None, boundaries: Sequence[tuple[str, int]]) -> bool:
+    """Say whether a published grade stays because the new one is lower; ``boundaries`` highest first.
+
+    Source: OCR, a review of moderation may lower marks but not the published subject grades of that series,
+    https://ocr-live-prd95.cambridgeassessment.org.uk/administration/cambridge-technicals/post-results/reviews-of-marking.
+    """
+    order = [*(name for name, _ in boundaries), UNGRADED]
+    if grade not in order or published not in order:
+        return False
+    return order.index(grade) > order.index(published)
+
+
+class IssueReason(StrEnum):
+    """Why a version of results was issued.
+
+    Source: project policy; a changed result after publication carries a reason code.
+    """
+
+    FIRST_ISSUE = "FIRST_ISSUE"
+    HELD_RESULTS = "HELD_RESULTS"
+    CORRECTION = "CORRECTION"
+    REVIEW = "REVIEW"
+    APPEAL = "APPEAL"
+    EMBARGO_CHANGED = "EMBARGO_CHANGED"
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """What became of every entry of a component at a centre; the difference must be zero.
 
-    Source: project policy, results gate: entries = moderated + absent + zero + carried forward + held.
+    Source: project policy, results gate: entries = accepted + adjusted + absent + zero + carried forward + held.
     """
 
     component_code: str
     centre_number: str
     entries: int
-    moderated: int
-    absent: int
-    zero: int
-    carried_forward: int
-    held: int
+    accepted: int = 0
+    adjusted: int = 0
+    absent: int = 0
+    zero: int = 0
+    carried_forward: int = 0
+    held: int = 0
+
+    @property
+    def moderated(self) -> int:
+        """Return how many entries have a moderated mark above zero, accepted or adjusted."""
+        return self.accepted + self.adjusted
 
     @property
     def difference(self) -> int:
@@ -183,23 +215,14 @@ class Reconciliation:
         return self.entries - self.moderated - self.absent - self.zero - self.carried_forward - self.held
 
 
-def reconcile(
-    component_code: str, centre_number: str, entries: int, marks: Sequence[tuple[str, int | None]], *, held: bool
-) -> Reconciliation:
-    """Return the reconciliation of a case from its moderated (status, mark) rows; ``held`` = the whole case waits."""
-    if held:
-        return Reconciliation(component_code, centre_number, entries, 0, 0, 0, 0, entries)
-    counts = {"moderated": 0, "absent": 0, "zero": 0, "carried_forward": 0, "held": 0}
-    for status, mark in marks:
-        counts[_kind(status, mark)] += 1
-    return Reconciliation(component_code, centre_number, entries, **counts)
-
-
-def _kind(status: str, mark: int | None) -> str:
+def kind_of_mark(status: str, mark: int | None, *, adjusted: bool) -> str:
+    """Return the column of the reconciliation that a moderated mark belongs to."""
     if status == MarkStatus.ABSENT:
         return "absent"
     if status in {MarkStatus.ZERO_NO_WORTH, MarkStatus.ZERO_UNAUTHENTICATED}:
         return "zero"
     if status == MarkStatus.CARRIED_FORWARD:
         return "carried_forward"
-    return "held" if mark is None else "moderated"
+    if mark is None:
+        return "held"
+    return "adjusted" if adjusted else "accepted"

@@ -176,7 +176,9 @@ class UploadRow(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
     assignment_id: Mapped[str] = mapped_column(ForeignKey("assignment.id"))
     centre_number: Mapped[str] = mapped_column(String(5))
-    sample_item_id: Mapped[str] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    sample_item_id: Mapped[str | None] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
+    """The sampled candidate whose work it is; None for a document about the whole cohort."""
     slot: Mapped[str] = mapped_column(String(64))
     filename: Mapped[str] = mapped_column(String(255))
     declared_media_type: Mapped[str | None] = mapped_column(String(100))
@@ -250,12 +252,16 @@ class DocumentRow(Base):
 
 
 class Evidence(Base):
-    """A document attached to a sample item. A second file in a slot is a new version, never an overwrite."""
+    """A document attached to a sample item, or to a case for the whole cohort.
+
+    A second file in a slot is a new version, never an overwrite.
+    """
 
     __tablename__ = "evidence"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
-    sample_item_id: Mapped[str] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    sample_item_id: Mapped[str | None] = mapped_column(ForeignKey(SampleItem.__table__.c.id), index=True)
     slot: Mapped[str] = mapped_column(String(64))
     attached_at: Mapped[datetime] = mapped_column(Instant)
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -323,7 +329,21 @@ class ReleaseProposal(Base):
     candidates_at: Mapped[datetime] = mapped_column(Instant)
     public_at: Mapped[datetime] = mapped_column(Instant)
     held_case_ids: Mapped[list[Any]] = mapped_column(JSON)
+    reason_code: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
     released_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class WithdrawalProposal(Base):
+    """One officer's wish to take back the results of a series; only another officer can carry it out."""
+
+    __tablename__ = "withdrawal_proposal"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    series_key: Mapped[str] = mapped_column(String(12), index=True)
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str] = mapped_column(String(500))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ReceiptRow(Base):

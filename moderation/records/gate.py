@@ -2,50 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from moderation.entries import SubmissionMode
 from moderation.errors import UnknownSeries
-from moderation.records.cases import candidates_of
-from moderation.records.outcomes import outcome_of, recomputation_of
-from moderation.results import (
-    Reconciliation,
-    reconcile,
-)
+from moderation.records.calculation import Calculation, ResultLine
+from moderation.records.entries import MODERATED_MODES
+from moderation.records.ranges import Range, centre_ranges
+from moderation.records.second_calculation import SecondCalculation, SecondCase, SecondResult
+from moderation.results import Reconciliation, kind_of_mark
 from moderation.submission import SETTLED, CaseState
 from moderation.tables import (
+    Candidate,
+    Component,
     Entry,
+    EntryOption,
+    ExternalMark,
+    GateHeld,
+    GateRun,
     GradeBoundary,
     ModeratedMark,
     ModerationCase,
+    OptionComponent,
     Outcome,
     SeriesRow,
+    new_id,
 )
+
+NAMED = 10
+"""So many candidates are named in a sentence; the block itself lists more."""
+LISTED = 200
+KEPT = 1000
+"""So many blocks are kept with a run; their number is kept in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateBlock:
-    """One thing that keeps results from being released, e.g. ``case-open``."""
+    """One thing that keeps results from being released, e.g. ``case-open``; ``candidates`` are candidate numbers."""
 
     code: str
     detail: str
     component_code: str = ""
     centre_number: str = ""
     case_id: str = ""
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """Whether the results of a series may leave, why not, and what became of every entry."""
+    """Whether the results of a series may leave, why not, what became of every entry, and the digest of the results.
+
+    ``digest`` is the SHA-256 of every result in order, so that what is published can be shown to be what was cleared.
+    """
 
     series_key: str
     blocks: tuple[GateBlock, ...]
     reconciliations: tuple[Reconciliation, ...]
     held_case_ids: tuple[str, ...]
+    digest: str
+    results_total: int
 
     @property
     def is_open(self) -> bool:
@@ -54,85 +78,349 @@ class GateReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        rows = [{**asdict(row), "difference": row.difference} for row in self.reconciliations]
         return {
             "series": self.series_key,
             "open": self.is_open,
-            "blocks": [asdict(block) for block in self.blocks],
-            "reconciliations": rows,
+            "blocks": [{**asdict(block), "candidates": list(block.candidates)} for block in self.blocks],
+            "reconciliations": [_row_json(row) for row in self.reconciliations],
             "held_case_ids": list(self.held_case_ids),
+            "digest": self.digest,
+            "results": self.results_total,
         }
 
+    def by_component(self) -> tuple[Reconciliation, ...]:
+        """Return the reconciliation of each component over all its centres."""
+        sums: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in self.reconciliations:
+            for name, value in asdict(row).items():
+                if isinstance(value, int):
+                    sums[row.component_code][name] += value
+        return tuple(Reconciliation(code, "", **counts) for code, counts in sorted(sums.items()))
 
-def gate(session: Session, series_key: str, *, held_case_ids: Collection[str] = ()) -> GateReport:
-    """Return whether results may leave: every case locked, recomputed and accounted for, every option with boundaries.
+
+@dataclass(frozen=True, slots=True)
+class GateRunView:
+    """A recorded run of the gate."""
+
+    run_id: str
+    number: int
+    ran_at: datetime
+    ran_by: str
+    is_clear: bool
+    digest: str
+    results_total: int
+    blocks_total: int
+
+
+def gate(
+    session: Session,
+    series_key: str,
+    *,
+    held_case_ids: Collection[str] = (),
+    more_blocks: Iterable[GateBlock] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> GateReport:
+    """Return whether results may leave: every case locked, every mark and grade computed twice, every entry found again.
 
     Takes: ``held_case_ids``, cases that an officer holds back from this release; their candidates get ``Q``. A case
-    held for malpractice is held back anyway.
+    held for malpractice is held back anyway. ``more_blocks``, what other rooms know to be open, such as missing
+    scripts. ``progress`` is told (done, total) after each range of centres.
     Raises: ``UnknownSeries``.
     Source: project policy, results gate; a board paid £175,000 after 1,527 wrong results.
     """
     if session.get(SeriesRow, series_key) is None:
         raise UnknownSeries(series_key=series_key)
-    cases = session.scalars(
-        select(ModerationCase)
-        .where(ModerationCase.series_key == series_key)
-        .order_by(ModerationCase.component_code, ModerationCase.centre_number)
-    ).all()
-    blocks: list[GateBlock] = []
-    reconciliations: list[Reconciliation] = []
-    held_ids: list[str] = []
-    for case in cases:
-        held = case.id in held_case_ids or case.state == CaseState.MALPRACTICE_HOLD
-        if held:
-            held_ids.append(case.id)
-        found, reconciliation = _examine(session, case, held=held)
-        blocks += [GateBlock(code, detail, case.component_code, case.centre_number, case.id) for code, detail in found]
-        reconciliations.append(reconciliation)
-    blocks += _boundary_blocks(session, series_key)
-    return GateReport(series_key, tuple(blocks), tuple(reconciliations), tuple(held_ids))
-
-
-def _examine(session: Session, case: ModerationCase, *, held: bool) -> tuple[list[tuple[str, str]], Reconciliation]:
-    candidates = candidates_of(session, case)
-    place = f"{case.component_code} at centre {case.centre_number}"
-    if held or case.state not in SETTLED:
-        found = [] if held else [("case-open", f"{place} has no confirmed outcome: {case.state}.")]
-        empty = reconcile(case.component_code, case.centre_number, len(candidates), (), held=True)
-        return found, empty
-    found = []
-    outcome = outcome_of(session, case.id)
-    if outcome is None or outcome.confirmed_at is None:
-        found.append(("outcome-unconfirmed", f"{place}: the outcome is not confirmed."))
-    else:
-        differing = recomputation_of(session, case)
-        if differing:
-            found.append(
-                ("recomputation-differs", f"{place}: {len(differing)} marks differ in the second calculation.")
-            )
-    entered = {candidate.id for candidate in candidates}
-    marks = session.execute(
-        select(ModeratedMark.candidate_id, ModeratedMark.status, ModeratedMark.moderated_mark)
-        .join(Outcome, Outcome.id == ModeratedMark.outcome_id)
-        .where(ModeratedMark.case_id == case.id, Outcome.superseded_at.is_(None))
+    ranges = centre_ranges(session, series_key)
+    first = Calculation(session, series_key, held_case_ids=held_case_ids)
+    second = SecondCalculation(session, series_key, held_case_ids=held_case_ids)
+    examination = _Examination(session, series_key, frozenset(held_case_ids))
+    digest, total = sha256(), 0
+    for done, centres in enumerate(ranges, 1):
+        cases = second.cases(centres)
+        examination.cases(centres, cases)
+        again = {(row.candidate_id, row.option_code): row for row in second.results(centres, cases)}
+        for line in first.lines(centres):
+            digest.update(line.text.encode())
+            total += 1
+            examination.result(line, again.pop((line.candidate_id, line.option_code), None))
+        examination.end_of_range(len(again))
+        if progress is not None:
+            progress(done, len(ranges))
+    blocks = (*examination.blocks, *_reference_blocks(session, series_key), *more_blocks)
+    return GateReport(
+        series_key,
+        blocks,
+        tuple(sorted(examination.rows, key=lambda row: (row.component_code, row.centre_number))),
+        tuple(examination.held),
+        digest.hexdigest(),
+        total,
     )
-    rows = [(status, mark) for candidate_id, status, mark in marks if candidate_id in entered]
-    reconciliation = reconcile(case.component_code, case.centre_number, len(candidates), rows, held=False)
-    if reconciliation.difference:
-        found.append(("entries-unaccounted", f"{place}: {reconciliation.difference} entries have no moderated mark."))
-    return found, reconciliation
 
 
-def _boundary_blocks(session: Session, series_key: str) -> list[GateBlock]:
+def record_run(session: Session, report: GateReport, *, actor: str, now: datetime) -> str:
+    """Record a run of the gate, clear or not, and return its identifier; runs are only ever added."""
+    newest = select(func.max(GateRun.number)).where(GateRun.series_key == report.series_key)
+    run = GateRun(
+        id=new_id(),
+        series_key=report.series_key,
+        number=(session.scalar(newest) or 0) + 1,
+        ran_at=now,
+        ran_by=actor,
+        is_clear=report.is_open,
+        digest=report.digest,
+        results_total=report.results_total,
+        blocks=[{"total": len(report.blocks)}, *report.as_json()["blocks"][:KEPT]],
+        reconciliations=[_row_json(row) for row in report.by_component()],
+    )
+    session.add(run)
+    session.flush()
+    if report.held_case_ids:
+        session.execute(
+            insert(GateHeld), [{"gate_run_id": run.id, "case_id": case_id} for case_id in report.held_case_ids]
+        )
+    return run.id
+
+
+def runs_of(session: Session, series_key: str, limit: int = 20) -> list[GateRunView]:
+    """Return the newest recorded runs of the gate of a series, newest first."""
+    rows = session.scalars(
+        select(GateRun).where(GateRun.series_key == series_key).order_by(GateRun.number.desc()).limit(limit)
+    )
+    return [
+        GateRunView(
+            row.id,
+            row.number,
+            row.ran_at,
+            row.ran_by,
+            row.is_clear,
+            row.digest,
+            row.results_total,
+            row.blocks[0]["total"] if row.blocks else 0,
+        )
+        for row in rows
+    ]
+
+
+# The examination, range by range
+
+
+class _Entered(NamedTuple):
+    candidate_number: str
+    is_carried: bool
+
+
+class _Examination:
+    """Collects what stands in the way and what became of every entry."""
+
+    def __init__(self, session: Session, series_key: str, held_case_ids: frozenset[str]) -> None:
+        self._session, self._series_key, self._held_case_ids = session, series_key, held_case_ids
+        self._modes: dict[str, str | None] = dict(
+            session.execute(
+                select(Component.component_code, Component.submission_mode).where(
+                    Component.series_key == series_key, Component.teacher_marks.is_(True)
+                )
+            ).all()
+        )
+        self.blocks: list[GateBlock] = []
+        self.rows: list[Reconciliation] = []
+        self.held: list[str] = []
+        self._differing: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def cases(self, centres: Range, cases: Collection[SecondCase]) -> None:
+        """Examine the cases of a range of centres, and the entries that have no case."""
+        entered = self._entered(centres)
+        recorded = self._recorded(centres)
+        for case in cases:
+            place = (case.centre_number, case.component_code)
+            self._case(case, entered.pop(place, {}), recorded.get(case.case_id, {}))
+        for (centre_number, code), candidates in entered.items():
+            self._without_case(centre_number, code, candidates)
+
+    def result(self, line: ResultLine, again: SecondResult | None) -> None:
+        """Compare the two results of a candidate in an option."""
+        if again is not None:
+            total = None if line.total is None else Fraction(line.total)
+            same = total == again.total and line.indicator == again.indicator
+            if same and (line.grade == again.grade or line.is_protected):
+                return
+        self._differing[line.centre_number, line.option_code].append(line.candidate_number)
+
+    def end_of_range(self, unseen: int) -> None:
+        """Say which results differ; ``unseen`` is how many only the second calculation found."""
+        for (centre_number, option_code), numbers in sorted(self._differing.items()):
+            self.blocks.append(
+                GateBlock(
+                    "result-differs",
+                    f"Option {option_code} at centre {centre_number}: a second calculation gives {_named(numbers)} "
+                    "another total or grade.",
+                    "",
+                    centre_number,
+                    candidates=tuple(numbers[:LISTED]),
+                )
+            )
+        self._differing.clear()
+        if unseen:
+            detail = f"{unseen} results are found by the second calculation only."
+            self.blocks.append(GateBlock("result-differs", detail))
+
+    def _case(
+        self,
+        case: SecondCase,
+        entered: Mapping[str, _Entered],
+        recorded: Mapping[str, tuple[str, int | None, int | None]],
+    ) -> None:
+        code, centre_number = case.component_code, case.centre_number
+        counts: Counter[str] = Counter(carried_forward=sum(one.is_carried for one in entered.values()))
+        is_held = case.case_id in self._held_case_ids or case.state == CaseState.MALPRACTICE_HOLD
+        if is_held or case.state not in SETTLED:
+            counts["held"] = len(entered) - counts["carried_forward"]
+            self.rows.append(Reconciliation(code, centre_number, len(entered), **counts))
+            if is_held:
+                self.held.append(case.case_id)
+            else:
+                self._block(case, "case-open", f"has no confirmed outcome: {case.state.lower().replace('_', ' ')}.")
+            return
+        if not case.is_confirmed:
+            self._block(case, "outcome-unconfirmed", "the outcome is not confirmed.")
+        for fault, sentence in case.faults:
+            self._block(case, fault, f"{sentence}.")
+        lost, differing = [], []
+        for candidate_id, one in entered.items():
+            if one.is_carried:
+                continue
+            mark = recorded.get(candidate_id)
+            if mark is None:
+                lost.append(one.candidate_number)
+                continue
+            counts[kind_of_mark(mark[0], mark[2], adjusted=case.kind != "ACCEPTED")] += 1
+            if mark != case.marks.get(candidate_id):
+                differing.append(one.candidate_number)
+        if lost:
+            self._block(case, "entries-unaccounted", f"no moderated mark for {_named(lost)}.", lost)
+        if differing:
+            detail = f"a second calculation gives {_named(differing)} another moderated mark."
+            self._block(case, "recomputation-differs", detail, differing)
+        self.rows.append(Reconciliation(code, centre_number, len(entered), **counts))
+
+    def _without_case(self, centre_number: str, code: str, candidates: Mapping[str, _Entered]) -> None:
+        carried = sum(one.is_carried for one in candidates.values())
+        waiting = [one.candidate_number for one in candidates.values() if not one.is_carried]
+        mode = self._modes[code]
+        if not waiting or (mode is not None and mode not in MODERATED_MODES):
+            return
+        self.rows.append(Reconciliation(code, centre_number, len(candidates), carried_forward=carried))
+        detail = f"{code} at centre {centre_number}: no moderation was opened for {_named(waiting)}."
+        self.blocks.append(GateBlock("case-missing", detail, code, centre_number, candidates=tuple(waiting[:LISTED])))
+
+    def _block(self, case: SecondCase, code: str, detail: str, numbers: list[str] | None = None) -> None:
+        self.blocks.append(
+            GateBlock(
+                code,
+                f"{case.component_code} at centre {case.centre_number}: {detail}",
+                case.component_code,
+                case.centre_number,
+                case.case_id,
+                tuple((numbers or [])[:LISTED]),
+            )
+        )
+
+    def _entered(self, centres: Range) -> dict[tuple[str, str], dict[str, _Entered]]:
+        """Return who is entered for each moderated component, by (centre, component)."""
+        rows = self._session.execute(
+            select(
+                Candidate.centre_number,
+                OptionComponent.component_code,
+                Candidate.id,
+                Candidate.candidate_number,
+                EntryOption.submission_mode,
+            )
+            .join(Entry, Entry.candidate_id == Candidate.id)
+            .join(
+                EntryOption,
+                (EntryOption.series_key == Entry.series_key) & (EntryOption.option_code == Entry.option_code),
+            )
+            .join(
+                OptionComponent,
+                (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
+            )
+            .where(
+                Candidate.series_key == self._series_key,
+                Candidate.centre_number.between(*centres),
+                Entry.withdrawn_at.is_(None),
+                OptionComponent.component_code.in_(list(self._modes)),
+            )
+        )
+        found: dict[tuple[str, str], dict[str, _Entered]] = defaultdict(dict)
+        carried = SubmissionMode.CARRIED_FORWARD.value
+        for centre_number, code, candidate_id, number, mode in rows:
+            place = found[centre_number, code]
+            before = place.get(candidate_id)
+            # Who also has an entry that is moderated here is moderated here.
+            place[candidate_id] = _Entered(number, mode == carried and (before is None or before.is_carried))
+        return found
+
+    def _recorded(self, centres: Range) -> Mapping[str, dict[str, tuple[str, int | None, int | None]]]:
+        rows = self._session.execute(
+            select(
+                ModeratedMark.case_id,
+                ModeratedMark.candidate_id,
+                ModeratedMark.status,
+                ModeratedMark.centre_mark,
+                ModeratedMark.moderated_mark,
+            )
+            .join(Outcome, Outcome.id == ModeratedMark.outcome_id)
+            .join(ModerationCase, ModerationCase.id == Outcome.case_id)
+            .where(
+                ModerationCase.series_key == self._series_key,
+                ModerationCase.centre_number.between(*centres),
+                Outcome.superseded_at.is_(None),
+            )
+        )
+        found: dict[str, dict[str, tuple[str, int | None, int | None]]] = defaultdict(dict)
+        for case_id, candidate_id, status, centre_mark, mark in rows:
+            found[case_id][candidate_id] = (status, centre_mark, mark)
+        return found
+
+
+def _reference_blocks(session: Session, series_key: str) -> list[GateBlock]:
+    """Return what is missing beside marks: entries at all, grade boundaries, maximum marks."""
     entered = set(
         session.scalars(
             select(Entry.option_code).where(Entry.series_key == series_key, Entry.withdrawn_at.is_(None)).distinct()
         )
     )
-    known = set(session.scalars(select(GradeBoundary.option_code).where(GradeBoundary.series_key == series_key)))
     if not entered:
         return [GateBlock("no-entries", "There are no entries in this series.")]
+    known = set(session.scalars(select(GradeBoundary.option_code).where(GradeBoundary.series_key == series_key)))
+    without_maximum = session.scalars(
+        select(Component.component_code)
+        .join(
+            ExternalMark,
+            (ExternalMark.series_key == Component.series_key)
+            & (ExternalMark.component_code == Component.component_code),
+        )
+        .where(Component.series_key == series_key, Component.maximum_mark == 0, ExternalMark.mark.is_not(None))
+        .distinct()
+    )
     return [
-        GateBlock("boundaries-missing", f"Option {option_code} has entries but no grade boundaries.")
-        for option_code in sorted(entered - known)
+        *(
+            GateBlock("boundaries-missing", f"Option {option_code} has entries but no grade boundaries.")
+            for option_code in sorted(entered - known)
+        ),
+        *(
+            GateBlock("maximum-missing", f"Component {code} has marks but no maximum mark.", code)
+            for code in sorted(without_maximum)
+        ),
     ]
+
+
+def _named(numbers: list[str]) -> str:
+    """Return candidates by their numbers, the first of many, e.g. ``candidates 0007, 0012``."""
+    shown = ", ".join(sorted(numbers)[:NAMED])
+    rest = len(numbers) - NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"{'candidate' if len(numbers) == 1 else 'candidates'} {shown}{more}"
+
+
+def _row_json(row: Reconciliation) -> dict[str, Any]:
+    return {**asdict(row), "moderated": row.moderated, "difference": row.difference}

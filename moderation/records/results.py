@@ -1,48 +1,43 @@
-"""Results of a series: the computation, the release by two people, and who may see it when."""
+"""Results of a series: released by two people as a version, withdrawn by two, and who may see them when."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from moderation.entries import SubmissionMode
-from moderation.errors import NoResults, ResultsEmbargoed, ResultsGateClosed, SamePerson
-from moderation.marks import MarkStatus
-from moderation.records.cases import advance
-from moderation.records.gate import gate
-from moderation.results import (
-    Audience,
-    ComponentMark,
-    Embargo,
-    aggregate,
-    check_boundaries,
-    exact_text,
+from moderation.errors import (
+    NoResults,
+    ReasonMissing,
+    ResultsEmbargoed,
+    ResultsGateClosed,
+    ResultsWithdrawn,
+    SamePerson,
 )
-from moderation.submission import SETTLED, CaseEvent
+from moderation.records.calculation import Calculation, lines_of
+from moderation.records.cases import advance
+from moderation.records.gate import GateBlock, gate, record_run
+from moderation.records.ranges import centre_ranges
+from moderation.results import Audience, Embargo, IssueReason
+from moderation.submission import CaseEvent, CaseState
 from moderation.tables import (
     Candidate,
-    Component,
-    Entry,
     EntryOption,
-    ExternalMark,
-    GradeBoundary,
-    ModeratedMark,
     ModerationCase,
-    OptionComponent,
     OptionResult,
-    Outcome,
     ResultVersion,
+    ResultWithdrawal,
     new_id,
 )
+
+ROWS_AT_ONCE = 5000
+BLOCKS_TOLD = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +56,74 @@ class ComputedResult:
     grade: str | None
     indicator: str | None
     components: tuple[Mapping[str, Any], ...]
+    is_protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A release of results."""
+    """A release of results; ``withdrawn_at`` is set when two people took it back."""
 
     version_id: str
     series_key: str
     number: int
     digest: str
-    gate: Mapping[str, Any]
+    gate_run_id: str
+    reason_code: IssueReason
+    reason: str
     released_by_first: str
     released_by_second: str
     created_at: datetime
     embargo: Embargo
+    withdrawn_at: datetime | None
+    withdrawal_reason: str
 
 
-def compute_results(session: Session, series_key: str, *, held_case_ids: Collection[str] = ()) -> list[ComputedResult]:
-    """Return the result of every entry from what is recorded now; nothing is stored or released."""
-    marks, held = _component_marks(session, series_key, held_case_ids)
-    parts = _parts_of_options(session, series_key)
-    boundaries = _boundaries(session, series_key)
-    rows = session.execute(
-        select(Candidate, EntryOption)
-        .join(Entry, Entry.candidate_id == Candidate.id)
-        .join(
-            EntryOption, (EntryOption.series_key == Entry.series_key) & (EntryOption.option_code == Entry.option_code)
+@dataclass(frozen=True, slots=True)
+class ResultChange:
+    """What a version changed for a candidate in an option; ``None`` where there was, or is, no result."""
+
+    centre_number: str
+    candidate_number: str
+    option_code: str
+    before: tuple[str | None, str | None, str | None] | None
+    after: tuple[str | None, str | None, str | None] | None
+
+
+def compute_results(
+    session: Session, series_key: str, *, held_case_ids: Collection[str] = (), centre_number: str | None = None
+) -> list[ComputedResult]:
+    """Return the result of every entry of a series, or of one centre, from what is recorded now.
+
+    Nothing is stored or released.
+    """
+    calculation = Calculation(session, series_key, held_case_ids=held_case_ids)
+    ranges = centre_ranges(session, series_key) if centre_number is None else [(centre_number, centre_number)]
+    found = []
+    for centres in ranges:
+        rows = session.execute(
+            select(Candidate.id, Candidate.uci, Candidate.surname, Candidate.forenames).where(
+                Candidate.series_key == series_key, Candidate.centre_number.between(*centres)
+            )
         )
-        .where(Entry.series_key == series_key, Entry.withdrawn_at.is_(None))
-        .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
-    )
-    return [
-        _compute(candidate, option, parts.get(option.option_code, ()), marks, held, boundaries)
-        for candidate, option in rows
-    ]
+        people = {candidate_id: (uci, surname, forenames) for candidate_id, uci, surname, forenames in rows}
+        titles = _titles(session, series_key)
+        found += [
+            ComputedResult(
+                line.candidate_id,
+                line.centre_number,
+                line.candidate_number,
+                *people[line.candidate_id],
+                line.option_code,
+                titles[line.option_code],
+                line.total,
+                line.grade,
+                line.indicator,
+                tuple(line.components),
+                line.is_protected,
+            )
+            for line in calculation.lines(centres)
+        ]
+    return found
 
 
 def release_results(
@@ -107,31 +135,47 @@ def release_results(
     embargo: Embargo,
     now: datetime,
     held_case_ids: Collection[str] = (),
+    reason_code: IssueReason | None = None,
+    reason: str = "",
+    more_blocks: Iterable[GateBlock] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> ReleaseView:
     """Release the results of a series as a new version, under embargo; the same results again change nothing.
 
-    Raises: ``SamePerson`` unless two people release; ``ResultsGateClosed`` with ``blocks``; ``UnknownSeries``.
+    The gate runs in the same transaction and is recorded; what is written has the digest that it cleared.
+    Takes: ``reason_code`` and ``reason``, needed once a version with other results was released before.
+    Raises: ``SamePerson`` unless two people release; ``ResultsGateClosed`` with ``blocks``; ``ReasonMissing``;
+    ``UnknownSeries``.
     """
     if first == second:
         raise SamePerson
-    report = gate(session, series_key, held_case_ids=held_case_ids)
+    report = gate(session, series_key, held_case_ids=held_case_ids, more_blocks=more_blocks, progress=progress)
     if not report.is_open:
         codes = sorted({block.code for block in report.blocks})
         raise ResultsGateClosed(
             f"Results cannot be released: {len(report.blocks)} things are open ({', '.join(codes)}).",
-            blocks=[asdict(block) for block in report.blocks],
+            blocks=report.as_json()["blocks"][:BLOCKS_TOLD],
         )
-    results = compute_results(session, series_key, held_case_ids=held_case_ids)
-    digest = _digest(results)
-    latest = _latest(session, series_key)
-    if latest is not None and latest.digest == digest and _embargo(latest) == embargo:
-        return _release_view(latest)
+    latest = release_of(session, series_key)
+    if (
+        latest is not None
+        and latest.withdrawn_at is None
+        and (latest.digest, latest.embargo)
+        == (
+            report.digest,
+            embargo,
+        )
+    ):
+        return latest
+    code = _reason_code(latest, report.digest, reason_code, reason)
     version = ResultVersion(
         id=new_id(),
         series_key=series_key,
         number=1 if latest is None else latest.number + 1,
-        gate=report.as_json(),
-        digest=digest,
+        gate_run_id=record_run(session, report, actor=second, now=now),
+        digest=report.digest,
+        reason_code=code.value,
+        reason=reason.strip(),
         released_by_first=first,
         released_by_second=second,
         created_at=now,
@@ -140,28 +184,62 @@ def release_results(
         public_at=embargo.public_at,
     )
     session.add(version)
+    calculation = Calculation(session, series_key, held_case_ids=held_case_ids)
     session.flush()
-    session.add_all(
-        OptionResult(
-            version_id=version.id,
-            candidate_id=row.candidate_id,
-            option_code=row.option_code,
-            total=row.total,
-            grade=row.grade,
-            indicator=row.indicator,
-            components=[dict(part) for part in row.components],
-        )
-        for row in results
-    )
+    _write(session, version, calculation)
     _issue(session, series_key, set(report.held_case_ids), actor=second, now=now)
     session.flush()
-    return _release_view(version)
+    released = release_of(session, series_key)
+    if released is None:
+        raise NoResults(series_key=series_key)
+    return released
+
+
+def withdraw_results(
+    session: Session, series_key: str, *, first: str, second: str, reason: str, now: datetime
+) -> ReleaseView:
+    """Take back the newest version of a series' results: outside the awarding body nobody sees it any more.
+
+    The version stays as it was; a later release is a new one. Withdrawing twice changes nothing.
+    Raises: ``SamePerson``; ``ReasonMissing``; ``NoResults``.
+    """
+    if first == second:
+        raise SamePerson
+    if not reason.strip():
+        raise ReasonMissing("Say why the results are withdrawn.")
+    latest = release_of(session, series_key)
+    if latest is None:
+        raise NoResults(series_key=series_key)
+    if latest.withdrawn_at is None:
+        session.add(
+            ResultWithdrawal(
+                version_id=latest.version_id,
+                reason=reason.strip(),
+                withdrawn_by_first=first,
+                withdrawn_by_second=second,
+                withdrawn_at=now,
+            )
+        )
+        session.flush()
+    return release_of(session, series_key) or latest
 
 
 def release_of(session: Session, series_key: str) -> ReleaseView | None:
-    """Return the latest release of a series, or ``None``; says nothing about its contents."""
-    latest = _latest(session, series_key)
-    return None if latest is None else _release_view(latest)
+    """Return the newest release of a series, withdrawn or not, or ``None``; says nothing about its contents."""
+    found = releases_of(session, series_key, limit=1)
+    return found[0] if found else None
+
+
+def releases_of(session: Session, series_key: str, limit: int | None = None) -> list[ReleaseView]:
+    """Return the releases of a series, newest first."""
+    rows = session.execute(
+        select(ResultVersion, ResultWithdrawal)
+        .outerjoin(ResultWithdrawal, ResultWithdrawal.version_id == ResultVersion.id)
+        .where(ResultVersion.series_key == series_key)
+        .order_by(ResultVersion.number.desc())
+        .limit(limit)
+    )
+    return [_release_view(version, withdrawal) for version, withdrawal in rows]
 
 
 def results_for(
@@ -169,30 +247,72 @@ def results_for(
 ) -> list[ComputedResult]:
     """Return the released results an audience may see now, of one centre or of all.
 
-    Raises: ``NoResults`` before any release; ``ResultsEmbargoed`` with ``opens_at`` until the audience's instant.
+    Raises: ``NoResults`` before any release; ``ResultsEmbargoed`` with ``opens_at`` until the audience's instant;
+    ``ResultsWithdrawn`` for everybody outside the awarding body while the newest version is withdrawn.
     """
-    version = _latest(session, series_key)
-    if version is None:
-        raise NoResults(series_key=series_key)
-    embargo = _embargo(version)
-    if not embargo.is_open(audience, now):
-        opens_at = embargo.opens_at(audience)
-        raise ResultsEmbargoed(opens_at=None if opens_at is None else opens_at.isoformat())
+    version = open_release(session, series_key, audience=audience, now=now)
     query = (
-        select(OptionResult, Candidate, EntryOption)
+        select(OptionResult, Candidate, EntryOption.title)
         .join(Candidate, Candidate.id == OptionResult.candidate_id)
         .join(
             EntryOption,
             (EntryOption.series_key == Candidate.series_key) & (EntryOption.option_code == OptionResult.option_code),
         )
-        .where(OptionResult.version_id == version.id)
+        .where(OptionResult.version_id == version.version_id)
         .order_by(Candidate.centre_number, Candidate.candidate_number, OptionResult.option_code)
     )
     if centre_number is not None:
         query = query.where(Candidate.centre_number == centre_number)
     return [
-        _result(candidate, option, row.total, row.grade, row.indicator, row.components)
-        for row, candidate, option in session.execute(query)
+        ComputedResult(
+            candidate.id,
+            candidate.centre_number,
+            candidate.candidate_number,
+            candidate.uci,
+            candidate.surname,
+            candidate.forenames,
+            row.option_code,
+            title,
+            row.total,
+            row.grade,
+            row.indicator,
+            tuple(row.components),
+            row.is_protected,
+        )
+        for row, candidate, title in session.execute(query)
+    ]
+
+
+def open_release(session: Session, series_key: str, *, audience: Audience, now: datetime) -> ReleaseView:
+    """Return the release that an audience may see now.
+
+    Raises: ``NoResults``; ``ResultsEmbargoed`` with ``opens_at``; ``ResultsWithdrawn``.
+    """
+    version = release_of(session, series_key)
+    if version is None:
+        raise NoResults(series_key=series_key)
+    if version.withdrawn_at is not None and audience is not Audience.AWARDING_BODY:
+        raise ResultsWithdrawn(series_key=series_key)
+    if not version.embargo.is_open(audience, now):
+        opens_at = version.embargo.opens_at(audience)
+        raise ResultsEmbargoed(opens_at=None if opens_at is None else opens_at.isoformat())
+    return version
+
+
+def changes_of(session: Session, release: ReleaseView, *, centre_number: str | None = None) -> list[ResultChange]:
+    """Return what a release changed against the newest earlier one that was not withdrawn before it.
+
+    Returns: changes by centre, candidate and option; nothing for a first release.
+    """
+    earlier = [one for one in releases_of(session, release.series_key) if one.number < release.number]
+    if not earlier:
+        return []
+    before = _contents(session, earlier[0].version_id, centre_number)
+    after = _contents(session, release.version_id, centre_number)
+    return [
+        ResultChange(*key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
     ]
 
 
@@ -214,176 +334,98 @@ def result_rows(results: Sequence[ComputedResult], series_key: str) -> list[dict
     ]
 
 
-# The computation, piece by piece
-
-_Marks = Mapping[tuple[str, str], tuple[int | None, MarkStatus]]
-
-
-def _component_marks(
-    session: Session, series_key: str, held_case_ids: Collection[str]
-) -> tuple[_Marks, set[tuple[str, str]]]:
-    """Return (candidate, component) → mark, and the (centre, component) of cases whose candidates wait."""
-    marks: dict[tuple[str, str], tuple[int | None, MarkStatus]] = {}
-    external = select(ExternalMark.candidate_id, ExternalMark.component_code, ExternalMark.mark, ExternalMark.status)
-    for candidate_id, code, mark, status in session.execute(external.where(ExternalMark.series_key == series_key)):
-        marks[candidate_id, code] = (mark, MarkStatus(status))
-    moderated = session.execute(
-        select(
-            ModeratedMark.candidate_id,
-            ModerationCase.component_code,
-            ModeratedMark.moderated_mark,
-            ModeratedMark.status,
-        )
-        .join(Outcome, Outcome.id == ModeratedMark.outcome_id)
-        .join(ModerationCase, ModerationCase.id == ModeratedMark.case_id)
-        .where(ModerationCase.series_key == series_key, Outcome.superseded_at.is_(None))
-    )
-    for candidate_id, code, mark, status in moderated:
-        marks[candidate_id, code] = (mark, MarkStatus(status))
-    cases = session.execute(
-        select(
-            ModerationCase.id, ModerationCase.centre_number, ModerationCase.component_code, ModerationCase.state
-        ).where(ModerationCase.series_key == series_key)
-    )
-    held = {
-        (centre_number, code)
-        for case_id, centre_number, code, state in cases
-        if case_id in held_case_ids or state not in SETTLED
-    }
-    return marks, held
-
-
-def _parts_of_options(session: Session, series_key: str) -> dict[str, list[Component]]:
-    parts: dict[str, list[Component]] = defaultdict(list)
-    rows = session.execute(
-        select(OptionComponent.option_code, Component)
-        .join(
-            Component,
-            (Component.series_key == OptionComponent.series_key)
-            & (Component.component_code == OptionComponent.component_code),
-        )
-        .where(OptionComponent.series_key == series_key)
-        .order_by(OptionComponent.option_code, Component.component_code)
-    )
-    for option_code, component in rows:
-        parts[option_code].append(component)
-    return parts
-
-
-def _boundaries(session: Session, series_key: str) -> dict[str, tuple[tuple[str, int], ...]]:
-    rows: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for row in session.scalars(select(GradeBoundary).where(GradeBoundary.series_key == series_key)):
-        rows[row.option_code].append((row.grade, row.mark))
-    return {option_code: check_boundaries(pairs, None) for option_code, pairs in rows.items()}
-
-
-def _compute(
-    candidate: Candidate,
-    option: EntryOption,
-    parts: Sequence[Component],
-    marks: _Marks,
-    held: Collection[tuple[str, str]],
-    boundaries: Mapping[str, Sequence[tuple[str, int]]],
-) -> ComputedResult:
-    components = []
-    for part in parts:
-        mark, status = marks.get((candidate.id, part.component_code), (None, None))
-        moderated_here = part.teacher_marks and option.submission_mode != SubmissionMode.CARRIED_FORWARD
-        if moderated_here and (candidate.centre_number, part.component_code) in held:
-            mark, status = None, MarkStatus.PENDING_Q
-        components.append(
-            ComponentMark(
-                part.component_code,
-                mark,
-                status,
-                part.maximum_mark,
-                Fraction(part.weighted_maximum) if part.weighted_maximum else Fraction(part.maximum_mark),
-            )
-        )
-    found = aggregate(components, boundaries.get(option.option_code, ()))
-    return _result(
-        candidate,
-        option,
-        None if found.total is None else exact_text(found.total),
-        found.grade,
-        None if found.indicator is None else found.indicator.value,
-        [_component_json(one) for one in components],
-    )
-
-
-def _component_json(one: ComponentMark) -> dict[str, Any]:
-    return {
-        "component": one.component_code,
-        "mark": one.mark,
-        "status": None if one.status is None else one.status.value,
-        "maximum_mark": one.maximum_mark,
-        "weighted_maximum": exact_text(one.weighted_maximum),
-        "weighted_mark": None if one.mark is None else exact_text(one.weighted_maximum * one.mark / one.maximum_mark),
-    }
-
-
-def _result(
-    candidate: Candidate,
-    option: EntryOption,
-    total: str | None,
-    grade: str | None,
-    indicator: str | None,
-    components: Sequence[Mapping[str, Any]],
-) -> ComputedResult:
-    return ComputedResult(
-        candidate.id,
-        candidate.centre_number,
-        candidate.candidate_number,
-        candidate.uci,
-        candidate.surname,
-        candidate.forenames,
-        option.option_code,
-        option.title,
-        total,
-        grade,
-        indicator,
-        tuple(components),
-    )
-
-
 # The release, piece by piece
 
 
+def _reason_code(latest: ReleaseView | None, digest: str, reason_code: IssueReason | None, reason: str) -> IssueReason:
+    if latest is None:
+        return IssueReason.FIRST_ISSUE
+    if latest.digest == digest and latest.withdrawn_at is None:
+        return IssueReason.EMBARGO_CHANGED
+    if reason_code is None or not reason.strip():
+        raise ReasonMissing("Results were released before: say why they are issued again.")
+    return reason_code
+
+
+def _write(session: Session, version: ResultVersion, calculation: Calculation) -> None:
+    """Write the results of a version, and refuse it unless they are the ones that the gate cleared."""
+    digest = sha256()
+    lines = lines_of(calculation, centre_ranges(session, version.series_key))
+    while rows := list(islice(lines, ROWS_AT_ONCE)):
+        for line in rows:
+            digest.update(line.text.encode())
+        session.execute(
+            insert(OptionResult),
+            [
+                {
+                    "version_id": version.id,
+                    "candidate_id": line.candidate_id,
+                    "option_code": line.option_code,
+                    "total": line.total,
+                    "grade": line.grade,
+                    "indicator": line.indicator,
+                    "components": line.components,
+                    "is_protected": line.is_protected,
+                }
+                for line in rows
+            ],
+        )
+    if digest.hexdigest() != version.digest:
+        raise ResultsGateClosed("What would be published is not what the gate cleared.")
+
+
 def _issue(session: Session, series_key: str, held: Collection[str], *, actor: str, now: datetime) -> None:
-    cases = session.scalars(select(ModerationCase).where(ModerationCase.series_key == series_key)).all()
+    """Move every case whose results leave for the first time; the others stay where they are."""
+    cases = session.scalars(
+        select(ModerationCase).where(
+            ModerationCase.series_key == series_key, ModerationCase.state == CaseState.OUTCOME_LOCKED
+        )
+    ).all()
     for case in cases:
         if case.id not in held:
             advance(session, case, CaseEvent.ISSUE_RESULTS, actor=actor, now=now)
 
 
-def _digest(results: Sequence[ComputedResult]) -> str:
-    rows = [
-        [row.candidate_id, row.option_code, row.total, row.grade, row.indicator, list(map(dict, row.components))]
-        for row in results
-    ]
-    return sha256(json.dumps(rows, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _titles(session: Session, series_key: str) -> Mapping[str, str]:
+    rows = session.execute(
+        select(EntryOption.option_code, EntryOption.title).where(EntryOption.series_key == series_key)
+    )
+    return dict(rows.all())
 
 
-def _latest(session: Session, series_key: str) -> ResultVersion | None:
-    newest = select(func.max(ResultVersion.number)).where(ResultVersion.series_key == series_key).scalar_subquery()
-    return session.scalars(
-        select(ResultVersion).where(ResultVersion.series_key == series_key, ResultVersion.number == newest)
-    ).one_or_none()
+def _contents(
+    session: Session, version_id: str, centre_number: str | None
+) -> dict[tuple[str, str, str], tuple[str | None, str | None, str | None]]:
+    query = (
+        select(
+            Candidate.centre_number,
+            Candidate.candidate_number,
+            OptionResult.option_code,
+            OptionResult.total,
+            OptionResult.grade,
+            OptionResult.indicator,
+        )
+        .join(Candidate, Candidate.id == OptionResult.candidate_id)
+        .where(OptionResult.version_id == version_id)
+    )
+    if centre_number is not None:
+        query = query.where(Candidate.centre_number == centre_number)
+    return {(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in session.execute(query)}
 
 
-def _embargo(version: ResultVersion) -> Embargo:
-    return Embargo(version.restricted_at, version.candidates_at, version.public_at)
-
-
-def _release_view(version: ResultVersion) -> ReleaseView:
+def _release_view(version: ResultVersion, withdrawal: ResultWithdrawal | None) -> ReleaseView:
     return ReleaseView(
         version.id,
         version.series_key,
         version.number,
         version.digest,
-        version.gate,
+        version.gate_run_id,
+        IssueReason(version.reason_code),
+        version.reason,
         version.released_by_first,
         version.released_by_second,
         version.created_at,
-        _embargo(version),
+        Embargo(version.restricted_at, version.candidates_at, version.public_at),
+        None if withdrawal is None else withdrawal.withdrawn_at,
+        "" if withdrawal is None else withdrawal.reason,
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
@@ -12,12 +13,14 @@ from moderation.results import (
     ComponentMark,
     Embargo,
     Indicator,
+    Reconciliation,
     aggregate,
     check_boundaries,
     embargo_from,
     exact_text,
     grade_of,
-    reconcile,
+    keep_published,
+    kind_of_mark,
     weighted,
 )
 
@@ -107,9 +110,20 @@ def test_reconciliation_accounts_for_every_entry() -> None:
         ("ZERO_NO_WORTH", 0),
         ("CARRIED_FORWARD", 9),
         ("PENDING_Q", None),
+        ("LOST", None),
     ]
-    report = reconcile("H446/03", "99901", 6, rows, held=False)
-    assert (report.moderated, report.absent, report.zero, report.carried_forward, report.held) == (2, 1, 1, 1, 1)
-    assert report.difference == 0
-    assert reconcile("H446/03", "99901", 7, rows, held=False).difference == 1
-    assert reconcile("H446/03", "99901", 7, [], held=True).held == 7
+    kinds = [kind_of_mark(status, mark, adjusted=True) for status, mark in rows]
+    assert kinds == ["adjusted", "adjusted", "absent", "zero", "carried_forward", "held", "held"]
+    assert kind_of_mark("PRESENT", 1, adjusted=False) == "accepted"
+    report = Reconciliation("H446/03", "99901", 8, **Counter(kinds))
+    assert (report.moderated, report.difference) == (2, 1)
+
+
+def test_a_published_grade_stays_only_where_the_new_one_is_lower() -> None:
+    boundaries = (("A", 150), ("B", 120))
+    assert keep_published("B", "A", boundaries)
+    assert keep_published("U", "B", boundaries)
+    assert not keep_published("A", "B", boundaries)
+    assert not keep_published("B", "B", boundaries)
+    assert not keep_published(None, "A", boundaries)
+    assert not keep_published("B", None, boundaries)

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from moderation.errors import NoResults, ResultsEmbargoed, ResultsGateClosed, SamePerson, UnknownSeries
 from moderation.records.cases import hold_case, view_case
 from moderation.records.gate import gate
-from moderation.records.outcomes import confirm_outcome
 from moderation.records.results import (
     compute_results,
     release_of,
@@ -17,10 +16,11 @@ from moderation.records.results import (
     result_rows,
     results_for,
 )
-from moderation.results import Audience, embargo_from
+from moderation.results import Audience, IssueReason, embargo_from
 from moderation.submission import CaseState
 from moderation.tables import Entry, ExternalMark, GradeBoundary, ModeratedMark
 from tests.moderation.records import stage
+from tests.moderation.records.locking import lock
 from tests.moderation.records.stage import CENTRE_B, MODERATOR_B, NOW, OFFICER, SERIES
 
 EMBARGO = embargo_from(date(2026, 8, 12))
@@ -38,7 +38,7 @@ def case_id(session: Session) -> str:
 
 
 def locked(session: Session, case_id: str) -> None:
-    confirm_outcome(session, case_id, officer=OFFICER, now=NOW)
+    lock(session, case_id)
 
 
 @pytest.mark.fault("att:H09")
@@ -85,7 +85,10 @@ def test_a_held_case_is_pending_and_the_rest_is_released(session: Session, case_
     rows = results_for(session, SERIES, audience=Audience.AWARDING_BODY, now=NOW)
     assert {row.indicator for row in rows} == {"Q"}
     locked(session, case_id)
-    second = release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
+    again = {"first": "one", "second": "two", "embargo": EMBARGO, "now": NOW}
+    second = release_results(
+        session, SERIES, reason_code=IssueReason.HELD_RESULTS, reason="The centre is moderated", **again
+    )
     assert (release.number, second.number) == (1, 2)
     rows = results_for(session, SERIES, audience=Audience.AWARDING_BODY, now=NOW)
     assert {row.indicator for row in rows} == {None}
@@ -127,9 +130,9 @@ def test_a_changed_moderated_mark_closes_the_gate(session: Session, case_id: str
     locked(session, case_id)
     one = stage.candidate_ids(session)[0]
     session.execute(update(ModeratedMark).where(ModeratedMark.candidate_id == one).values(moderated_mark=70))
-    assert [block.code for block in gate(session, SERIES).blocks] == ["recomputation-differs"]
+    assert [block.code for block in gate(session, SERIES).blocks] == ["recomputation-differs", "result-differs"]
     session.execute(delete(ModeratedMark).where(ModeratedMark.candidate_id == one))
-    assert [block.code for block in gate(session, SERIES).blocks] == ["entries-unaccounted"]
+    assert [block.code for block in gate(session, SERIES).blocks] == ["entries-unaccounted", "result-differs"]
 
 
 @pytest.mark.fault("att:H15")
