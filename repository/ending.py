@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from moderation.tables import ModerationCase, SampleItem
+from moderation.tables import ModerationCase
 from repository import audit, evidence, records
 from repository.audit import Context
 from repository.errors import SlotClosed
@@ -31,7 +31,7 @@ def terminate(session: Session, context: Context, oid: str, token: str | None) -
     row = session.get_one(UploadRow, oid)
     freed: list[str] = []
     if stands.state is UploadState.COMPLETE:
-        case = session.get_one(ModerationCase, session.get_one(SampleItem, row.sample_item_id).case_id)
+        case = session.get_one(ModerationCase, row.case_id)
         if case.state not in records.OPEN_STATES:
             raise SlotClosed(state=case.state)
         evidence.withdraw(session, context, oid)

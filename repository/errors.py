@@ -92,6 +92,14 @@ class WrongSubmissionMode(RepositoryError):
     """The work of this component is not uploaded; its entry option fixes another way."""
 
 
+class SlotUnknown(RepositoryError):
+    """This component has no place of that name for files."""
+
+
+class SlotTypeRefused(RepositoryError):
+    """Files of this type are not taken in this place."""
+
+
 class SlotClosed(RepositoryError):
     """The sample has been submitted, so files can no longer be added, replaced or removed."""
 

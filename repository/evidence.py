@@ -1,9 +1,9 @@
-"""Links a document to a sample item and carries the news down: what is in, what is missing, what is held."""
+"""Links a document to a sample item or a case and carries the news down: what is in, what is missing, what is held."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,30 +11,30 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from moderation.records import samples
-from moderation.tables import ModerationCase, SampleItem
+from moderation.records.slots import slots_for
+from moderation.slots import DEFAULT_SLOTS, Slot, required_slots
+from moderation.tables import ModerationCase, Sample, SampleItem
 from repository import audit
 from repository.audit import Context
 from repository.documents import STATE_WORDS, DocumentState, may_move
 from repository.errors import RequestMalformed
 from repository.tables import DocumentRow, Evidence, UploadRow
 
-WORK_SLOT = "work"
-"""The slot every component has: the candidate's work itself. A component's own slots come with reference data."""
-
 _FOUND = (
     select(DocumentRow, SampleItem, ModerationCase)
     .join(Evidence, Evidence.document_id == DocumentRow.id)
-    .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
-    .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+    .join(ModerationCase, ModerationCase.id == Evidence.case_id)
+    .outerjoin(SampleItem, SampleItem.id == Evidence.sample_item_id)
     .where(DocumentRow.id == bindparam("document_id"))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AttachedDocument:
-    """One file of a candidate, as a centre or a moderator sees it listed."""
+    """One file of a candidate, or of the whole cohort, as a centre or a moderator sees it listed."""
 
     document_id: str
+    slot: str
     filename: str
     size_bytes: int
     media_type: str | None
@@ -75,20 +75,52 @@ def documents_of(session: Session, sample_id: str) -> Mapping[str, tuple[Attache
     found: dict[str, list[AttachedDocument]] = {}
     for link, document, declared_at in rows:
         held = found.setdefault(link.sample_item_id, [])
-        held.append(_attached(document, declared_at, version=len(held) + 1))
+        held.append(_attached(link, document, declared_at, version=len(held) + 1))
     return {item: tuple(files) for item, files in found.items()}
 
 
-def item_ids_with_work(session: Session, sample_id: str) -> frozenset[str]:
-    """Return the items that have at least one released document: what counts as received."""
-    items = documents_of(session, sample_id)
-    return frozenset(
-        item for item, files in items.items() if any(file.state is DocumentState.RELEASED for file in files)
+def cohort_documents_of(session: Session, case_id: str) -> tuple[AttachedDocument, ...]:
+    """Return the files about a case's whole cohort, oldest first, withdrawn ones left out."""
+    rows = session.execute(
+        select(Evidence, DocumentRow, UploadRow.created_at)
+        .join(DocumentRow, DocumentRow.id == Evidence.document_id)
+        .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
+        .where(Evidence.case_id == case_id, Evidence.sample_item_id.is_(None), Evidence.withdrawn_at.is_(None))
+        .order_by(DocumentRow.received_at, DocumentRow.id)
+    ).all()
+    return tuple(
+        _attached(link, document, declared_at, version=number)
+        for number, (link, document, declared_at) in enumerate(rows, 1)
     )
 
 
-def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem, ModerationCase] | None:
-    """Return a document with the item and case it is evidence for, or None if it is not evidence."""
+def filled(files: Iterable[AttachedDocument], *states: DocumentState) -> frozenset[str]:
+    """Return the slots in which at least one file is released, or in one of the states given."""
+    wanted = states or (DocumentState.RELEASED,)
+    return frozenset(file.slot for file in files if file.state in wanted)
+
+
+def item_ids_with_work(session: Session, sample_id: str) -> frozenset[str]:
+    """Return the items whose required slots all hold a released document: what counts as received."""
+    sample = session.get(Sample, sample_id)
+    slots = DEFAULT_SLOTS if sample is None else slots_for(session, sample.series_key, sample.component_code)
+    required = required_slots(slots)
+    return frozenset(item for item, files in documents_of(session, sample_id).items() if required <= filled(files))
+
+
+def slot_of(session: Session, document_id: str) -> Slot:
+    """Return the slot a document is in; one that the component has no more takes anything."""
+    row = session.execute(
+        select(Evidence.slot, ModerationCase.series_key, ModerationCase.component_code)
+        .join(ModerationCase, ModerationCase.id == Evidence.case_id)
+        .where(Evidence.document_id == document_id)
+    ).one()
+    slots = {slot.slot: slot for slot in slots_for(session, row.series_key, row.component_code)}
+    return slots.get(row.slot, Slot(row.slot, row.slot))
+
+
+def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem | None, ModerationCase] | None:
+    """Return a document with the item, if it is one candidate's, and the case; or None if it is not evidence."""
     row = session.execute(_FOUND, {"document_id": document_id}).first()
     return None if row is None else (row[0], row[1], row[2])
 
@@ -119,9 +151,10 @@ def withdraw(session: Session, context: Context, document_id: str) -> None:
         move(session, context, document, DocumentState.WITHDRAWN)
 
 
-def _attached(document: DocumentRow, declared_at: datetime | None, version: int) -> AttachedDocument:
+def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | None, version: int) -> AttachedDocument:
     return AttachedDocument(
         document.id,
+        link.slot,
         document.filename,
         document.size_bytes,
         document.media_type,

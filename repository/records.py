@@ -15,14 +15,15 @@ from sqlalchemy import CursorResult, Row, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
+from moderation.records.slots import slots_for
+from moderation.slots import Slot, SlotScope
 from moderation.submission import WORK_ASKED_FOR, CaseState
 from moderation.tables import ModerationCase, SampleItem
-from repository import access, audit, evidence, objects, work
+from repository import access, audit, evidence, objects, places, work
 from repository.access import Action, Actor
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import (
-    FileTooLarge,
     NotFound,
     OffsetMismatch,
     SlotClosed,
@@ -40,13 +41,18 @@ OPEN_STATES = WORK_ASKED_FOR | {CaseState.UPLOADING}
 
 
 # Statements of every upload, made once: SQLAlchemy takes longer to put one together than a database to carry it out.
-_CASE_OF_ITEM = (
-    select(
-        ModerationCase.centre_number, ModerationCase.series_key, ModerationCase.submission_mode, ModerationCase.state
-    )
-    .join(SampleItem, SampleItem.case_id == ModerationCase.id)
-    .where(SampleItem.id == bindparam("sample_item_id"))
+_CASE = select(
+    ModerationCase.id,
+    ModerationCase.centre_number,
+    ModerationCase.series_key,
+    ModerationCase.component_code,
+    ModerationCase.submission_mode,
+    ModerationCase.state,
 )
+_CASE_OF_ITEM = _CASE.join(SampleItem, SampleItem.case_id == ModerationCase.id).where(
+    SampleItem.id == bindparam("sample_item_id")
+)
+_CASE_BY_ID = _CASE.where(ModerationCase.id == bindparam("case_id"))
 _UPLOAD_AND_CASE = (
     select(
         UploadRow.filename,
@@ -58,8 +64,7 @@ _UPLOAD_AND_CASE = (
         ModerationCase.id.label("case_id"),
         ModerationCase.state,
     )
-    .join(SampleItem, SampleItem.id == UploadRow.sample_item_id)
-    .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+    .join(ModerationCase, ModerationCase.id == UploadRow.case_id)
     .where(UploadRow.oid == bindparam("oid"))
     .with_for_update(key_share=True, of=ModerationCase)
 )
@@ -81,15 +86,19 @@ _MOVE = (
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """What a client asks for when it creates an upload; every field already read and bounded."""
+    """What a client asks for when it creates an upload; every field already read and bounded.
 
-    sample_item_id: str
+    Takes: ``sample_item_id``, whose work it is; none for a document about the whole cohort of ``case_id``.
+    """
+
+    sample_item_id: str | None
     slot: str
     filename: str
     media_type: str | None
     declared_sha256: str | None
     total_bytes: int
     sent_metadata: str | None = None
+    case_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +141,38 @@ class Step:
     begun_at: datetime
 
 
-def create(session: Session, services: Services, context: Context, asked: NewUpload) -> Created:
-    """Open an upload for one slot of one sample item, before a byte is sent.
+def place_of(
+    session: Session, context: Context, asked: NewUpload, limit_bytes: int
+) -> tuple[Row[str, str, str, str, str, str], Slot]:
+    """Return the case and the slot that a file is meant for, if it may be sent there now; its size is not looked at.
 
-    Raises: ``NotFound`` for an item outside the actor's centre; ``WrongSubmissionMode``; ``SlotClosed`` once the
-    sample is submitted; ``FileTooLarge`` naming the limit.
+    Raises: ``NotFound`` for an item or a case outside the actor's centre; ``WrongSubmissionMode``; ``SlotClosed`` once
+    the sample is submitted; ``SlotUnknown`` and ``SlotTypeRefused`` saying what there is.
     """
-    actor = _actor(context)
-    case = _case_of(session, asked.sample_item_id)
+    case = _case_for(session, asked)
     if case is None:
         raise NotFound
-    access.require(actor, Action.UPLOAD_CREATE, centre_number=case.centre_number)
+    access.require(_actor(context), Action.UPLOAD_CREATE, centre_number=case.centre_number)
     if case.submission_mode != SubmissionMode.UPLOAD:
         raise WrongSubmissionMode(submission_mode=case.submission_mode)
     if case.state not in OPEN_STATES:
         raise SlotClosed(state=case.state)
-    evidence.check_slot(asked.slot)
+    scope = SlotScope.COHORT if asked.sample_item_id is None else SlotScope.CANDIDATE
+    slots = slots_for(session, case.series_key, case.component_code)
+    slot = places.find_slot(slots, evidence.check_slot(asked.slot), scope)
+    places.check_name(slot, asked.filename, asked.media_type, limit_bytes)
+    return case, slot
+
+
+def create(session: Session, services: Services, context: Context, asked: NewUpload) -> Created:
+    """Open an upload for one slot of one sample item, or of a case for its whole cohort, before a byte is sent.
+
+    Raises: as ``place_of``; ``FileTooLarge`` naming the limit.
+    """
+    actor = _actor(context)
     limit = services.settings.upload_limit_bytes
-    if asked.total_bytes > limit:
-        raise FileTooLarge(f"The file is larger than the {limit // 1024**2} MiB accepted here.", limit_bytes=limit)
+    case, slot = place_of(session, context, asked, limit)
+    places.check_size(slot, asked.total_bytes, limit)
     scope = objects.scope_name(case.centre_number, case.series_key, objects.ORIGINALS)
     key = objects.scope_key(session, services.vault, scope)
     data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes, context.now)
@@ -164,6 +186,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         person_id=actor.person_id,
         assignment_id=actor.assignment_id,
         centre_number=case.centre_number,
+        case_id=case.id,
         sample_item_id=asked.sample_item_id,
         slot=asked.slot,
         filename=asked.filename or f"{asked.slot}",
@@ -183,7 +206,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         "upload",
         data_key.oid,
         size_bytes=asked.total_bytes,
-        item=asked.sample_item_id,
+        item=asked.sample_item_id or case.id,
     )
     stands = Standing(
         data_key.oid, UploadState.OPEN, 0, asked.total_bytes, expires_at, asked.sent_metadata, key, data_key, None
@@ -208,7 +231,7 @@ def standing(session: Session, oid: str, token: str | None, now: datetime, *, fo
     ):
         raise UploadGone
     if for_writing and row.state == UploadState.OPEN:
-        case = _case_of(session, row.sample_item_id)
+        case = session.execute(_CASE_BY_ID, {"case_id": row.case_id}).first()
         if case is not None and case.state not in OPEN_STATES:
             raise SlotClosed(state=case.state)
     key, data_key = objects.keys_of(session, oid)
@@ -301,6 +324,7 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
         session,
         Evidence,
         document_id=oid,
+        case_id=upload.case_id,
         sample_item_id=upload.sample_item_id,
         slot=upload.slot,
         attached_at=context.now,
@@ -311,8 +335,10 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
     audit.record(session, context, "document.arrived", "document", oid, size_bytes=upload.total_bytes)
 
 
-def _case_of(session: Session, sample_item_id: str) -> Row[str, str, str, str] | None:
-    return session.execute(_CASE_OF_ITEM, {"sample_item_id": sample_item_id}).first()
+def _case_for(session: Session, asked: NewUpload) -> Row[str, str, str, str, str, str] | None:
+    if asked.sample_item_id is not None:
+        return session.execute(_CASE_OF_ITEM, {"sample_item_id": asked.sample_item_id}).first()
+    return session.execute(_CASE_BY_ID, {"case_id": asked.case_id}).first()
 
 
 def _actor(context: Context) -> Actor:

@@ -7,7 +7,8 @@ import asyncio
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository import audit, evidence, objects
+from moderation.slots import Slot
+from repository import audit, evidence, objects, places
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentDestroyed
@@ -34,12 +35,13 @@ async def verify(services: Services, job: Job) -> None:
     context = Context(None, services.clock(), f"work-{job.id}"[:36], origin="worker")
     document_id = job.subject_id
 
-    def load(session: Session) -> tuple[DocumentState, str, str | None, StoredObject]:
+    def load(session: Session) -> tuple[DocumentState, str, str | None, StoredObject, Slot]:
         row = session.get_one(DocumentRow, document_id)
-        return DocumentState(row.state), row.filename, row.declared_sha256, objects.stored_object(session, row.oid)
+        stored = objects.stored_object(session, row.oid)
+        return DocumentState(row.state), row.filename, row.declared_sha256, stored, evidence.slot_of(session, row.id)
 
     try:
-        state, filename, declared, stored = await services.database.read(load)
+        state, filename, declared, stored, slot = await services.database.read(load)
     except DocumentDestroyed:
         return
     if state not in {DocumentState.UPLOADED, DocumentState.VERIFIED}:
@@ -59,6 +61,9 @@ async def verify(services: Services, job: Job) -> None:
     if verdict.held:
         reason = (verdict.reason or "", verdict.remedy or "")
         await _decide(services, context, document_id, DocumentState.HELD, reason, media_type=verdict.media_type)
+        return
+    if misplaced := places.wrong_type(slot, verdict.media_type, services.settings.upload_limit_bytes):
+        await _decide(services, context, document_id, DocumentState.HELD, misplaced, media_type=verdict.media_type)
         return
     if stored.layout == "staged":
         released = await asyncio.to_thread(
@@ -84,6 +89,7 @@ def _verified(session: Session, context: Context, document_id: str, sha256: str)
         select(DocumentRow)
         .join(Evidence, Evidence.document_id == DocumentRow.id)
         .where(
+            Evidence.case_id == link.case_id,
             Evidence.sample_item_id == link.sample_item_id,
             Evidence.slot == link.slot,
             Evidence.withdrawn_at.is_(None),

@@ -265,6 +265,6 @@ def _view(case: ModerationCase, component: Component, due_at: datetime | None) -
         case.version,
         component.maximum_mark,
         component.tolerance_marks,
-        component.due_on,
+        case.marks_extended_on or component.due_on,
         due_at,
     )

@@ -33,6 +33,11 @@ class Sample(Base):
     superseded_at: Mapped[datetime | None]
     stage: Mapped[str] = mapped_column(String(20), default="SUB_SAMPLE", server_default="SUB_SAMPLE")
     """How much of it is to be read: ``moderation.outcome.Stage``."""
+    entered_total: Mapped[int | None]
+    """Everybody entered when it was drawn, where the profile counts them; otherwise the drawable were counted."""
+    chosen_by: Mapped[str | None] = mapped_column(String(64))
+    """Who chose it, where the profile leaves that to a person."""
+    choice_reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
 
 
 class ModerationCase(Base):
@@ -61,6 +66,8 @@ class ModerationCase(Base):
     version: Mapped[int] = mapped_column(default=1)
     mark_set_version: Mapped[int] = mapped_column(default=1)
     sample_id: Mapped[str | None] = mapped_column(ForeignKey("sample.id"))
+    marks_extended_on: Mapped[date | None]
+    """The day until which the centre was given time for its marks, if it was given more than the component has."""
     opened_at: Mapped[datetime]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
@@ -123,6 +130,13 @@ class SampleItem(Base):
     explanation: Mapped[str] = mapped_column(String(200))
     first_stage: Mapped[bool]
     no_work_reason: Mapped[str] = mapped_column(String(200), default="")
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("work_request.id"))
+    """The later request that asked for it; ``None`` for the sample as it was drawn."""
+    replaces_item_id: Mapped[str | None] = mapped_column(ForeignKey("sample_item.id"))
+    replaced_at: Mapped[datetime | None]
+    """When another work was asked for in its place; it is then neither waited for nor read."""
+    replaced_by: Mapped[str | None] = mapped_column(String(64))
+    replacement_reason: Mapped[str] = mapped_column(String(30), default="", server_default="")
 
 
 class Consignment(Base):

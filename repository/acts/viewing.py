@@ -32,8 +32,8 @@ class Viewing:
     size_bytes: int
     page_count: int | None
     case_id: str
-    candidate_id: str
-    sample_item_id: str
+    candidate_id: str | None
+    sample_item_id: str | None
     stored: StoredObject
 
 
@@ -85,8 +85,8 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         document.size_bytes,
         document.page_count,
         case.id,
-        item.candidate_id,
-        item.id,
+        item.candidate_id if item else None,
+        item.id if item else None,
         objects.stored_object(session, document.oid),
     )
 
@@ -102,7 +102,7 @@ def withdraw(session: Session, context: Context, document_id: str) -> str:
 
 def _permitted(
     session: Session, context: Context, action: Action, document_id: str
-) -> tuple[DocumentRow, SampleItem, ModerationCase]:
+) -> tuple[DocumentRow, SampleItem | None, ModerationCase]:
     actor = _actor(context)
     found = evidence.find(session, document_id)
     if found is None:

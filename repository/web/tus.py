@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 from aiohttp import HttpVersion11, web
 
+from moderation.slots import COHORT_SLOT, WORK_SLOT
 from repository import ending, receiving
 from repository.errors import (
     ChecksumMismatch,
@@ -73,11 +74,17 @@ async def create(request: web.Request) -> web.Response:
     if "Upload-Concat" in request.headers:
         raise RequestMalformed("Joining uploads is not offered.", header="Upload-Concat")
     metadata = read_metadata(header_of(request, "Upload-Metadata"))
-    if not metadata.get("item"):
-        raise RequestMalformed("The Upload-Metadata key item is missing: it names the sample item.", key="item")
+    item, case = metadata.get("item") or None, metadata.get("case") or None
+    if (item is None) == (case is None):
+        raise RequestMalformed(
+            "One of the Upload-Metadata keys item and case must be there: item names the sample item, "
+            "case the case to whose whole group the file belongs.",
+            key="item",
+        )
     asked = NewUpload(
-        sample_item_id=metadata["item"],
-        slot=metadata.get("slot") or "work",
+        sample_item_id=item,
+        case_id=case,
+        slot=metadata.get("slot") or (COHORT_SLOT if item is None else WORK_SLOT),
         filename=read_filename(metadata.get("filename", "")),
         media_type=(metadata.get("filetype") or None) and metadata["filetype"][:100],
         declared_sha256=read_declared_sha256(metadata.get("sha256")),

@@ -8,12 +8,12 @@ from datetime import date
 
 from aiohttp import BodyPartReader, web
 
+from moderation.slots import WORK_SLOT
 from repository import receiving
 from repository.access import Action, scope_of
 from repository.acts import postal, receipts, samples
 from repository.documents import MEDIA_TYPES, STATE_WORDS
 from repository.errors import FieldRefused, RequestMalformed
-from repository.evidence import WORK_SLOT
 from repository.records import NewUpload
 from repository.uploads import read_filename
 from repository.web import authentication, keys

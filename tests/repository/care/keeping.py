@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_of
+from moderation.tables import SampleItem
 from repository import objects
 from repository.access import Role
 from repository.audit import Context
@@ -117,6 +118,7 @@ class Kept:
                     person_id=person_id,
                     assignment_id=assignment_id,
                     centre_number=CENTRE,
+                    case_id=session.get_one(SampleItem, item_id).case_id,
                     sample_item_id=item_id,
                     slot="work",
                     filename="EXAMPLE.pdf",
