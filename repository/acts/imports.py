@@ -17,17 +17,20 @@ from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata,
 from moderation.exchange.entry_checks import check_entries
 from moderation.exchange.entry_files import EntryFile, read_entries
 from moderation.exchange.faults import Fault, FileRefused
+from moderation.exchange.slots_csv import read_slots_csv
 from moderation.records import entries as entry_records
 from moderation.records import imports as import_records
 from moderation.records import reference
 from moderation.records.entries import CandidateEntries
 from moderation.records.imports import BasedataRows, ComponentRow, FileFacts, ImportReceipt, OptionRow
+from moderation.records.slots import set_slots
 from moderation.tables import DisallowedPair as DisallowedPairRow
 from moderation.tables import EntryOption, SeriesRow
 from repository import access, audit
 from repository.access import Action
 from repository.audit import Context
 from repository.errors import FieldRefused, NotSignedIn
+from repository.places import TYPE_WORDS
 
 File = tuple[str, bytes]
 COMMAND = "command"
@@ -44,6 +47,7 @@ class ImportKind(StrEnum):
     EXTERNAL_MARKS = "external-marks"
     CONSORTIA = "consortia"
     CENTRES = "centres"
+    SLOTS = "slots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,7 @@ _READERS: Mapping[ImportKind, Callable[[str, bytes, Series], Any]] = {
     ),
     ImportKind.CONSORTIA: lambda name, data, series: reference_csv.read_consortia_csv(name, data, series=series),
     ImportKind.CENTRES: lambda name, data, _series: reference_csv.read_centres_csv(name, data),
+    ImportKind.SLOTS: lambda name, data, series: read_slots_csv(name, data, series=series, type_words=TYPE_WORDS),
 }
 
 
@@ -275,6 +280,8 @@ def _store(session: Session, context: Context, kind: ImportKind, series_key: str
     elif kind is ImportKind.CONSORTIA:
         for row in rows:
             reference.set_consortium(session, series_key, reference.ConsortiumReference(**asdict(row)))
+    elif kind is ImportKind.SLOTS:
+        set_slots(session, series_key, {code: [one for of, one in rows if of == code] for code, _ in rows})
     else:
         reference.set_centres(session, [reference.CentreReference(**asdict(row)) for row in rows])
 

@@ -26,6 +26,7 @@ KIND_WORDS: Mapping[ImportKind, tuple[str, str]] = {
     ImportKind.EXTERNAL_MARKS: ("Marks of papers", "CSV: marks of components that are not moderated here."),
     ImportKind.CONSORTIA: ("Consortia", "CSV: centres that teach together and are moderated as one."),
     ImportKind.CENTRES: ("Centres", "CSV: name and nation of each centre; the nation decides its bank holidays."),
+    ImportKind.SLOTS: ("Evidence slots", "CSV: the files each component asks for, their types and sizes."),
 }
 FILE_WORDS: Mapping[str, str] = {
     "s": "Syllabuses",
