@@ -105,6 +105,7 @@ __all__ = [
     "OptionResult",
     "Outcome",
     "PanelMember",
+    "PersonAlias",
     "PolicyRow",
     "PrincipalModerator",
     "ProfileRow",
