@@ -112,6 +112,15 @@ class GateRunView:
     blocks_total: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a recorded run found: the first of its blocks, and the reconciliation of each component."""
+
+    run: GateRunView
+    blocks: tuple[GateBlock, ...]
+    reconciliations: tuple[Reconciliation, ...]
+
+
 def gate(
     session: Session,
     series_key: str,
@@ -186,19 +195,35 @@ def runs_of(session: Session, series_key: str, limit: int = 20) -> list[GateRunV
     rows = session.scalars(
         select(GateRun).where(GateRun.series_key == series_key).order_by(GateRun.number.desc()).limit(limit)
     )
-    return [
-        GateRunView(
-            row.id,
-            row.number,
-            row.ran_at,
-            row.ran_by,
-            row.is_clear,
-            row.digest,
-            row.results_total,
-            row.blocks[0]["total"] if row.blocks else 0,
-        )
-        for row in rows
+    return [_run_view(row) for row in rows]
+
+
+def newest_run(session: Session, series_key: str) -> RunReport | None:
+    """Return the newest recorded run of the gate of a series with what it found, or ``None``."""
+    row = session.scalars(
+        select(GateRun).where(GateRun.series_key == series_key).order_by(GateRun.number.desc()).limit(1)
+    ).first()
+    if row is None:
+        return None
+    counts = [
+        {name: value for name, value in one.items() if name not in {"moderated", "difference"}}
+        for one in row.reconciliations
     ]
+    blocks = tuple(GateBlock(**{**one, "candidates": tuple(one["candidates"])}) for one in row.blocks[1:])
+    return RunReport(_run_view(row), blocks, tuple(Reconciliation(**one) for one in counts))
+
+
+def _run_view(row: GateRun) -> GateRunView:
+    return GateRunView(
+        row.id,
+        row.number,
+        row.ran_at,
+        row.ran_by,
+        row.is_clear,
+        row.digest,
+        row.results_total,
+        row.blocks[0]["total"] if row.blocks else 0,
+    )
 
 
 # The examination, range by range

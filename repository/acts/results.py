@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from moderation.exchange.csv_text import write_table
 from moderation.records import gate as gate_records
 from moderation.records import results as records
-from moderation.records.gate import GateReport
-from moderation.records.results import ComputedResult, ReleaseView
-from moderation.results import Audience, Embargo
-from moderation.tables import SeriesRow
+from moderation.records.gate import GateBlock, GateReport, GateRunView, RunReport
+from moderation.records.results import ComputedResult, ReleaseView, ResultChange
+from moderation.results import Audience, Embargo, IssueReason
+from moderation.tables import ModerationCase, SeriesRow
 from repository import access, audit
 from repository.access import Action, Actor, Scope
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
-from repository.tables import Person, ReleaseProposal, new_id
+from repository.tables import Person, ReleaseProposal, WithdrawalProposal, new_id
+from scripts.tables import ScriptCase, Sitting
 
 NUMERIC = frozenset({"total"})
+
+
+LIVE_CASES_LIMIT = 2000
+"""Above this many cases the page of the gate shows the newest recorded run, and runs it anew only when asked."""
+SCRIPTS_WAITED_FOR = ("missing", "register_present_no_script")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +43,87 @@ class Proposal:
     proposed_at: datetime
     embargo: Embargo
     held_case_ids: tuple[str, ...]
+    reason_code: IssueReason | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A wish of one officer to take back the results of a series."""
+
+    proposal_id: str
+    proposed_by: str
+    proposed_by_name: str
+    proposed_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class GatePage:
-    """The gate of a series: what is open, the release that waits for a second officer, and the one in force."""
+    """The gate of a series: what is open, what waits for a second officer, and the releases so far.
+
+    ``report`` is ``None`` for a series too large to be examined while somebody waits; ``run`` is then what is shown.
+    """
 
     series_key: str
     series_title: str
-    report: GateReport
+    report: GateReport | None
+    run: RunReport | None
+    runs: tuple[GateRunView, ...]
     proposal: Proposal | None
-    release: ReleaseView | None
+    withdrawal: Withdrawal | None
+    releases: tuple[ReleaseView, ...]
+    names: Mapping[str, str]
+
+    @property
+    def release(self) -> ReleaseView | None:
+        """Return the newest release, withdrawn or not."""
+        return self.releases[0] if self.releases else None
 
 
-def gate(session: Session, context: Context, series_key: str, held_case_ids: Sequence[str] = ()) -> GatePage:
-    """Return whether the results of a series could be released now, and why not."""
+def gate(
+    session: Session, context: Context, series_key: str, held_case_ids: Sequence[str] = (), *, live: bool = True
+) -> GatePage:
+    """Return whether the results of a series could be released now, and why not.
+
+    Takes: ``live``, whether to examine the series now whatever its size.
+    """
     access.require(actor_of(context), Action.RESULTS_GATE)
     series = _series(session, series_key)
     proposal = _open_proposal(session, series_key)
-    held = held_case_ids or (proposal.held_case_ids if proposal else ())
-    report = gate_records.gate(session, series_key, held_case_ids=held)
-    return GatePage(series_key, series.title, report, proposal, records.release_of(session, series_key))
+    report = None
+    if live or _cases_total(session, series_key) <= LIVE_CASES_LIMIT:
+        held = held_case_ids or (proposal.held_case_ids if proposal else ())
+        report = _examine(session, series_key, held)
+    runs = tuple(gate_records.runs_of(session, series_key))
+    releases = tuple(records.releases_of(session, series_key))
+    withdrawal = _open_withdrawal(session, series_key)
+    named = {run.ran_by for run in runs} | {
+        person for one in releases for person in (one.released_by_first, one.released_by_second)
+    }
+    people = session.execute(select(Person.id, Person.display_name).where(Person.id.in_(named)))
+    return GatePage(
+        series_key,
+        series.title,
+        report,
+        None if report is not None else gate_records.newest_run(session, series_key),
+        runs,
+        proposal,
+        withdrawal,
+        releases,
+        {person_id: name for person_id, name in people},  # noqa: C416 - a row is no pair to mypy
+    )
+
+
+def run_gate(session: Session, context: Context, series_key: str) -> GateReport:
+    """Run the gate and record what it found."""
+    actor = actor_of(context)
+    access.require(actor, Action.RESULTS_GATE)
+    _series(session, series_key)
+    proposal = _open_proposal(session, series_key)
+    report = _examine(session, series_key, proposal.held_case_ids if proposal else ())
+    _note_run(session, context, report)
+    return report
 
 
 def propose(
@@ -68,6 +134,8 @@ def propose(
     candidates_at: datetime,
     public_at: datetime | None = None,
     held_case_ids: Sequence[str] = (),
+    reason_code: IssueReason | None = None,
+    reason: str = "",
 ) -> str:
     """Propose to release a series under an embargo; returns the proposal's id. It replaces an earlier one.
 
@@ -91,6 +159,8 @@ def propose(
         candidates_at=embargo.candidates_at,
         public_at=embargo.public_at,
         held_case_ids=list(held_case_ids),
+        reason_code="" if reason_code is None else reason_code.value,
+        reason=reason,
     )
     session.add(row)
     session.flush()
@@ -101,7 +171,8 @@ def propose(
 def release(session: Session, context: Context, series_key: str) -> ReleaseView:
     """Carry out the proposed release, as an officer other than the one who proposed it.
 
-    Raises: ``NotFound`` without a proposal; ``SamePerson``; ``ResultsGateClosed`` naming what is open.
+    Raises: ``NotFound`` without a proposal; ``SamePerson``; ``ResultsGateClosed`` naming what is open, which
+    ``note_refusal`` records; ``ReasonMissing``.
     """
     actor = actor_of(context)
     access.require(actor, Action.RESULTS_RELEASE)
@@ -116,6 +187,9 @@ def release(session: Session, context: Context, series_key: str) -> ReleaseView:
         embargo=proposal.embargo,
         now=context.now,
         held_case_ids=proposal.held_case_ids,
+        reason_code=proposal.reason_code,
+        reason=proposal.reason,
+        more_blocks=_script_blocks(session, series_key),
     )
     session.get_one(ReleaseProposal, proposal.proposal_id).released_at = context.now
     audit.record(
@@ -124,12 +198,73 @@ def release(session: Session, context: Context, series_key: str) -> ReleaseView:
     return done
 
 
+def note_refusal(session: Session, context: Context, series_key: str) -> None:
+    """Record a run of the gate that kept results in; the refusal itself undid what it was part of."""
+    report = run_gate(session, context, series_key)
+    audit.record(
+        session,
+        context,
+        Action.RESULTS_RELEASE,
+        "series",
+        series_key,
+        outcome="refused",
+        blocks=len(report.blocks),
+    )
+
+
+def propose_withdrawal(session: Session, context: Context, series_key: str, reason: str) -> None:
+    """Propose to take back the newest release of a series; it replaces an earlier wish.
+
+    Raises: ``NotFound`` where nothing is released; ``FieldRefused`` without a reason.
+    """
+    actor = actor_of(context)
+    access.require(actor, Action.RESULTS_RELEASE)
+    _series(session, series_key)
+    latest = records.release_of(session, series_key)
+    if latest is None or latest.withdrawn_at is not None:
+        raise NotFound("No release of this series is in force.")
+    if not reason.strip():
+        raise FieldRefused("Say why the results should be withdrawn.", field="withdrawal-reason")
+    for earlier in session.scalars(_open_wishes(series_key)):
+        session.delete(earlier)
+    session.add(
+        WithdrawalProposal(
+            id=new_id(),
+            series_key=series_key,
+            proposed_by=actor.person_id,
+            proposed_at=context.now,
+            reason=reason.strip(),
+        )
+    )
+    session.flush()
+    audit.record(session, context, "results.propose_withdrawal", "series", series_key, version=latest.number)
+
+
+def withdraw(session: Session, context: Context, series_key: str) -> ReleaseView:
+    """Take back the newest release as an officer other than the one who proposed it.
+
+    Raises: ``NotFound`` without a proposal; ``SamePerson``.
+    """
+    actor = actor_of(context)
+    access.require(actor, Action.RESULTS_RELEASE)
+    wish = _open_withdrawal(session, series_key)
+    if wish is None:
+        raise NotFound("Nobody has proposed to withdraw the results. One officer proposes it, another withdraws.")
+    done = records.withdraw_results(
+        session, series_key, first=wish.proposed_by, second=actor.person_id, reason=wish.reason, now=context.now
+    )
+    session.get_one(WithdrawalProposal, wish.proposal_id).withdrawn_at = context.now
+    audit.record(session, context, "results.withdraw", "series", series_key, version=done.number)
+    return done
+
+
 def read(
     session: Session, context: Context, series_key: str, centre_number: str | None = None
 ) -> tuple[ComputedResult, ...]:
     """Return the results that the person may see now; reading is recorded.
 
-    Raises: ``NoResults``; ``ResultsEmbargoed`` with the time at which they open, which ``note_embargo`` records.
+    Raises: ``NoResults``; ``ResultsEmbargoed`` with the time at which they open, and ``ResultsWithdrawn``, both of
+    which ``note_embargo`` records.
     """
     actor = actor_of(context)
     scope = access.scope_of(actor, Action.RESULTS_READ)
@@ -146,6 +281,18 @@ def read(
 def note_embargo(session: Session, context: Context, series_key: str) -> None:
     """Record that somebody asked for results before their time; the refusal itself undid what it was part of."""
     audit.record(session, context, Action.RESULTS_READ, "series", series_key, outcome="refused")
+
+
+def changes(session: Session, context: Context, release: ReleaseView) -> tuple[ResultChange, ...]:
+    """Return what a release changed that the person may see: an officer everything, a centre its own, once it is open."""
+    actor = actor_of(context)
+    audience = audience_of(actor)
+    if release.withdrawn_at is not None and audience is not Audience.AWARDING_BODY:
+        return ()
+    if not release.embargo.is_open(audience, context.now):
+        return ()
+    centre_number = None if audience is Audience.AWARDING_BODY else actor.centre_number
+    return tuple(records.changes_of(session, release, centre_number=centre_number))
 
 
 def audience_of(actor: Actor) -> Audience:
@@ -186,6 +333,61 @@ def released_one(session: Session, context: Context, series_key: str) -> tuple[S
     raise NotFound
 
 
+def is_waiting(session: Session, series_key: str) -> str:
+    """Return who proposed a release that waits for a second officer, or nothing; examines no results."""
+    proposal = _open_proposal(session, series_key)
+    return "" if proposal is None else proposal.proposed_by_name
+
+
+def _examine(session: Session, series_key: str, held_case_ids: Sequence[str]) -> GateReport:
+    return gate_records.gate(
+        session, series_key, held_case_ids=held_case_ids, more_blocks=_script_blocks(session, series_key)
+    )
+
+
+def _note_run(session: Session, context: Context, report: GateReport) -> None:
+    run_id = gate_records.record_run(session, report, actor=actor_of(context).person_id, now=context.now)
+    audit.record(
+        session,
+        context,
+        Action.RESULTS_GATE,
+        "series",
+        report.series_key,
+        run=run_id,
+        clear=report.is_open,
+        digest=report.digest,
+    )
+
+
+def _script_blocks(session: Session, series_key: str) -> list[GateBlock]:
+    """Return what scripts that nobody has seen keep in, until somebody records a decision about them."""
+    rows = session.execute(
+        select(Sitting.component_code, Sitting.centre_number, func.count())
+        .join(ScriptCase, ScriptCase.sitting_id == Sitting.id)
+        .where(
+            Sitting.series_key == series_key,
+            ScriptCase.kind.in_(SCRIPTS_WAITED_FOR),
+            ScriptCase.closed_at.is_(None),
+        )
+        .group_by(Sitting.component_code, Sitting.centre_number)
+        .order_by(Sitting.component_code, Sitting.centre_number)
+    )
+    return [
+        GateBlock(
+            "scripts-missing",
+            f"{code} at centre {centre_number}: {total} scripts are missing and nothing is decided about them.",
+            code,
+            centre_number,
+        )
+        for code, centre_number, total in rows
+    ]
+
+
+def _cases_total(session: Session, series_key: str) -> int:
+    total = select(func.count()).select_from(ModerationCase).where(ModerationCase.series_key == series_key)
+    return session.scalar(total) or 0
+
+
 def _series(session: Session, series_key: str) -> SeriesRow:
     series = session.get(SeriesRow, series_key)
     if series is None:
@@ -199,12 +401,33 @@ def _open(series_key: str) -> Select[ReleaseProposal]:
     )
 
 
+def _open_wishes(series_key: str) -> Select[WithdrawalProposal]:
+    return select(WithdrawalProposal).where(
+        WithdrawalProposal.series_key == series_key, WithdrawalProposal.withdrawn_at.is_(None)
+    )
+
+
+def _open_withdrawal(session: Session, series_key: str) -> Withdrawal | None:
+    row = session.scalars(_open_wishes(series_key)).first()
+    if row is None:
+        return None
+    person = session.get_one(Person, row.proposed_by)
+    return Withdrawal(row.id, row.proposed_by, person.display_name, row.proposed_at, row.reason)
+
+
 def _open_proposal(session: Session, series_key: str) -> Proposal | None:
     row = session.scalars(_open(series_key)).first()
     if row is None:
         return None
     person = session.get_one(Person, row.proposed_by)
-    embargo = Embargo(row.restricted_at, row.candidates_at, row.public_at)
     return Proposal(
-        row.id, row.series_key, row.proposed_by, person.display_name, row.proposed_at, embargo, tuple(row.held_case_ids)
+        row.id,
+        row.series_key,
+        row.proposed_by,
+        person.display_name,
+        row.proposed_at,
+        Embargo(row.restricted_at, row.candidates_at, row.public_at),
+        tuple(row.held_case_ids),
+        IssueReason(row.reason_code) if row.reason_code else None,
+        row.reason,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from moderation.records import cases
+from moderation.records.results import release_of
 from moderation.submission import SETTLED, WORK_EXPECTED, CaseState
 from moderation.tables import SeriesRow
 from repository.acts import marking, results, series
@@ -72,14 +73,10 @@ def officer_board(session: Session, context: Context) -> Board:
 
 def _release(session: Session, context: Context, one: SeriesRow) -> list[Task]:
     """Return the next step towards the release of a series whose outcomes are all confirmed."""
-    page = results.gate(session, context, one.key)
+    waiting = results.is_waiting(session, one.key)
     href = f"/series/{one.key}/gate"
-    if page.release is not None and page.proposal is None:
+    if waiting:
+        return [Task(f"Release the results, {one.title}", href, f"Proposed by {waiting}", "Proposed")]
+    if release_of(session, one.key) is not None:
         return []
-    if page.proposal is None:
-        return [
-            Task(f"Propose the release of results, {one.title}", href, "Every outcome is confirmed", "Not released")
-        ]
-    return [
-        Task(f"Release the results, {one.title}", href, f"Proposed by {page.proposal.proposed_by_name}", "Proposed")
-    ]
+    return [Task(f"Propose the release of results, {one.title}", href, "Every outcome is confirmed", "Not released")]

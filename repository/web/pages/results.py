@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from moderation.errors import ResultsEmbargoed, ResultsGateClosed
+from moderation.errors import ResultsEmbargoed, ResultsGateClosed, ResultsWithdrawn
 from moderation.marks import MarkStatus
 from moderation.records.results import ComputedResult
-from moderation.results import Embargo, Indicator, embargo_from
+from moderation.results import Embargo, Indicator, IssueReason, embargo_from
 from repository.access import Action, scope_of
 from repository.acts import results, series
 from repository.errors import FieldRefused
@@ -25,6 +25,16 @@ from repository.web.requests import actor_of, context_of, read_form, services_of
 
 ROWS_SHOWN = 500
 """A page stays readable; the filter and the CSV file lead to the rest."""
+REASON_LIMIT = 500
+REASON_WORDS: Mapping[IssueReason, str] = {
+    IssueReason.FIRST_ISSUE: "First issue",
+    IssueReason.HELD_RESULTS: "Results that were held back",
+    IssueReason.CORRECTION: "A correction",
+    IssueReason.REVIEW: "A review",
+    IssueReason.APPEAL: "An appeal",
+    IssueReason.EMBARGO_CHANGED: "The same results, at another time",
+}
+GIVEN_REASONS = (IssueReason.HELD_RESULTS, IssueReason.CORRECTION, IssueReason.REVIEW, IssueReason.APPEAL)
 INDICATOR_WORDS: Mapping[Indicator, str] = {
     Indicator.NO_RESULT: "no result",
     Indicator.PARTLY_ABSENT: "absent from a part",
@@ -59,11 +69,17 @@ async def show(request: web.Request) -> web.Response:
     except ResultsEmbargoed:
         opens_at = released.embargo.opens_at(results.audience_of(actor_of(request)))
         return await render(request, "results/embargoed.html", status=403, title=one.title, opens_at=opens_at)
+    except ResultsWithdrawn:
+        return await render(request, "results/withdrawn.html", status=403, title=one.title)
+    changes = await services_of(request).database.read(lambda s: results.changes(s, context, released))
     return await render(
         request,
         "results/show.html",
         title=one.title,
         released=released,
+        reason_words=REASON_WORDS,
+        changes=changes[:ROWS_SHOWN],
+        changes_total=len(changes),
         rows=[_row(result) for result in found[:ROWS_SHOWN]],
         total=len(found),
         centre=centre,
@@ -78,16 +94,27 @@ async def gate(request: web.Request) -> web.Response:
     return await _gate_page(request)
 
 
+async def run_gate(request: web.Request) -> web.Response:
+    """Run the gate and record what it found."""
+    await read_form(request)
+    context, key = context_of(request), request.match_info["series_key"]
+    report = await services_of(request).database.write(lambda s: results.run_gate(s, context, key))
+    text = "Nothing is open." if report.is_open else f"{len(report.blocks)} things are open."
+    return await redirect(request, f"/series/{key}/gate", title="The gate was run", text=text, kind="important")
+
+
 async def propose(request: web.Request) -> web.Response:
     """Propose a release; another officer carries it out."""
     form = await read_form(request)
     context, key = context_of(request), request.match_info["series_key"]
     try:
         embargo = embargo_field(form)
+        code = reason_code_field(form)
+        reason = text_field(form, "reason", required=code is not None, limit=REASON_LIMIT)
         held = [str(value) for value in form.getall("held", [])]
         await services_of(request).database.write(
             lambda s: results.propose(
-                s, context, key, embargo.restricted_at, embargo.candidates_at, embargo.public_at, held
+                s, context, key, embargo.restricted_at, embargo.candidates_at, embargo.public_at, held, code, reason
             )
         )
     except FORM_ERRORS as error:
@@ -101,9 +128,11 @@ async def release(request: web.Request) -> web.Response:
     """Release what another officer proposed."""
     await read_form(request)
     context, key = context_of(request), request.match_info["series_key"]
+    database = services_of(request).database
     try:
-        done = await services_of(request).database.write(lambda s: results.release(s, context, key))
+        done = await database.write(lambda s: results.release(s, context, key))
     except ResultsGateClosed:
+        await database.write(lambda s: results.note_refusal(s, context, key))
         closed = "Something is open, so nothing was released. The list below says what."
         return await _gate_page(request, errors=[{"text": closed, "href": "#main-content"}], status=409)
     except FORM_ERRORS as error:
@@ -116,6 +145,37 @@ async def release(request: web.Request) -> web.Response:
     )
 
 
+async def propose_withdrawal(request: web.Request) -> web.Response:
+    """Propose to take back the results in force; another officer does it."""
+    form = await read_form(request)
+    context, key = context_of(request), request.match_info["series_key"]
+    try:
+        reason = text_field(form, "withdrawal-reason", required=False, limit=REASON_LIMIT)
+        await services_of(request).database.write(lambda s: results.propose_withdrawal(s, context, key, reason))
+    except FORM_ERRORS as error:
+        return await _gate_page(request, form=form, errors=errors_of(error), status=422)
+    return await redirect(
+        request, f"/series/{key}/gate", title="Proposed", text="Another officer must now withdraw the results."
+    )
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """Take back the results in force, as another officer proposed."""
+    await read_form(request)
+    context, key = context_of(request), request.match_info["series_key"]
+    try:
+        done = await services_of(request).database.write(lambda s: results.withdraw(s, context, key))
+    except FORM_ERRORS as error:
+        return await _gate_page(request, errors=errors_of(error), status=422)
+    return await redirect(
+        request,
+        f"/series/{key}/gate",
+        title="Withdrawn",
+        text=f"Nobody outside the awarding body sees version {done.number} any more. Issue the results anew when they "
+        "are right.",
+    )
+
+
 async def _gate_page(
     request: web.Request,
     *,
@@ -124,19 +184,39 @@ async def _gate_page(
     status: int = 200,
 ) -> web.Response:
     context, key, actor = context_of(request), request.match_info["series_key"], actor_of(request)
-    page = await services_of(request).database.read(lambda s: results.gate(s, context, key))
+    page = await services_of(request).database.read(lambda s: results.gate(s, context, key, live=False))
+    found = page.report or page.run
+    blocks = found.blocks if found else ()
     return await render(
         request,
         "results/gate.html",
         status=status,
         page=page,
         key=key,
+        blocks=blocks[:ROWS_SHOWN],
+        blocks_total=len(page.report.blocks) if page.report else page.run.run.blocks_total if page.run else 0,
+        reconciliations=(found.reconciliations[:ROWS_SHOWN] if found else ()),
+        is_clear=page.report.is_open if page.report else page.run is not None and page.run.run.is_clear,
         mine=page.proposal is not None and page.proposal.proposed_by == actor.person_id,
-        typed=str(form.get("restricted_on", "")) if form is not None else "",
+        my_withdrawal=page.withdrawal is not None and page.withdrawal.proposed_by == actor.person_id,
+        reason_words=REASON_WORDS,
+        reasons=[{"value": "", "text": "Choose a reason"}]
+        + [{"value": code.value, "text": REASON_WORDS[code]} for code in GIVEN_REASONS],
+        typed={name: str(value) for name, value in form.items()} if form is not None else {},
         typed_held=[str(value) for value in form.getall("held", [])] if form is not None else [],
         errors=errors or [],
         wrong={error["href"]: error["text"] for error in errors or []},
     )
+
+
+def reason_code_field(form: Mapping[str, Any]) -> IssueReason | None:
+    """Return why results are issued again, or ``None`` where nothing was chosen; raises ``FieldRefused``."""
+    text = text_field(form, "reason_code", required=False, limit=30)
+    if not text:
+        return None
+    if text not in GIVEN_REASONS:
+        raise FieldRefused("Choose a reason from the list.", field="reason_code")
+    return IssueReason(text)
 
 
 def embargo_field(form: Mapping[str, Any]) -> Embargo:
@@ -161,6 +241,7 @@ def _row(one: ComputedResult) -> dict[str, Any]:
         "total": one.total,
         "grade": one.grade,
         "indicator": one.indicator,
+        "is_protected": one.is_protected,
         "meaning": INDICATOR_WORDS[Indicator(one.indicator)] if one.indicator else "",
     }
 
