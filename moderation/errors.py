@@ -117,6 +117,30 @@ class ProfileNotPicked(ModerationError):
     """Under this profile the sample is chosen by a person, not by the picker."""
 
 
+class ChoiceRefused(ModerationError):
+    """The chosen sample does not keep to the profile. Nothing was chosen: put right what is named, and choose again."""
+
+
+class NothingToRequest(ModerationError):
+    """Every candidate who can be drawn is in the sample already. Have the whole sample read instead."""
+
+
+class AlreadyReplaced(ModerationError):
+    """Another work was asked for in place of this one already."""
+
+
+class NotYoursToChoose(ModerationError):
+    """Somebody else chooses this sample: the profile says who."""
+
+
+class ExemptionRefused(ModerationError):
+    """The exemption cannot be kept: it names a centre that exists, a component or a family, and a day to come."""
+
+
+class UnknownExemption(ModerationError):
+    """There is no such exemption. Open the list of exemptions again."""
+
+
 class WrongSubmissionMode(ModerationError):
     """The work of this component travels another way. The mode is fixed by the entered option."""
 
@@ -173,6 +197,22 @@ class FindingUnexplained(ModerationError):
 
 class NotAllocated(ModerationError):
     """This centre's work is not allocated to you."""
+
+
+class NotIndependent(ModerationError):
+    """This person cannot act on this work: they have a tie to the centre, or had a part in judging it before."""
+
+
+class UnknownConflict(ModerationError):
+    """There is no such conflict of interest in the register. Open the register again and choose from it."""
+
+
+class ConflictNotEndable(ModerationError):
+    """This conflict of interest cannot be ended by hand, or has ended already."""
+
+
+class RecordKept(ModerationError):
+    """This was recorded and stays as it is. Whatever corrects it is recorded beside it."""
 
 
 class NotInStage(ModerationError):

@@ -16,8 +16,8 @@ from moderation.errors import ImportRefused, MarkOutOfRange, UnknownComponent, U
 from moderation.marks import MarkStatus
 from moderation.records.entries import open_cases
 from moderation.records.imports import REFERENCE
+from moderation.records.rules import usable_profile
 from moderation.results import check_boundaries
-from moderation.sampling import profile_of
 from moderation.submission import CaseState
 from moderation.tables import (
     Candidate,
@@ -79,7 +79,7 @@ class ExternalMarkRow:
 def set_component(session: Session, series_key: str, row: ComponentReference) -> None:
     """Enter what an officer decides for a component; opens cases when a mode becomes known by ``open_all_cases``.
 
-    Raises: ``UnknownComponent``; ``UnknownProfile``; ``MarkOutOfRange`` for the tolerance; ``ImportRefused`` when the
+    Raises: ``UnknownComponent``; ``UnknownProfile``; ``ProfileIncomplete``; ``MarkOutOfRange`` for the tolerance; ``ImportRefused`` when the
     mode would change under an open case.
     """
     component = session.get(Component, (series_key, row.component_code))
@@ -99,7 +99,7 @@ def set_component(session: Session, series_key: str, row: ComponentReference) ->
     if row.weighted_maximum is not None:
         component.weighted_maximum = str(row.weighted_maximum)
     if row.sample_profile_id is not None:
-        component.sample_profile_id = profile_of(row.sample_profile_id).profile_id
+        component.sample_profile_id = usable_profile(session, row.sample_profile_id).profile_id
     session.flush()
 
 
