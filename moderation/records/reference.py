@@ -79,8 +79,8 @@ class ExternalMarkRow:
 def set_component(session: Session, series_key: str, row: ComponentReference) -> None:
     """Enter what an officer decides for a component; opens cases when a mode becomes known by ``open_all_cases``.
 
-    Raises: ``UnknownComponent``; ``UnknownProfile``; ``ProfileIncomplete``; ``MarkOutOfRange`` for the tolerance; ``ImportRefused`` when the
-    mode would change under an open case.
+    Raises: ``UnknownComponent``; ``UnknownProfile``; ``ProfileIncomplete``; ``MarkOutOfRange`` for the tolerance;
+    ``ImportRefused`` when the mode would change under an open case.
     """
     component = session.get(Component, (series_key, row.component_code))
     if component is None:
