@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from types import MappingProxyType
@@ -20,6 +20,9 @@ _BOM = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # Apostrophes belong to the pattern, so that a cell which already begins with one gets one more and comes back exact.
 _FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+_QUOTE = '"'
+_PIECE_ROWS = 1_000
 _LONGEST_NUMBER = 40
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _ROW_LENGTH_REMEDY = "Put a cell that holds commas in double quotes, and give every row one cell for each column."
@@ -265,20 +268,43 @@ def write_table(
     Raises: ``ValueError`` for a column that is not named, a NUL or surrogate, or a cell over the limit.
     Source: project policy, after https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    out = StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
+    return b"".join(table_pieces(columns, rows, numeric=numeric, bom=bom))
+
+
+def table_pieces(
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, str | int | None]],
+    *,
+    numeric: Collection[str] = frozenset(),
+    bom: bool = True,
+) -> Iterator[bytes]:
+    """Yield a CSV file as ``write_table`` returns it, piece by piece, for one that is too long to be held."""
+    known = set(columns)
+    is_numeric = [column in numeric for column in columns]
+    lines = [",".join(_cell(column, numeric=False) for column in columns)]
+    yield _BOM if bom else b""
     for row in rows:
-        if not row.keys() <= set(columns):
+        if not row.keys() <= known:
             raise ValueError(f"the row has columns that are not among {', '.join(columns)}")
-        writer.writerow([_guarded(row.get(column), column in numeric) for column in columns])
-    return (_BOM if bom else b"") + out.getvalue().encode("utf-8")
+        cells = [_cell(row.get(column), number) for column, number in zip(columns, is_numeric, strict=True)]
+        # A line without any character would be read as no row at all.
+        lines.append(",".join(cells) or '""')
+        if len(lines) >= _PIECE_ROWS:
+            yield ("\r\n".join(lines) + "\r\n").encode("utf-8")
+            lines = []
+    if lines:
+        yield ("\r\n".join(lines) + "\r\n").encode("utf-8")
 
 
-def _guarded(value: str | int | None, numeric: bool) -> str:
+def _cell(value: str | int | None, numeric: bool) -> str:
+    """Return a cell as it is written: numbers bare, what a spreadsheet might calculate with quoted and behind a ``'``."""
     text = "" if value is None else str(value)
     if "\0" in text or len(text) > CELL_LIMIT_CHARACTERS:
         raise ValueError("a cell has a NUL character or over 1,000 characters")
     if numeric and _NUMBER.fullmatch(text):
         return text
-    return "'" + text if _FORMULA.match(text) else text
+    if _FORMULA.match(text):
+        return f'"\'{text.replace(_QUOTE, _QUOTE * 2)}"'
+    if _NEEDS_QUOTES.search(text):
+        return f'"{text.replace(_QUOTE, _QUOTE * 2)}"'
+    return text

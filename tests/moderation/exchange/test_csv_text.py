@@ -62,8 +62,8 @@ def test_no_cell_begins_as_a_formula(text: str) -> None:
 
 def test_only_numbers_of_number_columns_are_written_bare() -> None:
     row = {"key": "-2", "text": "=1+1", "mark": "-2"}
-    assert write_table(COLUMNS, [row], numeric={"mark"}) == b"\xef\xbb\xbfkey,text,mark\r\n'-2,'=1+1,-2\r\n"
-    assert write_table(COLUMNS, [{"mark": "-2+cmd"}], numeric={"mark"}, bom=False).endswith(b",,'-2+cmd\r\n")
+    assert write_table(COLUMNS, [row], numeric={"mark"}) == b'\xef\xbb\xbfkey,text,mark\r\n"\'-2","\'=1+1",-2\r\n'
+    assert write_table(COLUMNS, [{"mark": "-2+cmd"}], numeric={"mark"}, bom=False).endswith(b',,"\'-2+cmd"\r\n')
 
 
 @pytest.mark.parametrize("text", ["a\0b", "x" * 1001, "\ud800"])
