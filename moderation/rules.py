@@ -12,6 +12,7 @@ from typing import Any
 
 from moderation.adjustment import OrderLimits
 from moderation.errors import PolicyInvalid
+from moderation.tracking import PARCEL_WORKING_DAYS
 
 DEFAULT_POLICY_ID = "project-default"
 
@@ -39,7 +40,8 @@ class Disclosure(StrEnum):
 class ModerationPolicy:
     """What an awarding body decides about moderation beyond the size of samples.
 
-    Takes: ``reminder_working_days``, days before a sample is due on which the centre is reminded, negative ones after.
+    Takes: ``reminder_working_days``, days before a sample is due on which the centre is reminded, negative ones after;
+    ``parcel_working_days``, after which a posted parcel that was not opened is overdue.
     Source: each policy's own ``source``; ``verified`` says whether that source was seen.
     """
 
@@ -53,6 +55,7 @@ class ModerationPolicy:
     reminder_working_days: tuple[int, ...]
     source: str
     verified: bool
+    parcel_working_days: int = PARCEL_WORKING_DAYS
 
     def __post_init__(self) -> None:
         share, correlation = self.limits.discordant_share, self.limits.correlation
@@ -60,6 +63,8 @@ class ModerationPolicy:
             raise PolicyInvalid(f"Policy {self.policy_id}: a limit lies outside 0 to 1.")
         if self.version < 1 or not 1 <= self.sample_working_days <= 60:
             raise PolicyInvalid(f"Policy {self.policy_id}: the version or the days for a sample are wrong.")
+        if type(self.parcel_working_days) is not int or not 1 <= self.parcel_working_days <= 60:
+            raise PolicyInvalid(f"Policy {self.policy_id}: parcel_working_days must be 1 to 60.")
 
 
 def policy_from(row: Mapping[str, Any]) -> ModerationPolicy:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from moderation.working_days import LONDON, Nation, is_working_day
+from moderation.working_days import due_at as after_working_days
 
 PARCEL_WORKING_DAYS: Final = 5
 """A parcel not opened so many working days after it was posted is overdue. Source: project policy, a default."""
@@ -234,9 +235,7 @@ def sample_standing(
 
 def parcel_due_at(despatched_at: datetime, nation: Nation, working_days: int = PARCEL_WORKING_DAYS) -> datetime:
     """Return the instant after which a parcel that was not opened is overdue."""
-    from moderation.working_days import due_at
-
-    return due_at(despatched_at, nation, working_days)
+    return after_working_days(despatched_at, nation, working_days)
 
 
 def reminder_begins_at(due_at: datetime, nation: Nation, working_days: int) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,10 +16,14 @@ from moderation.errors import (
     ReceiptDiscrepancy,
     UnknownSampleItem,
 )
-from moderation.records.cases import advance, case_of
+from moderation.records.cases import advance, case_of, component_of
+from moderation.records.rules import policy_for
 from moderation.records.samples import sample_of
+from moderation.records.tracking import note_findings
 from moderation.submission import CaseEvent, CaseState
-from moderation.tables import Consignment, ModerationCase, Visit, new_id
+from moderation.tables import Centre, Consignment, ModerationCase, Visit, new_id
+from moderation.tracking import FINDING_WORDS, Finding, parcel_due_at
+from moderation.working_days import Nation
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +84,21 @@ def receive_consignment(
     session: Session,
     consignment_id: str,
     *,
-    received: Collection[str],
+    received: Collection[str] = (),
     discrepancy: str = "",
+    findings: Mapping[str, tuple[Finding, str]] | None = None,
     actor: str,
     now: datetime,
 ) -> ConsignmentView:
     """Record what a parcel held when it was opened; the last parcel makes the sample received, or queried.
 
-    Takes: ``received``, the sample items found; ``discrepancy``, what differs from the contents list, in words.
+    Takes: ``findings``, sample item → what was found and a note, for every work on the contents list and any other
+    that was inside; or, without them, ``received``, the sample items found. ``discrepancy``, what differs from the
+    contents list, in words.
     Raises: ``ConsignmentMissing``; ``ReceiptDiscrepancy`` when contents differ and nothing is said about it;
-    ``UnknownSampleItem``; ``IllegalTransition`` for a parcel that was received before.
+    ``FindingUnexplained``; ``UnknownSampleItem``; ``IllegalTransition`` for a parcel that was received before.
     """
-    row = session.get(Consignment, consignment_id)
+    row = session.get(Consignment, consignment_id, with_for_update=True)
     if row is None:
         raise ConsignmentMissing(consignment_id=consignment_id)
     if row.received_at is not None:
@@ -99,15 +106,50 @@ def receive_consignment(
     case = case_of(session, row.case_id)
     if case.state != CaseState.DESPATCHED:
         raise IllegalTransition("No parcel is under way for this sample.", state=case.state)
-    if not set(received) <= {item.item_id for item in sample_of(session, case.id).items}:
+    numbers = {item.item_id: item.candidate_number for item in sample_of(session, case.id).items}
+    if findings is None:
+        if not set(received) <= numbers.keys():
+            raise UnknownSampleItem
+        if set(received) != set(row.contents) and not discrepancy.strip():
+            raise ReceiptDiscrepancy
+        findings = dict.fromkeys(row.contents, (Finding.MISSING, ""))
+        findings |= dict.fromkeys(received, (Finding.RECEIVED, ""))
+    elif not findings.keys() <= numbers.keys():
         raise UnknownSampleItem
-    if set(received) != set(row.contents) and not discrepancy.strip():
-        raise ReceiptDiscrepancy
+    elif not set(row.contents) <= findings.keys():
+        raise ReceiptDiscrepancy("Say for every work on the contents list what you found.")
+    note_findings(session, findings, actor=actor, now=now, consignment_id=row.id)
     row.received_at, row.received_by = now, actor
-    row.received_contents, row.discrepancy = sorted(set(received)), discrepancy.strip()
+    row.received_contents = sorted(item_id for item_id, (what, _) in findings.items() if what is Finding.RECEIVED)
+    row.discrepancy = (discrepancy.strip() or _differences(findings, numbers))[:1000]
     session.flush()
     _settle(session, case, actor=actor, now=now)
     return _view(row)
+
+
+def overdue_consignments(
+    session: Session, now: datetime, *, series_key: str | None = None
+) -> list[tuple[ConsignmentView, datetime]]:
+    """Return the parcels that were posted and not opened for too long, oldest first, with when each was overdue."""
+    query = (
+        select(Consignment, ModerationCase, Centre.nation)
+        .join(ModerationCase, ModerationCase.id == Consignment.case_id)
+        .outerjoin(Centre, Centre.centre_number == ModerationCase.centre_number)
+        .where(Consignment.received_at.is_(None), ModerationCase.state == CaseState.DESPATCHED.value)
+        .order_by(Consignment.despatched_at)
+    )
+    if series_key is not None:
+        query = query.where(ModerationCase.series_key == series_key)
+    days: dict[tuple[str, str], int] = {}
+    overdue = []
+    for row, case, nation in session.execute(query):
+        place = (case.series_key, case.component_code)
+        if place not in days:
+            days[place] = policy_for(session, component_of(session, case)).parcel_working_days
+        due_at = parcel_due_at(row.despatched_at, Nation(nation or Nation.ENGLAND), days[place])
+        if due_at < now:
+            overdue.append((_view(row), due_at))
+    return overdue
 
 
 def consignments_of(session: Session, case_id: str) -> list[ConsignmentView]:
@@ -153,6 +195,16 @@ def _settle(session: Session, case: ModerationCase, *, actor: str, now: datetime
     if missing:
         reason = f"Missing from the parcels: candidates {', '.join(missing)}"
         advance(session, case, CaseEvent.QUERY_RECEIPT, actor=actor, now=now, reason=reason[:500])
+
+
+def _differences(findings: Mapping[str, tuple[Finding, str]], numbers: Mapping[str, str]) -> str:
+    """Return what is not as it must be, work by work, as the centre reads it."""
+    faults = sorted((numbers[item_id], what, note) for item_id, (what, note) in findings.items())
+    return "; ".join(
+        f"candidate {number}: {FINDING_WORDS[what].lower()}{f' ({note.strip()})' if note.strip() else ''}"
+        for number, what, note in faults
+        if what is not Finding.RECEIVED
+    )
 
 
 def _parcels(session: Session, case: ModerationCase) -> list[Consignment]:

@@ -14,6 +14,7 @@ from moderation.errors import NoSample, ReasonMissing, SampleIncomplete, Unknown
 from moderation.marks import MarkFlag, is_drawable
 from moderation.records.cases import advance, candidates_of, case_of, component_of
 from moderation.records.outcomes import propose_without_sample
+from moderation.records.rules import policy_for
 from moderation.sampling import Drawable, PickReason, first_stage, pick, profile_of
 from moderation.submission import WORK_ASKED_FOR, WORK_EXPECTED, CaseEvent, CaseState
 from moderation.tables import (
@@ -255,7 +256,7 @@ def _draw(session: Session, members: Sequence[ModerationCase], *, actor: str, no
         swaps=[asdict(swap) for swap in drawn.swaps],
         uncovered_sets=list(drawn.uncovered_sets),
         requested_at=now,
-        due_at=due_at(now, _nation(session, members)),
+        due_at=due_at(now, _nation(session, members), policy_for(session, component).sample_working_days),
     )
     session.add(sample)
     session.flush()
