@@ -230,7 +230,7 @@ def explain(
         may_be_reviewed=found.kind is OutcomeKind.ADJUSTED or is_moderator_marks,
         marks=explained if shows_arithmetic else tuple(_without_arithmetic(one) for one in explained),
         line=line if shows_arithmetic else None,
-        differences=_differences(found, marks, works) if level is Disclosure.DIFFERENCES else None,
+        differences=_differences(found, marks, works, is_group=is_group) if level is Disclosure.DIFFERENCES else None,
     )
 
 
@@ -329,7 +329,7 @@ def _without_arithmetic(one: ExplainedMark) -> ExplainedMark:
     return ExplainedMark(one.candidate_number, one.centre_mark, one.moderated_mark, one.status, reason)
 
 
-def _differences(found: Found, marks: Sequence[OwnMark], works: Sequence[OwnWork]) -> Differences:
+def _differences(found: Found, marks: Sequence[OwnMark], works: Sequence[OwnWork], *, is_group: bool) -> Differences:
     numbers, tolerance = found.numbers, int(found.numbers["tolerance_marks"])
     points = tuple(
         Point(
@@ -362,4 +362,4 @@ def _differences(found: Found, marks: Sequence[OwnMark], works: Sequence[OwnWork
             Fraction(limits["discordant_share"]),
             Fraction(limits["correlation"]),
         )
-    return Differences(points, curve, unread, order, max(0, int(numbers["n"]) - len(points)))
+    return Differences(points, curve, unread, order, max(0, int(numbers["n"]) - len(points)) if is_group else 0)

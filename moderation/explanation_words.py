@@ -153,7 +153,7 @@ def _finding(told: Told) -> list[str]:
             "No adjustment could be fair to your candidates, because one rule for all would keep that order. None was made.",
         ]
     if told.kind is OutcomeKind.OFFICER_DECIDES:
-        return ["The works that could be read are too few for the rule to decide."]
+        return ["The rule cannot decide from the works that could be read."]
     if told.kind is OutcomeKind.MODERATOR_MARKS:
         return [outside, "Under the rules of this component the moderator’s marks for the works stand."]
     if told.is_shift:

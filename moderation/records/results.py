@@ -24,6 +24,7 @@ from moderation.records.calculation import Calculation, lines_of
 from moderation.records.cases import advance
 from moderation.records.gate import GateBlock, gate, record_run
 from moderation.records.ranges import centre_ranges
+from moderation.records.reports import release_handed_in
 from moderation.results import Audience, Embargo, IssueReason
 from moderation.submission import CaseEvent, CaseState
 from moderation.tables import (
@@ -188,6 +189,7 @@ def release_results(
     session.flush()
     _write(session, version, calculation)
     _issue(session, series_key, set(report.held_case_ids), actor=second, now=now)
+    release_handed_in(session, series_key, officer=second, now=now)
     session.flush()
     released = release_of(session, series_key)
     if released is None:
