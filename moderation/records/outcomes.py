@@ -133,8 +133,10 @@ def propose_outcome(
         advance(session, member, event, actor=actor, now=now, reason=reason or decision.kind.value)
 
 
-def propose_without_sample(session: Session, members: Sequence[ModerationCase], *, now: datetime) -> None:
-    """Propose that the centre's marks stand where nobody can be drawn: all absent, or all without marks."""
+def propose_without_sample(
+    session: Session, members: Sequence[ModerationCase], *, now: datetime, reason: str = "No candidate can be drawn"
+) -> None:
+    """Propose that the centre's marks stand where no sample is read: nobody can be drawn, or the centre is exempt."""
     component = component_of(session, members[0])
     decision = decide(
         Stage.NO_SAMPLE,
@@ -144,7 +146,7 @@ def propose_without_sample(session: Session, members: Sequence[ModerationCase], 
         whole_sample_read=True,
     )
     if decision is not None:
-        propose_outcome(session, members, decision, actor=SYSTEM, now=now, reason="No candidate can be drawn")
+        propose_outcome(session, members, decision, actor=SYSTEM, now=now, reason=reason)
 
 
 def accept_by_officer(session: Session, case_id: str, *, reason: str, officer: str, now: datetime) -> OutcomeView:
