@@ -7,6 +7,7 @@ from moderation.tables.amendments import CentreFeedback, MarkAmendment, SupportC
 from moderation.tables.base import NAMING_CONVENTION, Base, Instant, new_id
 from moderation.tables.cases import CaseTransition, CentreMark, Consignment, ModerationCase, Sample, SampleItem, Visit
 from moderation.tables.entries import Candidate, Centre, Consortium, ConsortiumMember, Entry
+from moderation.tables.exchange import ImportTurn, WaitingFile
 from moderation.tables.independence import Conflict, Involvement, PersonAlias
 from moderation.tables.marking import Allocation, ModeratedMark, ModeratorMark, Outcome
 from moderation.tables.reference import (
@@ -88,6 +89,7 @@ __all__ = [
     "GateRun",
     "GradeBoundary",
     "ImportFile",
+    "ImportTurn",
     "Incident",
     "Instant",
     "Involvement",
@@ -131,6 +133,7 @@ __all__ = [
     "Team",
     "TeamMember",
     "Visit",
+    "WaitingFile",
     "WorkRequest",
     "new_id",
 ]

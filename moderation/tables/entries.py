@@ -58,6 +58,10 @@ class Candidate(Base):
     uci: Mapped[str] = mapped_column(String(13), default="")
     sex: Mapped[str] = mapped_column(String(1), default="")
     born_on: Mapped[date | None]
+    upn: Mapped[str] = mapped_column(String(13), default="", server_default="")
+    uln: Mapped[str] = mapped_column(String(10), default="", server_default="")
+    status: Mapped[str] = mapped_column(String(1), default="C", server_default="C")
+    """``C`` for a candidate of the centre, ``P`` for a private one."""
 
 
 class Entry(Base):
@@ -77,3 +81,5 @@ class Entry(Base):
     option_code: Mapped[str] = mapped_column(String(6), primary_key=True)
     series_key: Mapped[str] = mapped_column(String(12))
     withdrawn_at: Mapped[datetime | None]
+    flag: Mapped[str] = mapped_column(String(1), default="", server_default="")
+    """The character behind the option in the entry file: what it means is not public, so it is kept and not read."""

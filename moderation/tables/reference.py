@@ -27,7 +27,18 @@ class ImportFile(Base):
     """A file that was imported, with what it held: the receipt of the import."""
 
     __tablename__ = "import_file"
-    __table_args__ = (Index(None, "kind", "sha256"),)
+    __table_args__ = (
+        Index(None, "kind", "sha256"),
+        # Of one centre no sequence number is taken in twice, whoever tries.
+        Index(
+            "uq_import_file_series_key_centre_number_kind_sequence",
+            "series_key",
+            "centre_number",
+            "kind",
+            "sequence",
+            unique=True,
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(20))
