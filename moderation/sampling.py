@@ -22,6 +22,8 @@ __all__ = [
     "Drawable",
     "Pick",
     "PickReason",
+    "ReplacementReason",
+    "RequestKind",
     "Sample",
     "SampleProfile",
     "Swap",
@@ -64,6 +66,30 @@ class PickReason(StrEnum):
     """A person chose it: the profile says so."""
     ADDED = "added"
     """On top of the sample: parental interest, or work that was asked for later."""
+    REPLACEMENT = "replacement"
+
+
+class ReplacementReason(StrEnum):
+    """Why another work is asked for in place of a sampled one.
+
+    Source: project policy; that the nearest mark takes the place is custom, not published.
+    """
+
+    LOST = "lost"
+    ABSENT_IN_ERROR = "absent_in_error"
+    UNREADABLE = "unreadable"
+    WITHDRAWN_AFTER_DRAW = "withdrawn_after_draw"
+
+
+class RequestKind(StrEnum):
+    """What was asked for after the first request.
+
+    Source: more work or all work where disagreement is significant,
+    https://qualifications.pearson.com/content/demo/en/support/support-topics/assessment-and-verification/moderation-and-internal-assessment.html.
+    """
+
+    MORE_WORK = "more_work"
+    ALL_WORK = "all_work"
     REPLACEMENT = "replacement"
 
 

@@ -185,7 +185,12 @@ TRANSITIONS: Final[MappingProxyType[tuple[CaseState, CaseEvent], CaseState]] = M
                 (_E.REQUEST_ALL_WORK, _S.ALL_WORK_REQUESTED),
             )
         },
+        # Of a consortium, a centre of which nobody was drawn may be asked for work later.
+        (_S.SAMPLE_NOT_REQUIRED, _E.REQUEST_MORE_WORK): _S.MORE_WORK_REQUESTED,
+        (_S.SAMPLE_NOT_REQUIRED, _E.REQUEST_ALL_WORK): _S.ALL_WORK_REQUESTED,
         # Marking
+        (_S.INVALID_ORDER, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
+        (_S.SUPPORT_CALL, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
         (_S.RECEIPT_COMPLETE, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
         (_S.OUTCOME_PROPOSED, _E.CALL_FULL_SAMPLE): _S.FULL_SAMPLE,
         (_S.RECEIPT_COMPLETE, _E.PROPOSE_OUTCOME): _S.OUTCOME_PROPOSED,

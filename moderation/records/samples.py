@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from moderation.errors import NoSample, ReasonMissing, SampleIncomplete, UnknownSampleItem
-from moderation.marks import MarkFlag, is_drawable
-from moderation.records.cases import advance, candidates_of, case_of, component_of
-from moderation.records.outcomes import propose_without_sample
-from moderation.records.rules import policy_for
-from moderation.sampling import Drawable, PickReason, first_stage, pick, profile_of
+from moderation.outcome import Stage
+from moderation.records.cases import advance, case_of
+from moderation.records.draws import draw_when_complete
+from moderation.sampling import PickReason
 from moderation.submission import WORK_ASKED_FOR, WORK_EXPECTED, CaseEvent, CaseState
-from moderation.tables import (
-    Candidate,
-    Centre,
-    CentreMark,
-    Consortium,
-    ModerationCase,
-    Sample,
-    SampleItem,
-    new_id,
-)
-from moderation.working_days import Nation, due_at
+from moderation.tables import Candidate, CentreMark, Sample, SampleItem, WorkRequest
 
-_READY = frozenset({CaseState.MARKS_CONFIRMED, CaseState.WAITING_FOR_MEMBERS})
+__all__ = [
+    "SampleItemView",
+    "SampleProgress",
+    "SampleView",
+    "draw_when_complete",
+    "explain_missing_work",
+    "progress_of",
+    "sample_item_of",
+    "sample_of",
+    "sample_rows",
+    "start_upload",
+    "submit_sample",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class SampleItemView:
     explanation: str
     first_stage: bool
     no_work_reason: str
+    requested_at: datetime
+    due_at: datetime
+    request_id: str | None = None
+    """The later request that asked for it; ``None`` for the sample as it was drawn."""
+    replaces_item_id: str | None = None
+    replaced_at: datetime | None = None
+    replacement_reason: str = ""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Say whether another work was asked for in its place: it is neither waited for nor read."""
+        return self.replaced_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,10 @@ class SampleView:
     requested_at: datetime
     due_at: datetime
     items: tuple[SampleItemView, ...]
+    stage: Stage = Stage.SUB_SAMPLE
+    entered_total: int | None = None
+    chosen_by: str | None = None
+    choice_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +111,10 @@ def sample_of(session: Session, case_id: str, *, whole: bool = False) -> SampleV
     sample = session.get(Sample, case.sample_id) if case.sample_id else None
     if sample is None:
         raise NoSample(case_id=case_id)
-    query = (
-        select(SampleItem, Candidate)
-        .join(Candidate, Candidate.id == SampleItem.candidate_id)
-        .where(SampleItem.sample_id == sample.id)
-        .order_by(SampleItem.position)
-    )
+    query = _items_query().where(SampleItem.sample_id == sample.id).order_by(SampleItem.position)
     if not whole:
         query = query.where(SampleItem.case_id == case.id)
-    items = tuple(_item_view(item, candidate) for item, candidate in session.execute(query))
+    items = tuple(_item_view(*row) for row in session.execute(query))
     return SampleView(
         sample.id,
         sample.series_key,
@@ -119,29 +131,29 @@ def sample_of(session: Session, case_id: str, *, whole: bool = False) -> SampleV
         sample.requested_at,
         sample.due_at,
         items,
+        Stage(sample.stage),
+        sample.entered_total,
+        sample.chosen_by,
+        sample.choice_reason,
     )
 
 
 def sample_item_of(session: Session, item_id: str) -> SampleItemView:
     """Return one sampled candidate; raises ``UnknownSampleItem``."""
-    row = session.execute(
-        select(SampleItem, Candidate)
-        .join(Candidate, Candidate.id == SampleItem.candidate_id)
-        .where(SampleItem.id == item_id)
-    ).one_or_none()
+    row = session.execute(_items_query().where(SampleItem.id == item_id)).one_or_none()
     if row is None:
         raise UnknownSampleItem(item_id=item_id)
-    return _item_view(row[0], row[1])
+    return _item_view(*row)
 
 
 def progress_of(session: Session, case_id: str, items_with_work: Collection[str], now: datetime) -> SampleProgress:
     """Return what is still missing, given the items for which the service holds work; raises ``NoSample``."""
     sample = sample_of(session, case_id)
-    missing = tuple(item for item in sample.items if item.item_id not in items_with_work and not item.no_work_reason)
-    expected = len(sample.items)
-    return SampleProgress(
-        expected, expected - len(missing), missing, sample.due_at, bool(missing) and now > sample.due_at
-    )
+    wanted = [item for item in sample.items if not item.is_replaced]
+    missing = tuple(item for item in wanted if item.item_id not in items_with_work and not item.no_work_reason)
+    due = max((item.due_at for item in missing), default=sample.due_at)
+    is_late = any(now > item.due_at for item in missing)
+    return SampleProgress(len(wanted), len(wanted) - len(missing), missing, due, is_late)
 
 
 def start_upload(session: Session, case_id: str, *, actor: str, now: datetime) -> None:
@@ -218,112 +230,18 @@ def sample_rows(session: Session, case_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def draw_when_complete(session: Session, case: ModerationCase, *, actor: str, now: datetime) -> None:
-    """Draw the sample of a confirmed case at once; of a consortium when its last member is confirmed.
-
-    Source: OCR waits for every member,
-    https://www.ocr.org.uk/administration/general-qualifications/assessment/non-exam-assessment/.
-    """
-    if case.consortium_id is None:
-        members = [case]
-    else:
-        query = select(ModerationCase).where(ModerationCase.consortium_id == case.consortium_id)
-        members = list(session.scalars(query.order_by(ModerationCase.centre_number)))
-        if any(member.state not in _READY for member in members):
-            advance(session, case, CaseEvent.WAIT_FOR_MEMBERS, actor=actor, now=now)
-            return
-    _draw(session, members, actor=actor, now=now)
-
-
-def _draw(session: Session, members: Sequence[ModerationCase], *, actor: str, now: datetime) -> None:
-    component = component_of(session, members[0])
-    case_of_candidate, cohort = _cohort(session, members)
-    drawn = pick(cohort, profile_of(component.sample_profile_id), component.tolerance_marks or 0)
-    for sample_id in {member.sample_id for member in members} - {None}:
-        old = session.get_one(Sample, sample_id)
-        old.superseded_at = old.superseded_at or now
-    sample = Sample(
-        id=new_id(),
-        series_key=component.series_key,
-        component_code=component.component_code,
-        consortium_id=members[0].consortium_id,
-        profile_id=drawn.profile_id,
-        profile_version=drawn.profile_version,
-        picker_version=drawn.picker_version,
-        list_sha256=drawn.list_sha256,
-        candidates_total=drawn.candidates_total,
-        size=drawn.size,
-        swaps=[asdict(swap) for swap in drawn.swaps],
-        uncovered_sets=list(drawn.uncovered_sets),
-        requested_at=now,
-        due_at=due_at(now, _nation(session, members), policy_for(session, component).sample_working_days),
+def _items_query() -> Select[SampleItem, Candidate, datetime, datetime, WorkRequest | None]:
+    return (
+        select(SampleItem, Candidate, Sample.requested_at, Sample.due_at, WorkRequest)
+        .join(Candidate, Candidate.id == SampleItem.candidate_id)
+        .join(Sample, Sample.id == SampleItem.sample_id)
+        .outerjoin(WorkRequest, WorkRequest.id == SampleItem.request_id)
     )
-    session.add(sample)
-    session.flush()
-    read_first = first_stage(drawn.picks, profile_of(component.sample_profile_id).sub_sample_size)
-    session.add_all(
-        SampleItem(
-            sample_id=sample.id,
-            case_id=case_of_candidate[one.key],
-            candidate_id=one.key,
-            position=one.position,
-            centre_mark=one.mark,
-            reason=one.reason.value,
-            explanation=one.explanation,
-            first_stage=one.key in read_first,
-        )
-        for one in drawn.picks
-    )
-    drawn_from = {case_of_candidate[one.key] for one in drawn.picks}
-    for member in members:
-        member.sample_id = sample.id
-        if member.id in drawn_from:
-            advance(session, member, CaseEvent.SELECT_SAMPLE, actor=actor, now=now)
-            advance(session, member, CaseEvent.REQUEST_SAMPLE, actor=actor, now=now)
-        else:
-            reason = "No candidate of this centre was drawn"
-            advance(session, member, CaseEvent.NEED_NO_SAMPLE, actor=actor, now=now, reason=reason)
-    if not drawn.picks:
-        propose_without_sample(session, members, now=now)
 
 
-def _cohort(session: Session, members: Sequence[ModerationCase]) -> tuple[dict[str, str], list[Drawable]]:
-    case_of_candidate: dict[str, str] = {}
-    cohort: list[Drawable] = []
-    for member in members:
-        entered = {candidate.id: candidate for candidate in candidates_of(session, member)}
-        rows = session.scalars(
-            select(CentreMark).where(
-                CentreMark.case_id == member.id, CentreMark.mark_set_version == member.mark_set_version
-            )
-        )
-        for row in rows:
-            if row.candidate_id not in entered or row.mark is None or not is_drawable(row.status, row.mark):
-                continue
-            candidate = entered[row.candidate_id]
-            case_of_candidate[candidate.id] = member.id
-            cohort.append(
-                Drawable(
-                    row.mark,
-                    candidate.centre_number,
-                    candidate.candidate_number,
-                    candidate.id,
-                    row.teaching_set,
-                    MarkFlag.PARENTAL_INTEREST in row.flags,
-                )
-            )
-    return case_of_candidate, cohort
-
-
-def _nation(session: Session, members: Sequence[ModerationCase]) -> str:
-    centre_number = members[0].centre_number
-    if members[0].consortium_id is not None:
-        centre_number = session.get_one(Consortium, members[0].consortium_id).lead_centre_number
-    centre = session.get(Centre, centre_number)
-    return Nation.ENGLAND if centre is None else centre.nation
-
-
-def _item_view(item: SampleItem, candidate: Candidate) -> SampleItemView:
+def _item_view(
+    item: SampleItem, candidate: Candidate, requested_at: datetime, due_at: datetime, request: WorkRequest | None
+) -> SampleItemView:
     return SampleItemView(
         item.id,
         item.case_id,
@@ -338,4 +256,11 @@ def _item_view(item: SampleItem, candidate: Candidate) -> SampleItemView:
         item.explanation,
         item.first_stage,
         item.no_work_reason,
+        requested_at if request is None else request.requested_at,
+        # The sample's own due instant moves when the centre is given more time; a later request's may lie after it.
+        due_at if request is None else max(due_at, request.due_at),
+        item.request_id,
+        item.replaces_item_id,
+        item.replaced_at,
+        item.replacement_reason,
     )
