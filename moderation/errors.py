@@ -370,3 +370,15 @@ class ImportRefused(ModerationError):
 
 class OlderSequence(ModerationError):
     """A file with a higher sequence number was imported before. Nothing of this older one was imported."""
+
+
+class DuplicateSequence(ModerationError):
+    """Another file with this sequence number came before. Nothing was imported: give the file the next number."""
+
+
+class EntriesMade(ModerationError):
+    """The centre's entries for this series were imported before. Send what changed as an amendment file (A)."""
+
+
+class UnknownWaitingFile(ModerationError):
+    """There is no such file that waits. It may have been imported in the meantime."""
