@@ -65,6 +65,12 @@ class Action(StrEnum):
     CONSIGNMENT_DESPATCH = "consignment.despatch"
     CONSIGNMENT_RECEIVE = "consignment.receive"
     VISIT_BOOK = "visit.book"
+    REQUESTS_READ = "requests.read"
+    EXTENSION_ASK = "extension.ask"
+    EXTENSION_GRANT = "extension.grant"
+    REOPEN_ASK = "reopen.ask"
+    REOPEN_GRANT = "reopen.grant"
+    OUTSTANDING_READ = "outstanding.read"
     WORKLIST_READ = "worklist.read"
     MODERATOR_MARK_READ = "moderator_mark.read"
     MODERATOR_MARK_WRITE = "moderator_mark.write"
@@ -80,6 +86,7 @@ class Action(StrEnum):
     PACKET_WRITE = "packet.write"
     TRACKING_EVENT = "tracking.event"
     BUNDLE_WRITE = "bundle.write"
+    SCRIPT_CASE_CLOSE = "script_case.close"
     SCRIPT_IMAGE = "script.image"
 
 
@@ -107,6 +114,12 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONSIGNMENT_DESPATCH: {_E: _CENTRE},
     Action.CONSIGNMENT_RECEIVE: {_M: _ALLOCATED},
     Action.VISIT_BOOK: {_E: _CENTRE},
+    Action.REQUESTS_READ: {_T: _CENTRE, _E: _CENTRE, _A: _ALL},
+    Action.EXTENSION_ASK: {_E: _CENTRE},
+    Action.EXTENSION_GRANT: {_A: _ALL},
+    Action.REOPEN_ASK: {_E: _CENTRE},
+    Action.REOPEN_GRANT: {_A: _ALL},
+    Action.OUTSTANDING_READ: {_A: _ALL},
     Action.WORKLIST_READ: {_M: _OWN},
     Action.MODERATOR_MARK_READ: {_M: _ALLOCATED, _A: _ALL},
     Action.MODERATOR_MARK_WRITE: {_M: _ALLOCATED},
@@ -122,6 +135,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.PACKET_WRITE: {_E: _CENTRE},
     Action.TRACKING_EVENT: {_C: _ALL},
     Action.BUNDLE_WRITE: {_C: _ALL},
+    Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
 }
 

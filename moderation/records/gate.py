@@ -331,9 +331,13 @@ class _Examination:
         carried = sum(one.is_carried for one in candidates.values())
         waiting = [one.candidate_number for one in candidates.values() if not one.is_carried]
         mode = self._modes[code]
-        if not waiting or (mode is not None and mode not in MODERATED_MODES):
+        if mode == SubmissionMode.CARRIED_FORWARD:
+            carried, waiting = len(candidates), []
+        if mode is not None and mode not in MODERATED_MODES and not carried:
             return
         self.rows.append(Reconciliation(code, centre_number, len(candidates), carried_forward=carried))
+        if not waiting:
+            return
         detail = f"{code} at centre {centre_number}: no moderation was opened for {_named(waiting)}."
         self.blocks.append(GateBlock("case-missing", detail, code, centre_number, candidates=tuple(waiting[:LISTED])))
 

@@ -367,7 +367,7 @@ def _script_blocks(session: Session, series_key: str) -> list[GateBlock]:
         .where(
             Sitting.series_key == series_key,
             ScriptCase.kind.in_(SCRIPTS_WAITED_FOR),
-            ScriptCase.closed_at.is_(None),
+            ScriptCase.state == "open",
         )
         .group_by(Sitting.component_code, Sitting.centre_number)
         .order_by(Sitting.component_code, Sitting.centre_number)
@@ -375,7 +375,9 @@ def _script_blocks(session: Session, series_key: str) -> list[GateBlock]:
     return [
         GateBlock(
             "scripts-missing",
-            f"{code} at centre {centre_number}: {total} scripts are missing and nothing is decided about them.",
+            f"{code} at centre {centre_number}: "
+            + ("a script is missing" if total == 1 else f"{total} scripts are missing")
+            + " and nothing is decided about it. Open the sitting and record a decision.",
             code,
             centre_number,
         )

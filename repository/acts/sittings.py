@@ -210,6 +210,18 @@ def reconcile(session: Session, context: Context, sitting_id: str) -> Reconcilia
     return records.reconcile(session, sitting_id, now=context.now)
 
 
+def close_case(session: Session, context: Context, sitting_id: str, case_id: str, reason: str) -> None:
+    """Record what is decided about a difference; until then the results gate waits for a missing script.
+
+    Raises: ``NotFound`` for a case of another sitting; ``CaseRefused`` for an unknown reason or a closed case.
+    """
+    permitted(session, context, Action.SCRIPT_CASE_CLOSE, sitting_id)
+    if case_id not in {case.id for case in records.cases(session, sitting_id)}:
+        raise NotFound
+    records.close_case(session, case_id, reason=reason, actor=actor_of(context).person_id, now=context.now)
+    audit.record(session, context, Action.SCRIPT_CASE_CLOSE, "script_case", case_id, reason=reason)
+
+
 def missing(
     session: Session, context: Context, series_key: str, centre_number: str | None = None
 ) -> tuple[MissingScript, ...]:

@@ -34,8 +34,10 @@ async def release(stage: Stage) -> None:
     report.check(
         "the gate is open and every entry is accounted for",
         gate["open"] and all(row["difference"] == 0 for row in rows),
-        f"{sum(row['entries'] for row in rows)} entries = {sum(row['moderated'] for row in rows)} moderated"
-        f" + {sum(row['absent'] for row in rows)} absent + {sum(row['zero'] for row in rows)} zero",
+        f"{sum(row['entries'] for row in rows)} entries = {sum(row['accepted'] for row in rows)} accepted"
+        f" + {sum(row['adjusted'] for row in rows)} adjusted"
+        f" + {sum(row['absent'] for row in rows)} absent + {sum(row['zero'] for row in rows)} zero"
+        f" + {sum(row['carried_forward'] for row in rows)} carried forward",
     )
     opens_at = await _propose(stage, timedelta(days=2))
     alone = await stage.officer.ask("POST", f"{path}/release", body={})
@@ -53,15 +55,39 @@ async def release(stage: Stage) -> None:
     report.check("a teacher is not shown results", not teacher.ok, teacher.status)
     await _propose(stage, timedelta(minutes=-5))
     await stage.second_officer.post(f"{path}/release")
+    await _withdraw_and_issue_again(stage)
     await _check_results(stage)
 
 
-async def _propose(stage: Stage, after: timedelta) -> datetime:
+async def _withdraw_and_issue_again(stage: Stage) -> None:
+    """Take the results back with two officers, see that a centre sees nothing, and issue them anew."""
+    path, number = f"/api/series/{stage.series}/results", stage.rehearsal.centre_numbers[0]
+    centre = stage.exams_officer(number)
+    before = await centre.ask("GET", path)
+    await stage.officer.post(f"{path}/propose-withdrawal", {"reason": "A rehearsal of taking results back"})
+    alone = await stage.officer.ask("POST", f"{path}/withdraw", body={})
+    await stage.second_officer.post(f"{path}/withdraw")
+    after = await centre.ask("GET", path)
+    stage.report.check(
+        "results that two officers withdrew are seen by no centre any more, and one officer alone cannot do it",
+        before.ok and not alone.ok and after.status == 403,
+        after.detail[:80],
+    )
+    await _propose(stage, timedelta(minutes=-5), reason_code="CORRECTION", reason="Checked again, nothing was wrong")
+    issued = await stage.second_officer.post(f"{path}/release")
+    stage.report.check(
+        "they are issued anew as a later version, with the reason",
+        issued["version"] == 3,
+        f"version {issued['version']}",
+    )
+
+
+async def _propose(stage: Stage, after: timedelta, **why: str) -> datetime:
     opens_at = (datetime.now(UTC) + after).replace(microsecond=0)
     later = opens_at + timedelta(hours=8) if after > timedelta(0) else opens_at + timedelta(minutes=1)
     await stage.officer.post(
         f"/api/series/{stage.series}/results/propose",
-        {"restricted_at": opens_at.isoformat(), "candidates_at": later.isoformat()},
+        {"restricted_at": opens_at.isoformat(), "candidates_at": later.isoformat(), **why},
     )
     return opens_at
 

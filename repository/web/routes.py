@@ -150,6 +150,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
+    Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
     Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
     Route("POST", "/sittings/{sitting_id}/pages", scripts_pages.settle_page, A.BUNDLE_WRITE),
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),

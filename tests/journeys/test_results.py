@@ -74,6 +74,16 @@ def test_a_release_needs_two_officers_and_waits_for_its_day(visit: Visit) -> Non
     page = second.open("/")
     page.get_by_role("link", name="Release the results, June 2026").click()
     second.look("Results gate, June 2026")
+    # A script of a written paper is missing, so results stay until somebody has decided about it.
+    expect(page.locator("#table-what-is-open")).to_contain_text("a script is missing")
+    expect(page.get_by_role("button", name="Release these results")).to_have_count(0)
+    page = second.open("/scripts")
+    page.get_by_role("link", name="X446/01").first.click()
+    second.look("X446/01, centre 99001")
+    page.get_by_label("What is decided about").first.select_option("No result (X) is issued")
+    page.get_by_role("button", name="Record").first.click()
+    expect(page.locator(".govuk-notification-banner")).to_contain_text("The decision was recorded")
+    page = second.open(GATE)
     page.get_by_role("button", name="Release these results").click()
     expect(page.locator(".govuk-notification-banner")).to_contain_text("waits for its time")
 
@@ -89,6 +99,39 @@ def test_a_release_needs_two_officers_and_waits_for_its_day(visit: Visit) -> Non
     answer = page.request.get(centre.service.address + f"{RESULTS}.csv")
     assert answer.status == 403
     assert CENTRE not in answer.text()
+    centre.complaints[:] = [words for words in centre.complaints if "status of 403" not in words]
+
+
+def test_results_are_withdrawn_by_two_officers_and_a_centre_reads_so(visit: Visit) -> None:
+    first = visit("awarding body officer A")
+    page = first.open(GATE)
+    first.look("Results gate, June 2026")
+    page.get_by_text("Propose to withdraw them").click()
+    page.get_by_role("button", name="Propose to withdraw").click()
+    expect(page.locator(".govuk-error-summary")).to_contain_text("Say why the results should be withdrawn")
+    page.locator(".govuk-error-summary a").click()
+    expect(page.get_by_label("Why should nobody see them any more?")).to_be_focused()
+    page.get_by_label("Why should nobody see them any more?").fill("A paper was marked with the wrong scheme")
+    page.get_by_role("button", name="Propose to withdraw").click()
+    expect(page.locator(".govuk-notification-banner")).to_contain_text("Another officer must now withdraw")
+    expect(page.get_by_role("button", name="Withdraw version")).to_have_count(0)
+    first.look("Results gate, June 2026")
+
+    second = visit("awarding body officer B")
+    page = second.open(GATE)
+    page.get_by_role("button", name="Withdraw version").click()
+    expect(page.locator(".govuk-notification-banner")).to_contain_text("Nobody outside the awarding body")
+    second.look("Results gate, June 2026")
+
+    centre = visit("exams officer", CENTRE)
+    page = centre.open("/results")
+    expect(page.locator("main")).to_contain_text("Withdrawn")
+    expect(page.get_by_role("link", name="See results")).to_have_count(0)
+    answer = page.goto(centre.service.address + RESULTS)
+    assert answer is not None
+    assert answer.status == 403
+    centre.look("have been withdrawn")
+    assert page.request.get(centre.service.address + f"{RESULTS}.csv").status == 403
     centre.complaints[:] = [words for words in centre.complaints if "status of 403" not in words]
 
 

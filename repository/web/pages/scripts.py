@@ -25,6 +25,18 @@ COLLECTION_WORDS = {
 }
 
 
+CLOSING_WORDS = {
+    "located_late": "Found later",
+    "register_error": "The register was wrong",
+    "counting_error": "A miscount",
+    "estimated_mark": "An estimated mark is keyed",
+    "result_x": "No result (X) is issued",
+    "rescanned": "Scanned again",
+    "explained": "Explained otherwise",
+    "other": "Another reason",
+}
+
+
 async def index(request: web.Request) -> web.Response:
     """List the sittings, and scripts that are missing, red first."""
     context, services = context_of(request), services_of(request)
@@ -211,6 +223,20 @@ async def reconcile(request: web.Request) -> web.Response:
     return await redirect(request, f"/sittings/{sitting_id}", title="Reconciled", text=text, kind=kind)
 
 
+async def close_case(request: web.Request) -> web.Response:
+    """Record what is decided about a difference."""
+    form = await read_form(request)
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    try:
+        case_id, reason = text_field(form, "case", limit=36), text_field(form, "reason", limit=40)
+        await services_of(request).database.write(
+            lambda s: sittings.close_case(s, context, sitting_id, case_id, reason)
+        )
+    except FORM_ERRORS as error:
+        return await _sitting_page(request, errors=errors_of(error), status=422)
+    return await redirect(request, f"/sittings/{sitting_id}", text="The decision was recorded.")
+
+
 async def _sitting_page(
     request: web.Request,
     *,
@@ -229,6 +255,10 @@ async def _sitting_page(
         page=page,
         labels={label.number: label.payload for label in labels},
         may_write=scope_of(actor, Action.REGISTER_WRITE) is not None,
+        may_close=scope_of(actor, Action.SCRIPT_CASE_CLOSE) is not None,
+        closing_reasons=[{"value": "", "text": "Choose"}]
+        + [{"value": code, "text": words} for code, words in CLOSING_WORDS.items()],
+        closing_words=CLOSING_WORDS,
         is_clerk=actor.role is Role.TRACKING_CLERK,
         capacity=CAPACITY,
         collections=[{"value": kind, "text": words} for kind, words in COLLECTION_WORDS.items()],
