@@ -1,0 +1,127 @@
+"""The steps of a national series, end to end, each in one transaction: what it costs and what it made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from moderation.records import gate as gates
+from moderation.records import results
+from moderation.records.imports import FileFacts, import_basedata
+from moderation.records.reference import import_boundaries, set_component, set_consortium
+from moderation.records.whole_series_entries import enter_series
+from moderation.records.whole_series_marking import allocate_series, hand_in_series, mark_series
+from moderation.records.whole_series_marks import submit_series_marks
+from moderation.records.whole_series_outcomes import confirm_series
+from moderation.records.whole_series_samples import draw_series
+from moderation.results import Embargo
+from moderation.submission import SETTLED
+from moderation.tables import ModerationCase
+
+from .series import SERIES, National, marks_for
+
+NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+TEACHERS, SYSTEM, OFFICER, SECOND_OFFICER = "centre", "system", "officer-1", "officer-2"
+EMBARGO = Embargo(NOW.replace(month=8), NOW.replace(month=8, day=2), NOW.replace(month=8, day=2))
+
+
+@dataclass(slots=True)
+class Measured:
+    """What each step cost, in its order, and what it made."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Return the seconds from the first step to the last."""
+        return sum(self.seconds.values())
+
+
+def walk(
+    engine: Engine, series: National, told: Callable[[str, float], None] = lambda _step, _seconds: None
+) -> Measured:
+    """Do everything, from reference data to the release, and return what it cost."""
+    measured = Measured()
+    key = SERIES.key
+
+    def step(name: str, work: Callable[[Session], Any]) -> Any:
+        began = time.perf_counter()
+        with Session(engine) as session, session.begin():
+            done = work(session)
+        measured.seconds[name] = time.perf_counter() - began
+        told(name, measured.seconds[name])
+        for what, number in getattr(done, "counts", {}).items():
+            measured.counts[f"{name}: {what}"] = number
+        measured.counts[f"{name}: left"] = len(getattr(done, "left", ()))
+        return done
+
+    step("reference data", lambda session: prepare(session, series))
+    step("entries", lambda session: enter_series(session, SERIES, series.entries(), actor=OFFICER, now=NOW))
+    step("centre marks", lambda session: submit_series_marks(session, key, series.marks, actor=TEACHERS, now=NOW))
+    step("samples", lambda session: draw_series(session, key, actor=SYSTEM, now=NOW))
+    step("allocations", lambda session: allocate_series(session, key, series.allocations(), actor=OFFICER, now=NOW))
+    step("works handed in", lambda session: hand_in_series(session, key, actor=TEACHERS, now=NOW))
+
+    def moderators(session: Session) -> Any:
+        return mark_series(session, key, lambda code, works: marks_for(series, code, works), now=NOW)
+
+    step("first works marked", moderators)
+    step("whole samples marked", moderators)
+    step("outcomes confirmed", lambda session: confirm_series(session, key, officer=SECOND_OFFICER, now=NOW))
+    held = step("cases held back", lambda session: unsettled(session, key))
+    report = step("gate", lambda session: gates.gate(session, key, held_case_ids=held))
+    if not report.is_open:
+        raise AssertionError(f"the gate is closed: {report.blocks[:5]}")
+    step("release", lambda session: release(session, key, held))
+    measured.counts["results"] = report.results_total
+    measured.counts["cases held back"] = len(held)
+    return measured
+
+
+def prepare(session: Session, series: National) -> None:
+    """Put in the reference data, by the records that officers use."""
+    import_basedata(session, series.basedata(), FileFacts("O", "synthetic", "0" * 64, 0), actor=OFFICER, now=NOW)
+    for component in series.references():
+        set_component(session, SERIES.key, component)
+    import_boundaries(session, SERIES.key, list(series.boundaries()))
+    for consortium in series.consortia():
+        set_consortium(session, SERIES.key, consortium)
+
+
+def unsettled(session: Session, series_key: str) -> list[str]:
+    """Return the cases without a confirmed outcome: an officer has to decide them, or their centre marks again."""
+    return list(
+        session.scalars(
+            select(ModerationCase.id).where(
+                ModerationCase.series_key == series_key, ModerationCase.state.not_in(SETTLED)
+            )
+        )
+    )
+
+
+def release(session: Session, series_key: str, held: list[str]) -> Any:
+    """Release the results by two people."""
+    return results.release_results(
+        session,
+        series_key,
+        first=OFFICER,
+        second=SECOND_OFFICER,
+        embargo=EMBARGO,
+        now=NOW,
+        held_case_ids=held,
+    )
+
+
+def rows_total(session: Session) -> int:
+    """Return how many rows all tables of moderation hold."""
+    from moderation.tables import Base
+
+    tables = Base.metadata.sorted_tables
+    return sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
