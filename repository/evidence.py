@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records import samples
 from moderation.records.slots import slots_for
+from moderation.records.tracking import HeldFiles
 from moderation.slots import DEFAULT_SLOTS, Slot, required_slots
 from moderation.tables import ModerationCase, Sample, SampleItem
 from repository import audit
@@ -98,6 +99,23 @@ def filled(files: Iterable[AttachedDocument], *states: DocumentState) -> frozens
     """Return the slots in which at least one file is released, or in one of the states given."""
     wanted = states or (DocumentState.RELEASED,)
     return frozenset(file.slot for file in files if file.state in wanted)
+
+
+def held_files(files: Iterable[AttachedDocument]) -> HeldFiles:
+    """Return what is held of one work, for tracking."""
+    held = tuple(files)
+    released = filled(held)
+    first: dict[str, datetime] = {}
+    for file in held:
+        if file.state is DocumentState.RELEASED:
+            at = file.declared_at or file.received_at
+            first[file.slot] = min(first.get(file.slot, at), at)
+    return HeldFiles(
+        released,
+        frozenset(file.slot for file in held) - released,
+        max(first.values(), default=None),
+        max((file.declared_at or file.received_at for file in held), default=None),
+    )
 
 
 def item_ids_with_work(session: Session, sample_id: str) -> frozenset[str]:

@@ -128,7 +128,7 @@ def receive_consignment(
 
 
 def overdue_consignments(
-    session: Session, now: datetime, *, series_key: str | None = None
+    session: Session, now: datetime, *, series_key: str | None = None, case_id: str | None = None
 ) -> list[tuple[ConsignmentView, datetime]]:
     """Return the parcels that were posted and not opened for too long, oldest first, with when each was overdue."""
     query = (
@@ -140,6 +140,8 @@ def overdue_consignments(
     )
     if series_key is not None:
         query = query.where(ModerationCase.series_key == series_key)
+    if case_id is not None:
+        query = query.where(ModerationCase.id == case_id)
     days: dict[tuple[str, str], int] = {}
     overdue = []
     for row, case, nation in session.execute(query):

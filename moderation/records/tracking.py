@@ -44,11 +44,16 @@ MISSING_NOTE_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class HeldFiles:
-    """What the service holds of one work: slots with a released file, slots with others, when the last was declared."""
+    """What the service holds of one work: slots with a released file, and slots with others only.
+
+    ``complete_at`` is when the last of its slots was first filled, by the file's declaration; ``newest_at`` when the
+    newest file came.
+    """
 
     released: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
-    sent_at: datetime | None = None
+    complete_at: datetime | None = None
+    newest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +137,25 @@ def track(
     for item in sample.items:
         files = held.get(item.item_id, HeldFiles())
         parcel = parcels.get(item.item_id)
-        sent_at = files.sent_at if uploaded else (parcel.despatched_at if parcel else None)
+        posted_at = parcel.despatched_at if parcel else None
+        newest_at = files.newest_at if uploaded else posted_at
         finding = findings.get(item.item_id) or _unpacked(parcel, item.item_id)
-        standing_finding = None if finding and sent_at and sent_at > finding.found_at else finding
+        if finding and newest_at and newest_at > finding.found_at:
+            finding = None  # it was sent again since
         facts = ItemFacts(
             due_at=sample.due_at,
             now=now,
             required=required_slots(slots) if uploaded else frozenset(),
             released=files.released,
             under_way=files.under_way,
-            finding=standing_finding.finding if standing_finding else None,
+            finding=finding.finding if finding else None,
             explained=bool(item.no_work_reason),
             seen=seen,
             in_post=parcel is not None and parcel.received_at is None,
-            sent_at=sent_at,
+            sent_at=files.complete_at if uploaded else posted_at,
         )
         absent = missing_slots(slots, files.released) if uploaded else ()
-        items.append(TrackedItem(item, standing_of(facts), absent, standing_finding, missing.get(item.item_id)))
+        items.append(TrackedItem(item, standing_of(facts), absent, finding, missing.get(item.item_id)))
     without = missing_slots(slots, cohort, SlotScope.COHORT) if uploaded else ()
     whole = sample_standing(
         (one.standing for one in items), (slot.slot for slot in without), due_at=sample.due_at, now=now

@@ -12,10 +12,12 @@ from moderation.entries import Series, SubmissionMode
 from moderation.exchange.marks_csv import read_marks_csv
 from moderation.marks import MarkStatus
 from moderation.records import marks as records
+from moderation.records import reopening
 from moderation.records.cases import CaseView
 from moderation.records.marks import MarkEntry, MarkSheet
 from moderation.submission import MARKS_EDITABLE
 from moderation.tables import Candidate, Entry, EntryOption
+from moderation.tracking import Subject
 from repository import audit
 from repository.access import Action
 from repository.acts.cases import actor_of, permitted
@@ -115,6 +117,7 @@ def submit(session: Session, context: Context, case_id: str, version: int | None
             field="control_total",
         )
     records.submit_marks(session, case_id, actor=actor_of(context).person_id, now=context.now, expected_version=version)
+    reopening.note_resubmitted(session, case_id, Subject.MARKS, actor=actor_of(context).person_id, now=context.now)
     case = records.confirm_marks(session, case_id, actor=SYSTEM, now=context.now)
     audit.record(session, context, Action.MARKS_SUBMIT, "case", case_id, control_total=control_total)
     return case

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import NoSample
 from moderation.records import postal as records
-from moderation.records import samples
+from moderation.records import samples, tracking
 from moderation.records.cases import CaseView
 from moderation.records.postal import ConsignmentView
 from moderation.records.samples import SampleItemView, SampleView
+from moderation.records.tracking import Tracking
 from moderation.submission import WORK_EXPECTED
 from moderation.tables import Consignment
+from moderation.tracking import Finding
 from repository import audit
 from repository.access import Action
 from repository.acts.cases import actor_of, permitted
@@ -30,7 +32,15 @@ class PostalPage:
     case: CaseView
     sample: SampleView
     consignments: tuple[ConsignmentView, ...]
+    tracking: Tracking
+    overdue: frozenset[str]
+    """Parcels that were posted and not opened for too long."""
     is_open: bool
+
+    def wanted(self, item_id: str) -> bool:
+        """Return whether a work still has to be sent: it is neither here, nor explained, nor on its way."""
+        on_its_way = {one for parcel in self.consignments if parcel.received_at is None for one in parcel.contents}
+        return not self.tracking.item(item_id).standing.is_settled and item_id not in on_its_way
 
     @property
     def by_item(self) -> dict[str, SampleItemView]:
@@ -45,7 +55,11 @@ def page(session: Session, context: Context, case_id: str) -> PostalPage:
         sample = samples.sample_of(session, case_id)
     except NoSample as error:
         raise NotFound("No sample has been chosen for this component yet.") from error
-    return PostalPage(case, sample, tuple(records.consignments_of(session, case_id)), case.state in WORK_EXPECTED)
+    parcels = tuple(records.consignments_of(session, case_id))
+    late = records.overdue_consignments(session, context.now, case_id=case_id)
+    tracked = tracking.track(session, case_id, {}, (), context.now)
+    overdue = frozenset(parcel.consignment_id for parcel, _ in late)
+    return PostalPage(case, sample, parcels, tracked, overdue, case.state in WORK_EXPECTED)
 
 
 def despatch(
@@ -71,11 +85,18 @@ def despatch(
 
 
 def receive(
-    session: Session, context: Context, consignment_id: str, received: Collection[str] | None, discrepancy: str
+    session: Session,
+    context: Context,
+    consignment_id: str,
+    received: Collection[str] | None = None,
+    discrepancy: str = "",
+    *,
+    findings: Mapping[str, tuple[Finding, str]] | None = None,
 ) -> str:
     """Record what the moderator found in a parcel; returns the case's id.
 
-    Takes: ``received``, the sample items found; None means everything on the contents list.
+    Takes: ``findings``, sample item → what was found and a note; or ``received``, the sample items found, where None
+    means everything on the contents list.
     """
     row = session.get(Consignment, consignment_id)
     if row is None:
@@ -87,6 +108,7 @@ def receive(
         consignment_id,
         received=sent.contents if received is None else received,
         discrepancy=discrepancy,
+        findings=findings,
         actor=actor_of(context).person_id,
         now=context.now,
     )

@@ -43,8 +43,12 @@ def issue(
     case: CaseView,
     sample: SampleView,
     candidates: Sequence[Mapping[str, object]],
+    cohort: Sequence[Mapping[str, object]] = (),
 ) -> str:
-    """Sign and keep a receipt for a submitted sample, in the caller's transaction; returns its id."""
+    """Sign and keep a receipt for a submitted sample, in the caller's transaction; returns its id.
+
+    Takes: ``cohort``, the documents about the whole group. A receipt issued again names the one it replaces.
+    """
     actor = actor_of(context)
     receipt_id = new_id()
     body = canonical(
@@ -61,6 +65,8 @@ def issue(
             "submitted_by_person": actor.person_id,
             "submitted_as": str(actor.role),
             "candidates": list(candidates),
+            "cohort_files": list(cohort),
+            "replaces": newest_of(session, case.case_id),
             "public_key_ed25519": signer.public_key_hex,
         }
     )

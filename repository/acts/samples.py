@@ -1,4 +1,4 @@
-"""Acts on a sample: seeing what is asked for, explaining missing work, submitting it once and for all."""
+"""Acts on a sample: seeing what is asked for and where it stands, explaining missing work, submitting it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from moderation.errors import NoSample, UnknownSampleItem
+from moderation.errors import NoSample, SampleIncomplete, UnknownSampleItem
+from moderation.records import reopening, tracking
 from moderation.records import samples as records
 from moderation.records.cases import CaseView
 from moderation.records.samples import SampleItemView, SampleProgress, SampleView
+from moderation.records.tracking import TrackedItem, Tracking
+from moderation.reopening import FileFact
 from moderation.submission import WORK_EXPECTED
+from moderation.tracking import Finding, LossReason, MissingCode, Subject
 from repository import audit, evidence
 from repository.access import Action
 from repository.acts import receipts
@@ -25,15 +29,16 @@ from repository.receipts import Signer
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """One sampled candidate and the files sent for them."""
+    """One sampled candidate, the files sent for them, and where the work stands."""
 
     item: SampleItemView
     documents: tuple[AttachedDocument, ...]
+    tracked: TrackedItem
 
     @property
     def is_complete(self) -> bool:
-        """Return whether there is accepted work, or a reason why there is none."""
-        return bool(self.item.no_work_reason) or any(d.state is DocumentState.RELEASED for d in self.documents)
+        """Return whether all work asked for is here and accepted, or a reason why there is none."""
+        return self.tracked.standing.is_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class SamplePage:
     sample: SampleView
     items: tuple[ItemPage, ...]
     progress: SampleProgress
+    tracking: Tracking
+    cohort_documents: tuple[AttachedDocument, ...]
     is_open: bool
     receipt_id: str | None
 
@@ -51,6 +58,14 @@ class SamplePage:
     def complete_count(self) -> int:
         """Return for how many candidates the work is in."""
         return sum(item.is_complete for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where every work of a sample stands, and the documents about the whole group that may be read."""
+
+    tracking: Tracking
+    cohort_documents: tuple[AttachedDocument, ...]
 
 
 def page(session: Session, context: Context, case_id: str) -> SamplePage:
@@ -61,23 +76,70 @@ def page(session: Session, context: Context, case_id: str) -> SamplePage:
     except NoSample as error:
         raise NotFound("No sample has been chosen for this component yet.") from error
     documents = evidence.documents_of(session, sample.sample_id)
-    items = tuple(ItemPage(item, documents.get(item.item_id, ())) for item in sample.items)
-    with_work = evidence.item_ids_with_work(session, sample.sample_id)
-    progress = records.progress_of(session, case_id, with_work, context.now)
-    return SamplePage(case, sample, items, progress, case.state in WORK_EXPECTED, receipts.newest_of(session, case_id))
+    cohort = evidence.cohort_documents_of(session, case_id)
+    tracked = _track(session, context, case_id, documents, cohort)
+    items = tuple(ItemPage(one.item, documents.get(one.item.item_id, ()), one) for one in tracked.items)
+    settled = [one.item.item_id for one in tracked.items if one.standing.is_settled]
+    progress = records.progress_of(session, case_id, settled, context.now)
+    receipt_id = receipts.newest_of(session, case_id)
+    return SamplePage(case, sample, items, progress, tracked, cohort, case.state in WORK_EXPECTED, receipt_id)
 
 
-def explain(session: Session, context: Context, item_id: str, reason: str) -> str:
-    """Say why a sampled candidate has no work; returns the case's id."""
-    try:
-        item = records.sample_item_of(session, item_id)
-    except UnknownSampleItem as error:
-        raise NotFound from error
-    permitted(session, context, Action.SAMPLE_SUBMIT, item.case_id)
-    records.explain_missing_work(
-        session, item_id, reason=reason, actor=actor_of(context).role_title.lower(), now=context.now
+def arrival(session: Session, context: Context, case_id: str) -> Arrival:
+    """Return where the sample of a case stands, for its moderator and for officers; raises ``NotFound`` without one."""
+    found = page(session, context, case_id)
+    released = tuple(one for one in found.cohort_documents if one.state is DocumentState.RELEASED)
+    return Arrival(found.tracking, released)
+
+
+def case_of_item(session: Session, context: Context, item_id: str) -> str:
+    """Return the case of a sampled candidate whom the actor may see; raises ``NotFound``."""
+    return _permitted_item(session, context, Action.SAMPLE_READ, item_id).case_id
+
+
+def explain(
+    session: Session,
+    context: Context,
+    item_id: str,
+    code: MissingCode,
+    loss: LossReason | None,
+    note: str,
+) -> str:
+    """Say in a coded reason why a sampled candidate has no work; returns the case's id."""
+    item = _permitted_item(session, context, Action.SAMPLE_SUBMIT, item_id)
+    actor = actor_of(context)
+    tracking.explain_missing(
+        session,
+        item_id,
+        code=code,
+        loss=loss,
+        note=note,
+        said_as=actor.role_title.lower(),
+        actor=actor.person_id,
+        now=context.now,
     )
-    audit.record(session, context, "sample.explain", "sample_item", item_id)
+    audit.record(session, context, "sample.explain", "sample_item", item_id, code=str(code), loss=str(loss or ""))
+    return item.case_id
+
+
+def take_back(session: Session, context: Context, item_id: str) -> str:
+    """Say that work which was explained away is there after all; returns the case's id."""
+    item = _permitted_item(session, context, Action.SAMPLE_SUBMIT, item_id)
+    tracking.take_back_missing(session, item_id, actor=actor_of(context).person_id, now=context.now)
+    audit.record(session, context, "sample.found", "sample_item", item_id)
+    return item.case_id
+
+
+def find(session: Session, context: Context, item_id: str, finding: Finding, note: str) -> str:
+    """Note what a moderator found in a work that was sent; a fault asks the centre for it again.
+
+    Returns: the case's id.
+    """
+    item = _permitted_item(session, context, Action.CONSIGNMENT_RECEIVE, item_id)
+    tracking.find_in_item(
+        session, item_id, finding=finding, note=note, actor=actor_of(context).person_id, now=context.now
+    )
+    audit.record(session, context, "sample.find", "sample_item", item_id, finding=str(finding))
     return item.case_id
 
 
@@ -85,17 +147,64 @@ def submit(session: Session, context: Context, signer: Signer, case_id: str) -> 
     """Submit the whole sample: it is locked, and a signed receipt is issued in the same transaction.
 
     Returns: the receipt's id.
-    Raises: ``SampleIncomplete`` naming the candidates without work; ``WrongSubmissionMode``; ``IllegalTransition``.
+    Raises: ``SampleIncomplete`` naming the candidates without work, or the documents about the group that are missing;
+    ``WrongSubmissionMode``; ``IllegalTransition``.
     """
     before = permitted(session, context, Action.SAMPLE_SUBMIT, case_id)
+    actor = actor_of(context).person_id
     sample = page(session, context, case_id)
-    with_work = evidence.item_ids_with_work(session, sample.sample.sample_id)
-    records.submit_sample(
-        session, case_id, items_with_work=with_work, actor=actor_of(context).person_id, now=context.now
+    if sample.is_open and sample.tracking.missing_cohort:
+        titles = [slot.title for slot in sample.tracking.missing_cohort]
+        raise SampleIncomplete(f"Still missing about the whole group: {', '.join(titles)}.", missing=titles)
+    settled = {one.item.item_id for one in sample.items if one.is_complete}
+    records.submit_sample(session, case_id, items_with_work=settled, actor=actor, now=context.now)
+    cohort = [_file(document) for document in _released(sample.cohort_documents)]
+    receipt_id = receipts.issue(session, context, signer, before, sample.sample, _files(sample), cohort)
+    reopening.note_resubmitted(
+        session,
+        case_id,
+        Subject.SAMPLE,
+        actor=actor,
+        now=context.now,
+        files=file_facts(sample),
+        receipt_id=receipt_id,
     )
-    receipt_id = receipts.issue(session, context, signer, before, sample.sample, _files(sample))
     audit.record(session, context, Action.SAMPLE_SUBMIT, "case", case_id, receipt=receipt_id)
     return receipt_id
+
+
+def file_facts(sample: SamplePage) -> list[FileFact]:
+    """Return the released files of a sample, as they are compared after a reopening."""
+    places = [("", sample.cohort_documents), *((one.item.candidate_number, one.documents) for one in sample.items)]
+    return [
+        FileFact(document.document_id, number, document.slot, document.filename, document.sha256 or "")
+        for number, documents in places
+        for document in _released(documents)
+    ]
+
+
+def _track(
+    session: Session,
+    context: Context,
+    case_id: str,
+    documents: Mapping[str, tuple[AttachedDocument, ...]],
+    cohort: tuple[AttachedDocument, ...],
+) -> Tracking:
+    held = {item_id: evidence.held_files(files) for item_id, files in documents.items()}
+    return tracking.track(session, case_id, held, evidence.filled(cohort), context.now)
+
+
+def _permitted_item(session: Session, context: Context, action: Action, item_id: str) -> SampleItemView:
+    try:
+        item = records.sample_item_of(session, item_id)
+    except UnknownSampleItem as error:
+        raise NotFound from error
+    permitted(session, context, action, item.case_id)
+    return item
+
+
+def _released(documents: tuple[AttachedDocument, ...]) -> tuple[AttachedDocument, ...]:
+    return tuple(document for document in documents if document.state is DocumentState.RELEASED)
 
 
 def _files(sample: SamplePage) -> list[Mapping[str, object]]:
@@ -104,20 +213,21 @@ def _files(sample: SamplePage) -> list[Mapping[str, object]]:
             "candidate_number": item.item.candidate_number,
             "position": item.item.position,
             "no_work_reason": item.item.no_work_reason,
-            "files": [
-                {
-                    "document": document.document_id,
-                    "name": document.filename,
-                    "media_type": document.media_type,
-                    "size_bytes": document.size_bytes,
-                    "sha256": document.sha256,
-                    "sha256_declared_by_sender": document.declared,
-                    "declared_at": document.declared_at.isoformat(timespec="seconds") if document.declared_at else None,
-                    "received_at": document.received_at.isoformat(timespec="seconds"),
-                }
-                for document in item.documents
-                if document.state is DocumentState.RELEASED
-            ],
+            "files": [_file(document) for document in _released(item.documents)],
         }
         for item in sample.items
     ]
+
+
+def _file(document: AttachedDocument) -> Mapping[str, object]:
+    return {
+        "document": document.document_id,
+        "slot": document.slot,
+        "name": document.filename,
+        "media_type": document.media_type,
+        "size_bytes": document.size_bytes,
+        "sha256": document.sha256,
+        "sha256_declared_by_sender": document.declared,
+        "declared_at": document.declared_at.isoformat(timespec="seconds") if document.declared_at else None,
+        "received_at": document.received_at.isoformat(timespec="seconds"),
+    }

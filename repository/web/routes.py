@@ -24,6 +24,7 @@ from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import imports as imports_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
+from repository.web.pages import postal as postal_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
@@ -83,14 +84,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sample-items/{item_id}/no-work", samples_pages.explain, A.SAMPLE_SUBMIT),
     Route("GET", "/receipts/{receipt_id}", samples_pages.show_receipt, A.RECEIPT_READ),
     Route("GET", "/receipts/{receipt_id}/download", samples_pages.download_receipt, A.RECEIPT_READ),
-    Route("GET", "/cases/{case_id}/post", samples_pages.show_post, A.CONSIGNMENT_READ),
-    Route("POST", "/cases/{case_id}/post", samples_pages.despatch, A.CONSIGNMENT_DESPATCH),
-    Route("POST", "/consignments/{consignment_id}/receive", samples_pages.receive, A.CONSIGNMENT_RECEIVE),
-    Route("POST", "/cases/{case_id}/visit", samples_pages.book_visit, A.VISIT_BOOK),
-    Route("POST", "/cases/{case_id}/visit/held", samples_pages.hold_visit, A.CONSIGNMENT_RECEIVE),
+    Route("GET", "/cases/{case_id}/post", postal_pages.show_post, A.CONSIGNMENT_READ),
+    Route("POST", "/cases/{case_id}/post", postal_pages.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/consignments/{consignment_id}/receive", postal_pages.receive, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/sample-items/{item_id}/finding", samples_pages.find, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/cases/{case_id}/visit", postal_pages.book_visit, A.VISIT_BOOK),
+    Route("POST", "/cases/{case_id}/visit/held", postal_pages.hold_visit, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/cases/{case_id}/sample", samples_api.show, A.SAMPLE_READ),
     Route("POST", "/api/cases/{case_id}/sample/submit", samples_api.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/api/sample-items/{item_id}/no-work", samples_api.explain, A.SAMPLE_SUBMIT),
+    Route("DELETE", "/api/sample-items/{item_id}/no-work", samples_api.take_back, A.SAMPLE_SUBMIT),
+    Route("POST", "/api/sample-items/{item_id}/finding", samples_api.find, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/receipts/{receipt_id}", samples_api.receipt, A.RECEIPT_READ),
     Route("GET", "/api/cases/{case_id}/consignments", samples_api.consignments, A.CONSIGNMENT_READ),
     Route("POST", "/api/cases/{case_id}/consignments", samples_api.despatch, A.CONSIGNMENT_DESPATCH),

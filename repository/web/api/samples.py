@@ -7,12 +7,20 @@ from typing import Any
 
 from aiohttp import web
 
+from moderation.tracking import Finding
 from repository.acts import postal, receipts, samples
 from repository.acts.samples import SamplePage
 from repository.errors import FieldRefused
 from repository.evidence import AttachedDocument
 from repository.web import authentication
 from repository.web.api.cases import case_json
+from repository.web.pages.samples import (
+    FINDING_NOTE_LIMIT,
+    NOTE_LIMIT,
+    finding_field,
+    loss_field,
+    missing_field,
+)
 from repository.web.requests import context_of, read_json, services_of, text_field
 
 
@@ -20,6 +28,7 @@ def document_json(document: AttachedDocument) -> dict[str, Any]:
     """Return an attached document as JSON."""
     return {
         "id": document.document_id,
+        "slot": document.slot,
         "filename": document.filename,
         "size_bytes": document.size_bytes,
         "media_type": document.media_type,
@@ -48,6 +57,7 @@ def sample_json(page: SamplePage) -> dict[str, Any]:
         "due_at": sample.due_at.isoformat(),
         "swaps": [dict(swap) for swap in sample.swaps],
         "uncovered_sets": list(sample.uncovered_sets),
+        **tracking_json(page),
         "complete": page.complete_count,
         "total": len(page.items),
         "receipt_id": page.receipt_id,
@@ -63,10 +73,41 @@ def sample_json(page: SamplePage) -> dict[str, Any]:
                 "explanation": one.item.explanation,
                 "no_work_reason": one.item.no_work_reason,
                 "complete": one.is_complete,
+                "state": one.tracked.standing.state,
+                "late": one.tracked.standing.is_late,
+                "missing_slots": [slot.slot for slot in one.tracked.missing_slots],
+                "missing_code": one.tracked.missing.code if one.tracked.missing else None,
+                "loss": one.tracked.missing.loss if one.tracked.missing else None,
+                "finding": one.tracked.finding.finding if one.tracked.finding else None,
+                "finding_note": one.tracked.finding.note if one.tracked.finding else "",
                 "documents": [document_json(document) for document in one.documents],
             }
             for one in page.items
         ],
+    }
+
+
+def tracking_json(page: SamplePage) -> dict[str, Any]:
+    """Return where a sample stands as a whole, what its component asks for, and the documents about the whole group."""
+    standing = page.tracking.standing
+    return {
+        "state": standing.state,
+        "late": standing.is_late,
+        "counts": {state.value: count for state, count in standing.counts.items()},
+        "missing_cohort_slots": [slot.slot for slot in page.tracking.missing_cohort],
+        "slots": [
+            {
+                "slot": slot.slot,
+                "title": slot.title,
+                "hint": slot.hint,
+                "required": slot.required,
+                "scope": slot.scope,
+                "media_types": list(slot.media_types),
+                "max_bytes": slot.max_bytes,
+            }
+            for slot in page.tracking.slots
+        ],
+        "cohort_documents": [document_json(document) for document in page.cohort_documents],
     }
 
 
@@ -86,12 +127,34 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def explain(request: web.Request) -> web.Response:
-    """Say why a sampled candidate has no work."""
+    """Say in a coded reason why a sampled candidate has no work."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    reason = text_field(await read_json(request), "reason", limit=150)
+    body = await read_json(request)
+    code = missing_field(text_field(body, "code", limit=20))
+    loss = loss_field(text_field(body, "loss", required=False, limit=20))
+    note = text_field(body, "note", required=False, limit=NOTE_LIMIT)
     context, item_id = context_of(request), request.match_info["item_id"]
-    await services_of(request).database.write(lambda s: samples.explain(s, context, item_id, reason))
+    await services_of(request).database.write(lambda s: samples.explain(s, context, item_id, code, loss, note))
     return web.Response(status=204)
+
+
+async def take_back(request: web.Request) -> web.Response:
+    """Say that work which was explained away is there after all."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    context, item_id = context_of(request), request.match_info["item_id"]
+    await services_of(request).database.write(lambda s: samples.take_back(s, context, item_id))
+    return web.Response(status=204)
+
+
+async def find(request: web.Request) -> web.Response:
+    """Note what a moderator found in a work that was sent."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    finding = finding_field(text_field(body, "finding", limit=20))
+    note = text_field(body, "note", required=False, limit=FINDING_NOTE_LIMIT)
+    context, item_id = context_of(request), request.match_info["item_id"]
+    case_id = await services_of(request).database.write(lambda s: samples.find(s, context, item_id, finding, note))
+    return web.json_response({"case_id": case_id})
 
 
 async def receipt(request: web.Request) -> web.Response:
@@ -144,14 +207,15 @@ async def consignments(request: web.Request) -> web.Response:
 
 
 async def receive(request: web.Request) -> web.Response:
-    """Record what the moderator found in a parcel; ``missing`` names what was not there."""
+    """Record what the moderator found in a parcel: ``findings``, a list of ``{item, finding, note}``, or ``received``."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     body = await read_json(request)
     received = id_list(body, "received") if "received" in body else None
     discrepancy = text_field(body, "discrepancy", required=False)
+    findings = findings_field(body) if "findings" in body else None
     context, consignment_id = context_of(request), request.match_info["consignment_id"]
     case_id = await services_of(request).database.write(
-        lambda s: postal.receive(s, context, consignment_id, received, discrepancy)
+        lambda s: postal.receive(s, context, consignment_id, received, discrepancy, findings=findings)
     )
     return web.json_response({"case_id": case_id})
 
@@ -171,6 +235,20 @@ async def hold_visit(request: web.Request) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     await services_of(request).database.write(lambda s: postal.hold_visit(s, context, case_id))
     return web.Response(status=204)
+
+
+def findings_field(body: dict[str, Any]) -> dict[str, tuple[Finding, str]]:
+    """Return what was found in each work of a parcel; raises ``FieldRefused`` naming the field."""
+    rows = body["findings"]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise FieldRefused("findings must be a list of objects.", field="findings")
+    return {
+        text_field(row, "item", limit=64): (
+            finding_field(text_field(row, "finding", limit=20)),
+            text_field(row, "note", required=False, limit=FINDING_NOTE_LIMIT),
+        )
+        for row in rows
+    }
 
 
 def id_list(body: dict[str, Any], name: str) -> list[str]:

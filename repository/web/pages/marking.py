@@ -9,16 +9,21 @@ from multidict import MultiDictProxy
 
 from moderation.outcome import OutcomeKind, Stage
 from moderation.submission import CaseState
+from moderation.tracking import FINDING_WORDS
+from moderation.tracking import STATE_WORDS as ITEM_WORDS
 from repository.access import Action, scope_of
-from repository.acts import marking
+from repository.acts import marking, samples
 from repository.acts.cases import MODE_WORDS, STATE_WORDS
 from repository.acts.marking import Desk, DeskItem
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
+from repository.web.pages.samples import STATE_COLOURS
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
 
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
+FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
+"""States in which a moderator can say that something is wrong with what was sent."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -80,6 +85,7 @@ async def _desk_page(
 ) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     desk = await services_of(request).database.write(lambda s: marking.desk(s, context, case_id))
+    arrival = await services_of(request).database.read(lambda s: samples.arrival(s, context, case_id))
     typed_id = str(form.get("item_id", "")) if form is not None else ""
     errors = [
         {"text": error["text"], "href": _href(desk, typed_id, error["href"]) if typed_id else error["href"]}
@@ -110,6 +116,12 @@ async def _desk_page(
         mode=MODE_WORDS[desk.case.submission_mode],
         may_mark=may_mark and desk.is_readable,
         may_receive=scope_of(actor_of(request), Action.CONSIGNMENT_RECEIVE) is not None,
+        arrival=arrival,
+        may_find=desk.case.state in FINDABLE and scope_of(actor_of(request), Action.CONSIGNMENT_RECEIVE) is not None,
+        may_view=scope_of(actor_of(request), Action.DOCUMENT_VIEW) is not None,
+        item_words=ITEM_WORDS,
+        item_colours=STATE_COLOURS,
+        finding_words=FINDING_WORDS,
         numbers={one.item.item_id: one.item.candidate_number for one in desk.items},
         next_words=next_words(desk),
         full=desk.stage is Stage.FULL_SAMPLE,

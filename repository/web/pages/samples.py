@@ -1,19 +1,23 @@
-"""Pages of a sample: what to send and why, the files, submitting, the receipt; parcels and visits."""
+"""Pages of a sample: what to send and why, the files, where each work stands, submitting, the receipt."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from datetime import date
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from moderation.slots import WORK_SLOT
-from repository import receiving
+from moderation.slots import COHORT_SLOT, WORK_SLOT, Slot, SlotScope, required_slots, slots_of
+from moderation.tracking import LOSS_WORDS, MISSING_WORDS, STATE_WORDS, Finding, LossReason, MissingCode
+from repository import places, receiving, records
 from repository.access import Action, scope_of
-from repository.acts import postal, receipts, samples
-from repository.documents import MEDIA_TYPES, STATE_WORDS
-from repository.errors import FieldRefused, RequestMalformed
+from repository.acts import receipts, samples
+from repository.acts.samples import ItemPage, SamplePage
+from repository.documents import MEDIA_TYPES
+from repository.documents import STATE_WORDS as DOCUMENT_WORDS
+from repository.errors import FieldRefused, FileTooLarge, RequestMalformed, SlotTypeRefused, SlotUnknown
+from repository.evidence import AttachedDocument
 from repository.records import NewUpload
 from repository.uploads import read_filename
 from repository.web import authentication, keys
@@ -24,6 +28,17 @@ from repository.web.requests import actor_of, context_of, read_form, services_of
 ACCEPT = ",".join(f".{extension}" for extensions in MEDIA_TYPES.values() for extension in extensions)
 FALLBACK_LIMIT_BYTES = 200 * 1024 * 1024
 FIELD_LIMIT_BYTES = 300
+NOTE_LIMIT = 100
+FINDING_NOTE_LIMIT = 300
+REFUSED_FILE = (*FORM_ERRORS, FileTooLarge, SlotTypeRefused, SlotUnknown)
+STATE_COLOURS = {
+    "EXPECTED": "grey",
+    "RECEIVED": "green",
+    "LATE": "red",
+    "INCOMPLETE": "yellow",
+    "MISLABELLED": "orange",
+    "EXPLAINED": "purple",
+}
 
 
 async def show(request: web.Request) -> web.Response:
@@ -45,12 +60,57 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def explain(request: web.Request) -> web.Response:
-    """Say why a candidate has no work."""
+    """Say in a coded reason why a candidate has no work; or that it is there after all."""
+    form = await read_form(request)
+    services, context, item_id = services_of(request), context_of(request), request.match_info["item_id"]
+    if form.get("act") == "found":
+        case_id = await services.database.write(lambda s: samples.take_back(s, context, item_id))
+        return await redirect(request, f"/cases/{case_id}/sample", text="The work is waited for again.")
+    try:
+        code, loss = missing_field(str(form.get("code", ""))), loss_field(str(form.get("loss", "")))
+        note = text_field(form, "note", required=False, limit=NOTE_LIMIT)
+        case_id = await services.database.write(lambda s: samples.explain(s, context, item_id, code, loss, note))
+    except FORM_ERRORS as error:
+        case_id = await services.database.read(lambda s: samples.case_of_item(s, context, item_id))
+        ids = {name: f"{name}-{item_id}" for name in ("code", "loss", "note")}
+        return await _sample_page(request, case_id, opened=item_id, errors=errors_of(error, ids), status=422)
+    return await redirect(request, f"/cases/{case_id}/sample", text="The reason was saved.")
+
+
+async def find(request: web.Request) -> web.Response:
+    """Note what a moderator found in a work that was sent."""
     form = await read_form(request)
     context, item_id = context_of(request), request.match_info["item_id"]
-    reason = text_field(form, "reason", limit=150)
-    case_id = await services_of(request).database.write(lambda s: samples.explain(s, context, item_id, reason))
-    return await redirect(request, f"/cases/{case_id}/sample", text="The reason was saved.")
+    finding = finding_field(str(form.get("finding", "")))
+    note = text_field(form, "note", required=False, limit=FINDING_NOTE_LIMIT)
+    case_id = await services_of(request).database.write(lambda s: samples.find(s, context, item_id, finding, note))
+    return await redirect(request, f"/marking/{case_id}", text="What you found was noted. The centre can see it.")
+
+
+def missing_field(text: str) -> MissingCode:
+    """Return why there is no work; raises ``FieldRefused`` naming the codes."""
+    try:
+        return MissingCode(text.upper())
+    except ValueError as error:
+        raise FieldRefused("Choose why there is no work: absent, no_evidence or lost.", field="code") from error
+
+
+def loss_field(text: str) -> LossReason | None:
+    """Return how work was lost, None for a blank; raises ``FieldRefused`` naming the codes."""
+    try:
+        return LossReason(text.upper()) if text else None
+    except ValueError as error:
+        known = ", ".join(one.value.lower() for one in LossReason)
+        raise FieldRefused(f"Choose how the work was lost: {known}.", field="loss") from error
+
+
+def finding_field(text: str) -> Finding:
+    """Return what was found in a work; raises ``FieldRefused`` naming the words."""
+    try:
+        return Finding(text.upper())
+    except ValueError as error:
+        known = ", ".join(one.value.lower() for one in Finding)
+        raise FieldRefused(f"Choose what you found: {known}.", field="finding") from error
 
 
 async def add_files(request: web.Request) -> web.Response:
@@ -61,15 +121,20 @@ async def add_files(request: web.Request) -> web.Response:
     reader = await request.multipart()
     fields: dict[str, str] = {}
     taken = 0
-    async for part in reader:
-        if not isinstance(part, BodyPartReader):
-            raise RequestMalformed("The form could not be read.")
-        if part.filename:
-            authentication.check_csrf(request, fields.get("csrf_token"))
-            await _take(request, fields, part)
-            taken += 1
-        elif part.name:
-            fields[part.name] = (await part.read(decode=True))[:FIELD_LIMIT_BYTES].decode("utf-8", "replace")
+    try:
+        async for part in reader:
+            if not isinstance(part, BodyPartReader):
+                raise RequestMalformed("The form could not be read.")
+            if part.filename:
+                authentication.check_csrf(request, fields.get("csrf_token"))
+                await _take(request, fields, part)
+                taken += 1
+            elif part.name:
+                fields[part.name] = (await part.read(decode=True))[:FIELD_LIMIT_BYTES].decode("utf-8", "replace")
+    except REFUSED_FILE as error:
+        if taken:
+            services.bell.ring()
+        return await _sample_page(request, errors=errors_of(error), status=422)
     authentication.check_csrf(request, fields.get("csrf_token"))
     if not taken:
         return await _sample_page(request, errors=[{"text": "Choose a file.", "href": "#main-content"}], status=422)
@@ -79,24 +144,24 @@ async def add_files(request: web.Request) -> web.Response:
 
 
 async def _take(request: web.Request, fields: dict[str, str], part: BodyPartReader) -> None:
-    # The length must be known before the object's key can be made, so a plain form's file is read first, bounded.
+    services, context = services_of(request), context_of(request)
+    item, case_id = fields.get("item") or None, request.match_info["case_id"]
+    slot = fields.get("slot") or (WORK_SLOT if item else COHORT_SLOT)
+    asked = NewUpload(item, slot, read_filename(part.filename or ""), None, None, 0, case_id=case_id)
+    limit = services.settings.upload_limit_bytes
+    # Whoever is refused hears it before the file is read.
+    _, place = await services.database.read(lambda s: records.place_of(s, context, asked, limit))
     body = bytearray()
+    # The length must be known before the object's key can be made, so a plain form's file is read first, bounded.
     while chunk := await part.read_chunk(256 * 1024):
         body += chunk
+        places.check_size(place, len(body), limit)
         if len(body) > FALLBACK_LIMIT_BYTES:
             raise FieldRefused(
                 "This file is too large to send without scripts; turn scripts on in the browser.", field="file"
             )
-    asked = NewUpload(
-        fields.get("item", ""),
-        fields.get("slot") or WORK_SLOT,
-        read_filename(part.filename or ""),
-        None,
-        None,
-        len(body),
-    )
-    services, context = services_of(request), context_of(request)
-    made = await receiving.open_upload(services, context, asked)
+    sized = NewUpload(item, slot, asked.filename, None, None, len(body), case_id=case_id)
+    made = await receiving.open_upload(services, context, sized)
 
     async def whole() -> AsyncIterator[bytes]:
         yield bytes(body)
@@ -115,51 +180,121 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
 
 
 async def _sample_page(
-    request: web.Request, *, errors: list[dict[str, str]] | None = None, status: int = 200
+    request: web.Request,
+    of_case: str | None = None,
+    *,
+    opened: str = "",
+    errors: list[dict[str, str]] | None = None,
+    status: int = 200,
 ) -> web.Response:
-    services, context, case_id = services_of(request), context_of(request), request.match_info["case_id"]
+    services, context = services_of(request), context_of(request)
+    case_id = of_case or request.match_info["case_id"]
     page = await services.database.read(lambda s: samples.page(s, context, case_id))
     actor = actor_of(request)
-    may_view = scope_of(actor, Action.DOCUMENT_VIEW) is not None
+    limit = services.settings.upload_limit_bytes
     may_upload = page.is_open and scope_of(actor, Action.UPLOAD_CREATE) is not None
-    rows = [
-        {
-            "id": one.item.item_id,
-            "candidate_number": one.item.candidate_number,
-            "candidate_name": f"{one.item.surname}, {one.item.forenames}",
-            "reason": one.item.explanation,
-            "complete": one.is_complete,
-            "upload_href": f"/cases/{case_id}/sample/files",
-            "slots": [{"key": WORK_SLOT, "title": "Work"}],
-            "documents": [
-                {
-                    "filename": document.filename,
-                    "size_bytes": document.size_bytes,
-                    "state": document.state,
-                    "state_words": STATE_WORDS[document.state],
-                    "reason": " ".join(filter(None, (document.reason, document.remedy))),
-                    "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
-                    "remove_href": f"/documents/{document.document_id}/withdraw" if may_upload else None,
-                    "slot_title": "Work",
-                }
-                for document in one.documents
-            ],
-            "no_work_reason": one.item.no_work_reason,
-        }
-        for one in page.items
-    ]
+    may_view = scope_of(actor, Action.DOCUMENT_VIEW) is not None
+    uploaded = page.case.submission_mode == "UPLOAD"
+
+    def files(documents: Iterable[AttachedDocument]) -> list[dict[str, Any]]:
+        titles = {slot.slot: slot.title for slot in page.tracking.slots}
+        return [document_row(one, titles, may_view=may_view, may_remove=may_upload) for one in documents]
+
     return await render(
         request,
         "samples/show.html",
         status=status,
         page=page,
-        rows=rows,
+        rows=[_row(page, one, files(one.documents), limit) for one in page.items],
+        cohort=cohort_row(page, files(page.cohort_documents), limit) if uploaded else None,
         accept=ACCEPT,
-        maximum_bytes=services.settings.upload_limit_bytes,
-        may_upload=may_upload,
-        may_submit=page.is_open and scope_of(actor, Action.SAMPLE_SUBMIT) is not None,
+        maximum_bytes=limit,
+        may_upload=may_upload and uploaded,
+        may_submit=page.is_open and uploaded and scope_of(actor, Action.SAMPLE_SUBMIT) is not None,
+        may_explain=page.is_open and scope_of(actor, Action.SAMPLE_SUBMIT) is not None,
+        opened=opened,
+        may_read_requests=scope_of(actor, Action.REQUESTS_READ) is not None,
+        state=STATE_WORDS[page.tracking.standing.state],
+        state_words=STATE_WORDS,
+        state_colours=STATE_COLOURS,
+        missing_words=MISSING_WORDS,
+        loss_words=LOSS_WORDS,
         errors=errors or [],
     )
+
+
+def slot_rows(slots: Iterable[Slot], limit: int) -> list[dict[str, Any]]:
+    """Return slots as the uploader's form shows them: what each takes, and whether it must be filled."""
+    return [
+        {
+            "key": slot.slot,
+            "title": slot.title if slot.required else f"{slot.title} (optional)",
+            "hint": slot.hint,
+            "takes": places.words_of(slot, limit),
+            "accept": ",".join(f".{extension}" for extension in places.extensions_of(slot)),
+            "maximum_bytes": places.limit_of(slot, limit),
+        }
+        for slot in slots
+    ]
+
+
+def document_row(
+    document: AttachedDocument, titles: dict[str, str], *, may_view: bool, may_remove: bool
+) -> dict[str, Any]:
+    """Return a file as it is listed: its state, what is wrong with it, and what may be done with it."""
+    return {
+        "filename": document.filename,
+        "size_bytes": document.size_bytes,
+        "state": document.state,
+        "state_words": DOCUMENT_WORDS[document.state],
+        "reason": " ".join(filter(None, (document.reason, document.remedy))),
+        "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
+        "remove_href": f"/documents/{document.document_id}/withdraw" if may_remove else None,
+        "slot_title": titles.get(document.slot, document.slot),
+    }
+
+
+def _row(page: SamplePage, one: ItemPage, documents: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    tracked = one.tracked
+    several = len(required_slots(page.tracking.slots)) > 1
+    return {
+        "id": one.item.item_id,
+        "candidate_number": one.item.candidate_number,
+        "candidate_name": f"{one.item.surname}, {one.item.forenames}",
+        "reason": one.item.explanation,
+        "complete": one.is_complete,
+        "state": tracked.standing.state.value,
+        "state_words": STATE_WORDS[tracked.standing.state],
+        "colour": STATE_COLOURS[tracked.standing.state],
+        "is_late": tracked.standing.is_late,
+        "missing": [slot.title for slot in tracked.missing_slots] if several else [],
+        "finding": tracked.finding,
+        "upload_href": f"/cases/{page.case.case_id}/sample/files",
+        "slots": slot_rows(slots_of(page.tracking.slots, SlotScope.CANDIDATE), limit),
+        "documents": documents,
+        "no_work_reason": one.item.no_work_reason,
+    }
+
+
+def cohort_row(page: SamplePage, documents: list[dict[str, Any]], limit: int) -> dict[str, Any] | None:
+    """Return the row of the documents about the whole group; None where there is no place for any and none is there."""
+    slots = slots_of(page.tracking.slots, SlotScope.COHORT)
+    if not slots and not documents:
+        return None
+    missing = [slot.title for slot in page.tracking.missing_cohort]
+    return {
+        "id": page.case.case_id,
+        "subject": "case",
+        "heading": "The whole group",
+        "candidate_number": "the whole group",
+        "reason": " ".join(slot.hint for slot in slots if slot.hint),
+        "state_words": "Incomplete" if missing else ("Received" if documents else "Optional"),
+        "colour": "yellow" if missing else ("green" if documents else "grey"),
+        "missing": missing,
+        "upload_href": f"/cases/{page.case.case_id}/sample/files",
+        "slots": slot_rows(slots, limit),
+        "documents": documents,
+    }
 
 
 async def show_receipt(request: web.Request) -> web.Response:
@@ -182,69 +317,4 @@ async def download_receipt(request: web.Request) -> web.Response:
         text=json.dumps(content, indent=1),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="receipt-{found.receipt_id}.json"'},
-    )
-
-
-async def show_post(request: web.Request) -> web.Response:
-    """Show what goes into the parcel, and the parcels so far."""
-    return await _post_page(request)
-
-
-async def despatch(request: web.Request) -> web.Response:
-    """Record a parcel handed to the post."""
-    form = await read_form(request)
-    context, case_id = context_of(request), request.match_info["case_id"]
-    try:
-        number = text_field(form, "proof_of_posting_number", limit=40)
-        items = [str(item) for item in form.getall("items", [])]
-        await services_of(request).database.write(lambda s: postal.despatch(s, context, case_id, number, items))
-    except FORM_ERRORS as error:
-        return await _post_page(request, errors=errors_of(error), status=422)
-    text = "Keep the certificate of posting until results. The moderator will confirm what arrived."
-    return await redirect(request, f"/cases/{case_id}/post", title="Parcel recorded", text=text)
-
-
-async def receive(request: web.Request) -> web.Response:
-    """Record what the moderator found in a parcel."""
-    form = await read_form(request)
-    context, consignment_id = context_of(request), request.match_info["consignment_id"]
-    received = [str(item) for item in form.getall("received", [])]
-    discrepancy = text_field(form, "discrepancy", required=False)
-    case_id = await services_of(request).database.write(
-        lambda s: postal.receive(s, context, consignment_id, received, discrepancy)
-    )
-    return await redirect(request, f"/marking/{case_id}", text="What arrived was recorded. The centre can see it.")
-
-
-async def book_visit(request: web.Request) -> web.Response:
-    """Book the moderator's visit."""
-    form = await read_form(request)
-    context, case_id = context_of(request), request.match_info["case_id"]
-    try:
-        try:
-            visit_on = date.fromisoformat(text_field(form, "visit_on", limit=10))
-        except ValueError as error:
-            raise FieldRefused("Enter the day of the visit, such as 2026-05-20.", field="visit_on") from error
-        await services_of(request).database.write(lambda s: postal.book_visit(s, context, case_id, visit_on))
-    except FORM_ERRORS as error:
-        return await _post_page(request, errors=errors_of(error), status=422)
-    return await redirect(request, f"/cases/{case_id}/post", text="The visit was booked.")
-
-
-async def hold_visit(request: web.Request) -> web.Response:
-    """Record that the visit took place."""
-    await read_form(request)
-    context, case_id = context_of(request), request.match_info["case_id"]
-    await services_of(request).database.write(lambda s: postal.hold_visit(s, context, case_id))
-    return await redirect(request, f"/marking/{case_id}", text="The visit was recorded.")
-
-
-async def _post_page(
-    request: web.Request, *, errors: list[dict[str, str]] | None = None, status: int = 200
-) -> web.Response:
-    context, case_id = context_of(request), request.match_info["case_id"]
-    page = await services_of(request).database.read(lambda s: postal.page(s, context, case_id))
-    may_despatch = page.is_open and scope_of(actor_of(request), Action.CONSIGNMENT_DESPATCH) is not None
-    return await render(
-        request, "samples/post.html", status=status, page=page, may_despatch=may_despatch, errors=errors or []
     )

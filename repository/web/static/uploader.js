@@ -191,7 +191,7 @@ class Transfer {
   async prepare() {
     const { tus } = globalThis;
     const { file, row, slot, uploader } = this;
-    const metadata = { filename: file.name, item: row.item, slot: slot.key };
+    const metadata = { filename: file.name, [row.subject]: row.item, slot: slot.key };
     if (file.type) metadata.filetype = file.type;
     if (this.digest) metadata.sha256 = this.digest;
     const upload = new tus.Upload(file, {
@@ -325,10 +325,19 @@ class Transfer {
 
 // ---- the page ----------------------------------------------------------------------------------------------------
 
+// What a place takes: endings of file names, and a size; empty and 0 where the page does not say.
+function limitsOf({ accept, maximumBytes }) {
+  return {
+    accept: (accept || "").split(",").map((ending) => ending.trim().toLowerCase()).filter((ending) => ending.startsWith(".")),
+    maximumBytes: Number(maximumBytes) || 0,
+  };
+}
+
 class Row {
   constructor(uploader, place) {
     this.place = place;
     this.item = place.dataset.itemId;
+    this.subject = place.dataset.subject ?? "item"; // "case" for files about the whole group
     this.candidate = place.dataset.candidateNumber;
     this.list = place.querySelector("[data-files]");
     const form = place.querySelector("[data-fallback]");
@@ -347,8 +356,9 @@ class Row {
 
   slots() {
     const control = this.slotControl;
-    if (control instanceof HTMLSelectElement) return [...control.options].map((option) => ({ key: option.value, title: option.text }));
-    return [{ key: control?.value ?? "work", title: control?.dataset.slotTitle ?? "Work" }];
+    if (control instanceof HTMLSelectElement)
+      return [...control.options].map((option) => ({ key: option.value, title: option.text, limits: limitsOf(option.dataset) }));
+    return [{ key: control?.value ?? "work", title: control?.dataset.slotTitle ?? "Work", limits: limitsOf(control?.dataset ?? {}) }];
   }
 
   slot() {
@@ -363,10 +373,7 @@ class Uploader {
     this.place = place;
     this.endpoint = endpoint || "/uploads";
     this.csrfToken = csrfToken || document.querySelector('meta[name="csrf-token"]')?.content || "";
-    this.limits = {
-      accept: (accept || "").split(",").map((ending) => ending.trim().toLowerCase()).filter((ending) => ending.startsWith(".")),
-      maximumBytes: Number(maximumBytes) || 0,
-    };
+    this.limits = limitsOf({ accept, maximumBytes });
     this.status = place.querySelector("[data-uploader-status]");
     this.reload = place.querySelector("[data-uploader-reload]");
     this.transfers = [];
@@ -485,12 +492,16 @@ class Uploader {
           !["stopped", "held", "rejected"].includes(state),
       );
       if (twice) {
-        this.say(`${file.name} is already in the list of candidate ${row.candidate}`);
+        this.say(`${file.name} is already in the list of ${row.subject === "case" ? "" : "candidate "}${row.candidate}`);
         continue;
       }
       const transfer = new Transfer(this, row, file, slot);
       this.transfers.push(transfer);
-      const words = refusal(file, this.limits);
+      const ofSlot = slot.limits ?? this.limits;
+      const words = refusal(file, {
+        accept: ofSlot.accept.length > 0 ? ofSlot.accept : this.limits.accept,
+        maximumBytes: ofSlot.maximumBytes || this.limits.maximumBytes,
+      });
       if (words) transfer.refuse(words);
     }
     this.advance();
