@@ -22,6 +22,8 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from moderation import guards
+from moderation.errors import ModerationError
 from repository.errors import ServiceBusy
 
 if TYPE_CHECKING:
@@ -110,6 +112,12 @@ def _said_plainly() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
             raise
         raise ServiceBusy(cause=type(error.orig).__name__) from error
+    except Exception as error:
+        # Rows that go past SQLAlchemy, many at a time, are refused in the driver's own words.
+        fact = None if isinstance(error, ModerationError) else guards.fact_of(error)
+        if fact is None:
+            raise
+        raise fact from error
 
 
 class _Server:
@@ -121,6 +129,7 @@ class _Server:
         self._engine: AsyncEngine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         self.sync_engine = self._engine.sync_engine
+        guards.speak_plainly(self.sync_engine)
 
     async def write(self, work: Callable[[Session], T]) -> T:
         async with self._session() as session:
@@ -154,6 +163,7 @@ class _Embedded:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         self.sync_engine = create_engine(url, pool_size=READERS + 1)
         _prepare_sqlite(self.sync_engine)
+        guards.speak_plainly(self.sync_engine)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._writer = _Writer(self.sync_engine)
 
@@ -265,6 +275,7 @@ def _prepare_sqlite(engine: Engine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "recursive_triggers=ON",  # a row that is replaced is deleted, and history refuses that
             "secure_delete=ON",  # a shredded key must not stay readable in the file's free space
             f"busy_timeout={SQLITE_BUSY_MILLISECONDS}",
         ):

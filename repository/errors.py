@@ -154,3 +154,9 @@ class ServiceBusy(RepositoryError):
 
 class DatabaseBehind(RepositoryError):
     """The database is older than this version of the service. Run `nea migrate`."""
+
+
+class GuardsMissing(RepositoryError):
+    """Guards of the database are missing or were changed. Run `nea migrate`, and find out who took them away."""
+
+    SENTENCE = "Guards of the database are missing or were changed. Run `nea migrate`, and find out who took them away."

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from moderation import guards
 from repository.database import Database
-from repository.errors import DatabaseBehind
+from repository.errors import DatabaseBehind, GuardsMissing
+from repository.guards import all_guards
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -30,14 +32,23 @@ def config() -> Config:
 
 
 async def migrate(database: Database) -> None:
-    """Bring the database to the newest shape; does nothing on one that is there already."""
+    """Bring the database to the newest shape, with all its guards; does nothing on one that is there already.
+
+    Guards are taken down first and put up last, in the transaction of the migration: SQLite cannot rebuild a table that
+    a trigger names, and a rebuilt table has lost its triggers.
+    """
     from alembic import command
 
     def upgrade(connection: Connection) -> None:
+        with connection.begin():
+            if _version(connection) == HEAD and not guards.problems(connection, all_guards()):
+                return
         settings = config()
         settings.attributes["connection"] = connection
         with _rebuilding(database, connection), connection.begin():
+            guards.drop(connection)
             command.upgrade(settings, "head")
+            guards.install(connection, all_guards())
             if database.embedded and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise DatabaseBehind("The migration would leave rows that refer to nothing. Nothing was changed.")
 
@@ -59,12 +70,23 @@ def _rebuilding(database: Database, connection: Connection) -> Iterator[None]:
 
 
 async def check(database: Database) -> None:
-    """Raise ``DatabaseBehind`` unless the database has the newest shape."""
+    """Refuse a database that is not as this version needs it.
 
-    def current(connection: Connection) -> str | None:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    Raises: ``DatabaseBehind`` unless it has the newest shape; ``GuardsMissing`` unless every guard stands in it.
+    """
 
-    if await database.on_connection(current) != HEAD:
+    def look(connection: Connection) -> tuple[str | None, list[str]]:
+        version = _version(connection)
+        return version, guards.problems(connection, all_guards()) if version == HEAD else []
+
+    version, problems = await database.on_connection(look)
+    if version != HEAD:
         raise DatabaseBehind
+    if problems:
+        raise GuardsMissing(f"{GuardsMissing.SENTENCE} {problems[0]}", problems=problems)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

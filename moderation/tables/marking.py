@@ -25,6 +25,8 @@ class Allocation(Base):
     act: Mapped[str] = mapped_column(String(20))
     opens_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
+    granted_by: Mapped[str | None] = mapped_column(String(64))
+    granted_at: Mapped[datetime | None]
 
 
 class ModeratorMark(Base):
