@@ -5,7 +5,7 @@ Results leave only when both agree, mark for mark. It starts from what is stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -53,6 +53,16 @@ def disagreements(
         if recorded != known[centre_mark]:
             found.append(Disagreement(key, centre_mark, recorded, known[centre_mark]))
     return found
+
+
+def own_mark_disagreements(rows: Iterable[tuple[str, int | None]], read: Mapping[str, int]) -> list[str]:
+    """Return the candidates whose recorded mark is not the one that the moderator gave their own work.
+
+    Takes: ``rows`` of (candidate key, recorded moderated mark) of every candidate with a centre mark above zero;
+    ``read``, candidate key → moderator mark. A work that nobody read gives no mark, so one recorded for it differs.
+    Source: project policy: moderator's marks stand only where every work was read.
+    """
+    return [key for key, recorded in rows if key not in read or recorded != read[key]]
 
 
 def is_adjustable_order(pairs: Sequence[tuple[int, int]], discordant_share: str, correlation: str) -> bool:

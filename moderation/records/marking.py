@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
@@ -20,13 +21,22 @@ from moderation.errors import (
     UnknownSampleItem,
 )
 from moderation.marking import StageReport, Work, check_moderator_mark, report_stage
-from moderation.outcome import Stage
-from moderation.records.cases import CaseView, advance, case_of, component_of, group_of, list_cases
-from moderation.records.outcomes import propose_outcome
+from moderation.outcome import OutcomeKind, Stage
+from moderation.profiles import AllWorkOutcome
+from moderation.records.cases import CaseView, advance, case_of, check_version, component_of, group_of, list_cases
+from moderation.records.outcomes import (
+    SYSTEM,
+    last_reason_without_sample,
+    propose_outcome,
+    propose_without_sample,
+)
+from moderation.records.rules import policy_for, profile_for
+from moderation.records.works import SampledWork, locked_group, unread_candidates, works_of
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import Allocation, ModerationCase, ModeratorMark, Sample, SampleItem
 
 MODERATE = "MODERATE"
+_FINDABLE = frozenset({CaseState.RECEIPT_COMPLETE, CaseState.FULL_SAMPLE, CaseState.SAMPLE_NOT_REQUIRED})
 _JUST_ARRIVED = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED})
 
 
@@ -118,9 +128,8 @@ def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLi
     lines = []
     for case_id in session.scalars(query).unique():
         case = case_of(session, case_id)
-        items = _items(session, case)
-        own = [item for item, _ in items if item.case_id == case.id]
-        read = [item for item, mark in items if item.case_id == case.id and mark is not None]
+        own = [work for work in works_of(session, case) if work.item.case_id == case.id and work.counts]
+        read = [work for work in own if work.mark is not None]
         (view,) = list_cases(session, case_id=case_id)
         lines.append(WorklistLine(view, len(own), len(read), _unready(session, case) is None))
     return lines
@@ -129,6 +138,8 @@ def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLi
 def stage_of(session: Session, case_id: str) -> StageReport:
     """Return what is to be read now in the sample of a case (of the whole consortium), keyed by sample item.
 
+    Works count by the mark set in force: an amended mark counts as amended. When all work was called, every candidate
+    of the cohort with a mark above zero must have been read before the moderator's marks can stand.
     Raises: ``NoSample``; ``ToleranceMissing``.
     """
     case = case_of(session, case_id)
@@ -137,13 +148,7 @@ def stage_of(session: Session, case_id: str) -> StageReport:
     component = component_of(session, case)
     if component.tolerance_marks is None:
         raise ToleranceMissing(component_code=component.component_code)
-    works = [
-        Work(item.id, item.centre_mark, None if mark is None else mark.mark, item.first_stage)
-        for item, mark in _items(session, case)
-    ]
-    return report_stage(
-        works, _stage(session, case), tolerance_marks=component.tolerance_marks, maximum=component.maximum_mark
-    )
+    return _report(session, case, works_of(session, case))
 
 
 def record_moderator_mark(
@@ -174,27 +179,58 @@ def record_moderator_mark(
     check_moderator_mark(mark, component.maximum_mark)
     if component.tolerance_marks is None:
         raise ToleranceMissing(component_code=component.component_code)
+    members = locked_group(session, case.id)
+    before = _current_mark(session, item)
+    if _is_same(before, mark, comment, moderator) and case.state not in READABLE:
+        # Posted twice: what it led to has happened already.
+        return stage_of(session, case.id)
     unready = _unready(session, case)
     if unready is not None:
         raise unready
-    if item.no_work_reason or (_stage(session, case) is Stage.SUB_SAMPLE and not item.first_stage):
+    work = next((one for one in works_of(session, case) if one.item.id == item.id), None)
+    if work is None or not work.counts or (_stage(session, case) is Stage.SUB_SAMPLE and not item.first_stage):
         raise NotInStage
-    _supersede(session, item, mark, comment.strip(), moderator, now, expected_number)
-    members = group_of(session, case)
+    _supersede(session, item, before, mark, comment.strip(), moderator, now, expected_number)
     for member in members:
         if member.state in _JUST_ARRIVED:
             reason = "The moderator began to mark"
             advance(session, member, CaseEvent.COMPLETE_RECEIPT, actor=moderator, now=now, reason=reason)
-    report = stage_of(session, case.id)
-    if report.is_complete and report.decision is None:
-        _read_all(session, case)
-        for member in members:
-            if member.state == CaseState.RECEIPT_COMPLETE:
-                advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=moderator, now=now)
-        return stage_of(session, case.id)
-    if report.decision is not None:
-        propose_outcome(session, members, report.decision, actor=moderator, now=now)
-    return report
+    return _follow(session, members, case, actor=moderator, now=now)
+
+
+def propose_again(
+    session: Session, case_id: str, *, moderator: str, now: datetime, expected_version: int | None = None
+) -> StageReport:
+    """Let the moderator say that the marks as they stand are the last word, after works came back to be looked at.
+
+    Raises: ``NotAllocated``; ``StaleVersion``; ``SampleIncomplete`` while works are unread; ``IllegalTransition``.
+    """
+    members = locked_group(session, case_id)
+    case = case_of(session, case_id)
+    check_version(case, expected_version)
+    if not is_allocated(session, case.id, moderator, now):
+        raise NotAllocated(component_code=case.component_code)
+    unready = _unready(session, case)
+    if unready is not None:
+        raise unready
+    return _need_read(_follow(session, members, case, actor=moderator, now=now))
+
+
+def find_again(session: Session, case_id: str, *, now: datetime) -> StageReport | None:
+    """Find the outcome again from the marks as they stand, as the rule does by itself; nothing while works are unread.
+
+    After an amendment or a withdrawal: the moderator's marks are the same, the centre's may not be.
+    Returns: the stage, or ``None`` where no work was to be read.
+    """
+    members = locked_group(session, case_id)
+    case = case_of(session, case_id)
+    if not _was_drawn(session, case):
+        reason = last_reason_without_sample(session, case_id)
+        propose_without_sample(session, members, now=now, **({"reason": reason} if reason else {}))
+        return None
+    if any(member.state not in _FINDABLE for member in members):
+        return stage_of(session, case_id)
+    return _follow(session, members, case, actor=SYSTEM, now=now)
 
 
 def marks_of_item(session: Session, item_id: str) -> list[ModeratorMarkView]:
@@ -208,7 +244,12 @@ def marks_of_item(session: Session, item_id: str) -> list[ModeratorMarkView]:
 def moderator_marks(session: Session, case_id: str) -> dict[str, ModeratorMarkView]:
     """Return the present moderator mark of each sample item of a case's sample, keyed by item."""
     case = case_of(session, case_id)
-    return {item.id: _view(mark) for item, mark in _items(session, case) if mark is not None}
+    return {work.item.id: _view(work.mark) for work in works_of(session, case) if work.mark is not None}
+
+
+def centre_marks_now(session: Session, case_id: str) -> dict[str, int | None]:
+    """Return the centre mark of each sample item in the mark set in force: an amendment may have changed it."""
+    return {work.item.id: work.centre_mark for work in works_of(session, case_of(session, case_id))}
 
 
 def complete_receipt(session: Session, case_id: str, *, actor: str, now: datetime, reason: str = "") -> None:
@@ -226,35 +267,110 @@ def query_receipt(session: Session, case_id: str, *, reason: str, actor: str, no
     advance(session, case_of(session, case_id), CaseEvent.QUERY_RECEIPT, actor=actor, now=now, reason=reason)
 
 
-def reopen_marking(session: Session, case_id: str, *, reason: str, officer: str, now: datetime) -> StageReport:
+def reopen_marking(
+    session: Session, case_id: str, *, reason: str, officer: str, now: datetime, expected_version: int | None = None
+) -> StageReport:
     """Send a proposed outcome back to the moderator, who then reads the whole sample."""
     if not reason.strip():
         raise ReasonMissing
+    members = locked_group(session, case_id)
     case = case_of(session, case_id)
+    check_version(case, expected_version)
     _read_all(session, case)
-    for member in group_of(session, case):
+    for member in members:
         advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=officer, now=now, reason=reason)
     return stage_of(session, case_id)
+
+
+def _follow(
+    session: Session, members: list[ModerationCase], case: ModerationCase, *, actor: str, now: datetime
+) -> StageReport:
+    """Do what follows when a stage is read: the whole sample is called, or an outcome is proposed."""
+    works = works_of(session, case)
+    report = _report(session, case, works)
+    if report.is_complete and report.decision is None:
+        _read_all(session, case)
+        for member in members:
+            if member.state == CaseState.RECEIPT_COMPLETE:
+                advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=actor, now=now)
+        report = _report(session, case, works)
+    if report.decision is not None:
+        left_out = sorted(work.item.candidate_id for work in works if work.is_held)
+        own_marks = report.decision.kind is OutcomeKind.MODERATOR_MARKS
+        particulars = {
+            member.id: {
+                "left_out": left_out,
+                "moderator_marks": {
+                    work.item.candidate_id: work.mark.mark
+                    for work in works
+                    if work.item.case_id == member.id and work.counts and work.mark is not None
+                }
+                if own_marks
+                else None,
+            }
+            for member in members
+        }
+        propose_outcome(session, members, report.decision, actor=actor, now=now, particulars=particulars)
+    return report
+
+
+def _report(session: Session, case: ModerationCase, works: list[SampledWork]) -> StageReport:
+    component = component_of(session, case)
+    stage = _stage(session, case)
+    all_read = stage is Stage.ALL_WORK
+    return report_stage(
+        [
+            Work(work.item.id, work.centre_mark, None if work.mark is None else work.mark.mark, work.item.first_stage)
+            for work in works
+            if work.counts and work.centre_mark is not None
+        ],
+        stage,
+        tolerance_marks=component.tolerance_marks or 0,
+        maximum=component.maximum_mark,
+        limits=policy_for(session, component).limits,
+        all_work_outcome=AllWorkOutcome(profile_for(session, component).all_work_outcome),
+        nobody_unread=not (all_read and unread_candidates(session, group_of(session, case), works)),
+    )
+
+
+def _was_drawn(session: Session, case: ModerationCase) -> bool:
+    sample = session.get(Sample, case.sample_id) if case.sample_id else None
+    return sample is not None and sample.size > 0
+
+
+def _need_read(report: StageReport) -> StageReport:
+    if report.unread:
+        raise SampleIncomplete(f"{len(report.unread)} works are still to be read.")
+    return report
+
+
+def _current_mark(session: Session, item: SampleItem) -> ModeratorMark | None:
+    return session.scalars(
+        select(ModeratorMark).where(ModeratorMark.sample_item_id == item.id, ModeratorMark.superseded_at.is_(None))
+    ).one_or_none()
+
+
+def _is_same(before: ModeratorMark | None, mark: int, comment: str, moderator: str) -> bool:
+    return before is not None and (before.mark, before.comment, before.marked_by) == (mark, comment.strip(), moderator)
 
 
 def _supersede(
     session: Session,
     item: SampleItem,
+    before: ModeratorMark | None,
     mark: int,
     comment: str,
     moderator: str,
     now: datetime,
     expected_number: int | None,
 ) -> None:
-    before = session.scalars(
-        select(ModeratorMark).where(ModeratorMark.sample_item_id == item.id, ModeratorMark.superseded_at.is_(None))
-    ).one_or_none()
     number = 0 if before is None else before.number
+    if _is_same(before, mark, comment, moderator):
+        return
     if expected_number is not None and expected_number != number:
-        raise StaleVersion(expected=expected_number, found=number)
+        saved = {} if before is None else {"saved_mark": before.mark, "saved_comment": before.comment}
+        raise StaleVersion(expected=expected_number, found=number, typed_mark=mark, typed_comment=comment, **saved)
     if before is not None:
-        if (before.mark, before.comment, before.marked_by) == (mark, comment, moderator):
-            return
         before.superseded_at = now
     session.add(
         ModeratorMark(
@@ -266,20 +382,10 @@ def _supersede(
             marked_at=now,
         )
     )
-    session.flush()
-
-
-def _items(session: Session, case: ModerationCase) -> list[tuple[SampleItem, ModeratorMark | None]]:
-    rows = session.execute(
-        select(SampleItem, ModeratorMark)
-        .outerjoin(
-            ModeratorMark,
-            and_(ModeratorMark.sample_item_id == SampleItem.id, ModeratorMark.superseded_at.is_(None)),
-        )
-        .where(SampleItem.sample_id == case.sample_id, SampleItem.no_work_reason == "")
-        .order_by(SampleItem.position)
-    )
-    return [(item, mark) for item, mark in rows]
+    try:
+        session.flush()
+    except IntegrityError:
+        raise StaleVersion(expected=number, typed_mark=mark, typed_comment=comment) from None
 
 
 def _read_all(session: Session, case: ModerationCase) -> None:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.checking import Verdict
 from moderation.records.cases import CaseView, view_case
+from moderation.records.checks import cases_to_check, decide_check, open_check, record_check_mark
 from moderation.records.marking import allocate, record_moderator_mark, stage_of
 from moderation.records.marks import MarkEntry, case_marks, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.samples import sample_of, submit_sample
@@ -34,6 +36,7 @@ COMPONENT = "X446/03"
 PAPER = "X446/01"
 NOW = datetime(2026, 5, 15, 9, 0, tzinfo=UTC)
 TEACHER, OFFICER, MODERATOR = "person-teacher", "person-officer", "person-moderator"
+LEADER = "person-leader"
 CENTRE_B = (68, 64, 61, 58, 55, 52, 49, 46, 43, 40, 36, 32, 27, 21, 12)
 MODERATOR_B = (62, 58, 56, 52, 50, 47, 45, 42, 39, 36, 33, 29, 25, 19, 11)
 CENTRE_D = (58, 55, 52, 50, 47, 44, 41, 38, 35, 31, 28, 24, 20, 15, 9)
@@ -173,6 +176,17 @@ def moderate(session: Session, case_id: str, mark_of: Mapping[int, int]) -> None
         for item_id in report.unread:
             mark = mark_of[whole[item_id].centre_mark]
             report = record_moderator_mark(session, item_id, mark=mark, moderator=MODERATOR, now=NOW)
+    check_if_due(session, case_id)
+
+
+def check_if_due(session: Session, case_id: str, checker: str = LEADER) -> None:
+    """Let a team leader agree with the moderator, where policy asks for it."""
+    if not cases_to_check(session, [case_id]):
+        return
+    check = open_check(session, case_id, checker=checker, is_principal=False, now=NOW)
+    for work in check.works:
+        check = record_check_mark(session, check.check_id, work.item_id, mark=1, checker=checker, now=NOW)
+    decide_check(session, check.check_id, verdict=Verdict.AGREED, reason="", checker=checker, now=NOW)
 
 
 def candidate_ids(session: Session, centre_number: str = "99901") -> list[str]:

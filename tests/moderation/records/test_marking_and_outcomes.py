@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from moderation import guards
 from moderation.errors import (
     IllegalTransition,
     MarkOutOfRange,
@@ -23,6 +24,7 @@ from moderation.errors import (
 from moderation.outcome import OutcomeKind, Stage
 from moderation.records import outcomes
 from moderation.records.cases import hold_case, release_hold, view_case
+from moderation.records.invalid_order import return_to_centre
 from moderation.records.marking import (
     allocate,
     marks_of_item,
@@ -101,7 +103,9 @@ def test_an_invalid_order_goes_back_and_is_moderated_again(session: Session) -> 
     case_id = with_moderator(session, CENTRE_D)
     stage.moderate(session, case_id, dict(zip(CENTRE_D, MODERATOR_D, strict=True)))
     assert view_case(session, case_id).state is CaseState.INVALID_ORDER
-    confirm_outcome(session, case_id, officer=OFFICER, now=NOW)
+    with pytest.raises(OutcomeNotConfirmable):
+        confirm_outcome(session, case_id, officer=OFFICER, now=NOW)
+    return_to_centre(session, case_id, feedback="Look at criterion C again.", officer=OFFICER, now=NOW)
     assert view_case(session, case_id).state is CaseState.RETURNED_TO_CENTRE
     assert moderated_marks(session, case_id) == []
     old_sample = sample_of(session, case_id).sample_id
@@ -224,6 +228,7 @@ def test_a_proposed_outcome_can_be_sent_back_and_the_whole_sample_is_read(sessio
 def test_a_recomputation_that_differs_confirms_nothing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     case_id = with_moderator(session)
     stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
+    guards.drop(session.connection())  # somebody who owns the database changes what was recorded
     outcome = session.scalars(outcomes.select(outcomes.Outcome)).one()
     tampered = list(outcome.numbers["mapping"])
     tampered[68] = 63
