@@ -15,6 +15,8 @@ class Role(StrEnum):
     TEACHER = "teacher"
     EXAMS_OFFICER = "exams_officer"
     MODERATOR = "moderator"
+    TEAM_LEADER = "team_leader"
+    PRINCIPAL_MODERATOR = "principal_moderator"
     AB_OFFICER = "ab_officer"
     TRACKING_CLERK = "tracking_clerk"
 
@@ -23,6 +25,8 @@ ROLE_TITLES: Mapping[Role, str] = {
     Role.TEACHER: "Teacher",
     Role.EXAMS_OFFICER: "Exams officer",
     Role.MODERATOR: "Moderator",
+    Role.TEAM_LEADER: "Team leader",
+    Role.PRINCIPAL_MODERATOR: "Principal moderator",
     Role.AB_OFFICER: "Awarding body officer",
     Role.TRACKING_CLERK: "Script tracking clerk",
 }
@@ -36,6 +40,10 @@ class Scope(StrEnum):
     MY_CENTRE = "my_centre"
     ALLOCATED = "allocated"
     """The person has an open allocation for the case's component and centre."""
+    TEAM = "team"
+    """The case is moderated by somebody of the person's team."""
+    COMPONENT = "component"
+    """The person answers for the case's component as principal moderator."""
     OWN = "own"
     """The thing is the person's own, such as an upload in flight."""
 
@@ -49,6 +57,8 @@ class Action(StrEnum):
     SERIES_READ = "series.read"
     REFERENCE_IMPORT = "reference.import"
     ENTRIES_IMPORT = "entries.import"
+    MARKS_IMPORT = "marks.import"
+    EXPORT_READ = "export.read"
     CASE_READ = "case.read"
     MARKS_READ = "marks.read"
     MARKS_SAVE = "marks.save"
@@ -76,6 +86,18 @@ class Action(StrEnum):
     MODERATOR_MARK_WRITE = "moderator_mark.write"
     OUTCOME_READ = "outcome.read"
     OUTCOME_CONFIRM = "outcome.confirm"
+    AMENDMENT_READ = "amendment.read"
+    AMENDMENT_PROPOSE = "amendment.propose"
+    AMENDMENT_DECIDE = "amendment.decide"
+    CHECK_LIST = "check.list"
+    CHECK_READ = "check.read"
+    CHECK_WRITE = "check.write"
+    COVERAGE_READ = "coverage.read"
+    SUSPICION_RAISE = "suspicion.raise"
+    HOLD_READ = "hold.read"
+    HOLD_WRITE = "hold.write"
+    TEAM_READ = "team.read"
+    TEAM_WRITE = "team.write"
     ALLOCATION_WRITE = "allocation.write"
     RESULTS_GATE = "results.gate"
     RESULTS_RELEASE = "results.release"
@@ -91,23 +113,27 @@ class Action(StrEnum):
 
 
 _T, _E, _M, _A, _C = Role.TEACHER, Role.EXAMS_OFFICER, Role.MODERATOR, Role.AB_OFFICER, Role.TRACKING_CLERK
+_L, _P = Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR
 _ALL, _CENTRE, _ALLOCATED, _OWN = Scope.ALL, Scope.MY_CENTRE, Scope.ALLOCATED, Scope.OWN
+_TEAM, _COMPONENT = Scope.TEAM, Scope.COMPONENT
 
 POLICY: Mapping[Action, Mapping[Role, Scope]] = {
-    Action.HOME: {_T: _OWN, _E: _OWN, _M: _OWN, _A: _OWN, _C: _OWN},
-    Action.SERIES_READ: {_T: _ALL, _E: _ALL, _M: _ALL, _A: _ALL, _C: _ALL},
+    Action.HOME: {_T: _OWN, _E: _OWN, _M: _OWN, _L: _OWN, _P: _OWN, _A: _OWN, _C: _OWN},
+    Action.SERIES_READ: {_T: _ALL, _E: _ALL, _M: _ALL, _L: _ALL, _P: _ALL, _A: _ALL, _C: _ALL},
     Action.REFERENCE_IMPORT: {_A: _ALL},
     Action.ENTRIES_IMPORT: {_E: _CENTRE, _A: _ALL},
-    Action.CASE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
-    Action.MARKS_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.MARKS_IMPORT: {_E: _CENTRE, _A: _ALL},
+    Action.EXPORT_READ: {_E: _CENTRE, _A: _ALL},
+    Action.CASE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.MARKS_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.MARKS_SAVE: {_T: _CENTRE, _E: _CENTRE},
     Action.MARKS_SUBMIT: {_E: _CENTRE},
-    Action.SAMPLE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.SAMPLE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.SAMPLE_SUBMIT: {_E: _CENTRE},
     Action.UPLOAD_CREATE: {_T: _CENTRE, _E: _CENTRE},
     Action.UPLOAD_CONTINUE: {_T: _OWN, _E: _OWN},
-    Action.DOCUMENT_STATUS: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
-    Action.DOCUMENT_VIEW: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED},
+    Action.DOCUMENT_STATUS: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.DOCUMENT_VIEW: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _CENTRE, _E: _CENTRE},
     Action.RECEIPT_READ: {_T: _CENTRE, _E: _CENTRE, _A: _ALL},
     Action.CONSIGNMENT_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
@@ -125,6 +151,19 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.MODERATOR_MARK_WRITE: {_M: _ALLOCATED},
     Action.OUTCOME_READ: {_M: _ALLOCATED, _A: _ALL},
     Action.OUTCOME_CONFIRM: {_A: _ALL},
+    # A team leader marks blind, so nothing that shows a moderator's marks is open to one but the check itself.
+    Action.AMENDMENT_READ: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.AMENDMENT_PROPOSE: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.AMENDMENT_DECIDE: {_A: _ALL},
+    Action.CHECK_LIST: {_L: _OWN, _P: _OWN},
+    Action.CHECK_READ: {_L: _TEAM, _P: _COMPONENT},
+    Action.CHECK_WRITE: {_L: _TEAM, _P: _COMPONENT},
+    Action.COVERAGE_READ: {_P: _COMPONENT, _A: _ALL},
+    Action.SUSPICION_RAISE: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.HOLD_READ: {_A: _ALL},
+    Action.HOLD_WRITE: {_A: _ALL},
+    Action.TEAM_READ: {_A: _ALL},
+    Action.TEAM_WRITE: {_A: _ALL},
     Action.ALLOCATION_WRITE: {_A: _ALL},
     Action.RESULTS_GATE: {_A: _ALL},
     Action.RESULTS_RELEASE: {_A: _ALL},
@@ -179,15 +218,15 @@ def require(
 ) -> None:
     """Permit ``action`` on one thing, or raise.
 
-    Takes: the thing's ``centre_number`` (None if it has none); whether the person holds an open allocation
-    for it; whether it is the person's own.
+    Takes: the thing's ``centre_number`` (None if it has none); whether the person reaches it by an open allocation, a
+    team or a component, whichever the scope names; whether it is the person's own.
     Raises: ``NotFound`` when it is outside the scope: a forbidden thing looks the same as an absent one.
     """
     scope = scope_of(actor, action)
     permitted = (
         scope is Scope.ALL
         or (scope is Scope.MY_CENTRE and centre_number is not None and centre_number == actor.centre_number)
-        or (scope is Scope.ALLOCATED and allocated)
+        or (scope in {Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT} and allocated)
         or (scope is Scope.OWN and own)
     )
     if not permitted:

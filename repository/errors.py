@@ -48,6 +48,10 @@ class FieldRefused(RepositoryError):
     """A value on the form is not acceptable."""
 
 
+class ExportRefused(RepositoryError):
+    """Something cannot be written in the format asked for. Nothing was written: correct the value named."""
+
+
 class OffsetMismatch(RepositoryError):
     """The upload continues from a different place. Ask where it stands with HEAD, then send from there."""
 

@@ -44,6 +44,11 @@ class CandidateEntries:
     option_codes: tuple[str, ...]
     sex: str = ""
     born_on: date | None = None
+    upn: str = ""
+    uln: str = ""
+    status: str = "C"
+    flags: tuple[str, ...] = ()
+    """The characters behind the options, one for each, or none: they are kept and not read."""
 
 
 def import_entries(
@@ -202,7 +207,8 @@ def _store_entries(
     new_entries: list[dict[str, Any]] = []
     withdrawn = 0
     for row in candidates:
-        facts = {name: value for name, value in asdict(row).items() if name != "option_codes"}
+        facts = {name: value for name, value in asdict(row).items() if name not in {"option_codes", "flags"}}
+        flags = dict(zip(row.option_codes, row.flags, strict=False))
         before = there.get(row.candidate_number)
         if before is None:
             candidate_id = new_id()
@@ -217,8 +223,15 @@ def _store_entries(
                 withdrawn += 1
             elif code in row.option_codes:
                 entry.withdrawn_at = None
+                entry.flag = flags.get(code, "")
         new_entries += [
-            {"candidate_id": candidate_id, "option_code": code, "series_key": key, "withdrawn_at": None}
+            {
+                "candidate_id": candidate_id,
+                "option_code": code,
+                "series_key": key,
+                "withdrawn_at": None,
+                "flag": flags.get(code, ""),
+            }
             for code in dict.fromkeys(row.option_codes)
             if code not in entries[candidate_id]
         ]
@@ -300,7 +313,7 @@ def _need_one_mode(session: Session, key: str, centre_number: str) -> None:
             # Units of one specification may differ in mode; options for its certification may not.
             EntryOption.exam_item != "U",
             Component.teacher_marks.is_(True),
-            Component.submission_mode.in_([mode.value for mode in (SubmissionMode.UPLOAD, SubmissionMode.POSTAL)]),
+            Component.submission_mode.in_([mode.value for mode in MODERATED_MODES]),
         )
         .distinct()
     )
@@ -309,7 +322,7 @@ def _need_one_mode(session: Session, key: str, centre_number: str) -> None:
         modes[syllabus_code, qualification, level].add(str(mode))
     mixed = sorted(place[0] for place, found in modes.items() if len(found) > 1)
     if mixed:
-        faults = [("", "mixed-submission-mode", f"{code} is entered for upload and for post.") for code in mixed]
+        faults = [("", "mixed_submission_mode", f"{code} is entered for two ways of submission.") for code in mixed]
         raise ImportRefused("One specification is entered in two submission modes.", faults=faults)
 
 

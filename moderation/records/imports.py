@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,11 +11,12 @@ from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series, SubmissionMode
-from moderation.errors import ImportRefused, OlderSequence
+from moderation.errors import DuplicateSequence, ImportRefused, OlderSequence
 from moderation.tables import (
     Base,
     Component,
     DisallowedPair,
+    Entry,
     EntryOption,
     ImportFile,
     OptionComponent,
@@ -104,6 +105,8 @@ def import_basedata(
 ) -> ImportReceipt:
     """Load basedata; a later file with the same codes brings the rows up to date and keeps what officers entered.
 
+    A file restates its whole part: links and excluded pairs that it lacks are taken out, but no link of an option that
+    somebody is entered for. Options and components that it lacks stay, for much may hang on them.
     Raises: ``OlderSequence``; ``ImportRefused`` with ``faults`` for a link whose option or component is unknown.
     """
     key = rows.series.key
@@ -120,7 +123,35 @@ def import_basedata(
         "links": _upsert(session, OptionComponent, [_link(key, *row) for row in rows.links]),
         "disallowed": _upsert(session, DisallowedPair, [_pair(key, *row) for row in rows.disallowed]),
     }
+    removed = _remove_links(session, key, set(rows.links)) + _remove_pairs(session, key, set(rows.disallowed))
+    if removed:
+        counts["removed"] = removed
     return receipt(session, file, key, None, counts, warnings, actor, now)
+
+
+def _remove_links(session: Session, key: str, stated: Collection[tuple[str, str]]) -> int:
+    if not stated:
+        return 0
+    entered = set(session.scalars(select(Entry.option_code).where(Entry.series_key == key).distinct()))
+    gone = [
+        row
+        for row in _rows(session, OptionComponent, key)
+        if (row.option_code, row.component_code) not in stated and row.option_code not in entered
+    ]
+    for row in gone:
+        session.delete(row)
+    session.flush()
+    return len(gone)
+
+
+def _remove_pairs(session: Session, key: str, stated: Collection[tuple[str, str]]) -> int:
+    if not stated:
+        return 0
+    gone = [row for row in _rows(session, DisallowedPair, key) if (row.option_code, row.other_code) not in stated]
+    for row in gone:
+        session.delete(row)
+    session.flush()
+    return len(gone)
 
 
 def need_series(session: Session, series: Series) -> None:
@@ -209,7 +240,7 @@ def known_file(session: Session, file: FileFacts, series_key: str, centre_number
 
 
 def need_newer(session: Session, file: FileFacts, series_key: str, centre_number: str | None) -> None:
-    """Refuse with ``OlderSequence`` a file that is older than one imported before."""
+    """Refuse a file that is older than one imported before (``OlderSequence``), or as old (``DuplicateSequence``)."""
     if file.sequence is None:
         return
     newest = session.scalar(
@@ -221,6 +252,18 @@ def need_newer(session: Session, file: FileFacts, series_key: str, centre_number
     )
     if newest is not None and file.sequence < newest:
         raise OlderSequence(sequence=file.sequence, newest=newest)
+    if newest == file.sequence:
+        raise DuplicateSequence(sequence=file.sequence)
+
+
+def newest_issue(session: Session, series_key: str) -> int:
+    """Return the highest issue number of a series' basedata that was imported; 1 without any."""
+    newest = session.scalar(
+        select(func.max(ImportFile.sequence)).where(
+            ImportFile.series_key == series_key, ImportFile.kind.in_(["S", "O", "C", "L", "D"])
+        )
+    )
+    return 1 if newest is None else newest
 
 
 def receipt(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,20 +13,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
+from moderation.errors import ImportRefused
 from moderation.exchange import reference_csv
-from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata, read_basedata
-from moderation.exchange.entry_checks import check_entries
-from moderation.exchange.entry_files import EntryFile, read_entries
-from moderation.exchange.faults import Fault, FileRefused
+from moderation.exchange.basedata import Option, SeriesBasedata, read_basedata
+from moderation.exchange.faults import FAULTS_LIMIT, Fault, FileRefused
 from moderation.exchange.slots_csv import read_slots_csv
-from moderation.records import entries as entry_records
+from moderation.records import changes, reference, sequences
 from moderation.records import imports as import_records
-from moderation.records import reference
-from moderation.records.entries import CandidateEntries
+from moderation.records.changes import Changes
 from moderation.records.imports import BasedataRows, ComponentRow, FileFacts, ImportReceipt, OptionRow
+from moderation.records.sequences import WaitingView
 from moderation.records.slots import set_slots
-from moderation.tables import DisallowedPair as DisallowedPairRow
-from moderation.tables import EntryOption, SeriesRow
+from moderation.tables import SeriesRow
 from repository import access, audit
 from repository.access import Action
 from repository.audit import Context
@@ -48,34 +47,50 @@ class ImportKind(StrEnum):
     CONSORTIA = "consortia"
     CENTRES = "centres"
     SLOTS = "slots"
+    MARKS = "marks"
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, file by file, and what it warns of."""
+    """What an import did, file by file, what it warns of, what it changed, and which files wait for others."""
 
     receipts: tuple[ImportReceipt, ...]
     warnings: tuple[Fault, ...]
+    changes: Changes | None = None
+    waiting: tuple[WaitingView, ...] = ()
 
 
 def run(
-    session: Session, context: Context, kind: ImportKind, files: Sequence[File], series_key: str | None = None
+    session: Session,
+    context: Context,
+    kind: ImportKind,
+    files: Sequence[File],
+    series_key: str | None = None,
+    *,
+    preview: bool = False,
+    accept_gap: bool = False,
 ) -> Imported:
     """Import files of one kind, in one transaction: a fault in any refuses them all.
 
-    Takes: ``series_key`` for CSV reference data; without it the only series there is.
+    Takes: ``series_key`` for CSV reference data; without it the only series there is. ``preview``, whether to say what
+    changes: whoever only wants to know undoes the transaction. ``accept_gap``, an officer's word that the file before an
+    amendment will not come.
     Raises: ``FileRefused`` with every located fault; errors of moderation for values that do not fit what is there.
     """
+    from repository.acts import import_entries, import_marks  # they build upon this module
+
     if not files:
         raise FieldRefused("Choose at least one file.", field="files")
     if kind is ImportKind.ENTRIES:
-        done = _entries(session, context, files)
+        done = import_entries.run(session, context, files, preview=preview, accept_gap=accept_gap)
+    elif kind is ImportKind.MARKS:
+        done = import_marks.run(session, context, files, preview=preview)
     else:
-        _permit(context, Action.REFERENCE_IMPORT)
+        permit(context, Action.REFERENCE_IMPORT)
         done = (
-            _basedata(session, context, files)
+            _basedata(session, context, files, preview=preview)
             if kind is ImportKind.BASEDATA
-            else _csv(session, context, kind, files, series_key)
+            else _csv(session, context, kind, files, series_key, preview=preview)
         )
     for receipt in done.receipts:
         audit.record(
@@ -87,35 +102,57 @@ def run(
             outcome="repeated" if receipt.was_known else "done",
             series=receipt.series_key,
         )
+    for one in done.waiting:
+        audit.record(
+            session, context, f"import.{kind}", "import", one.waiting_id, outcome="waits", series=one.series_key
+        )
     return done
 
 
-def _permit(context: Context, action: Action, centre_number: str | None = None) -> None:
+def permit(context: Context, action: Action, centre_number: str | None = None) -> None:
+    """Permit an import to the person, or to whoever runs the service and uses the command line."""
     if context.actor is not None:
         access.require(context.actor, action, centre_number=centre_number)
     elif context.origin != COMMAND:
         raise NotSignedIn
 
 
-def _actor(context: Context) -> str:
+def actor_id(context: Context) -> str:
+    """Return who imports, as receipts name it."""
     return context.actor.person_id if context.actor else COMMAND
 
 
 # Basedata
 
 
-def _basedata(session: Session, context: Context, files: Sequence[File]) -> Imported:
+def _basedata(session: Session, context: Context, files: Sequence[File], *, preview: bool) -> Imported:
     read = read_basedata(files)
     receipts = []
+    keys = sorted(basedata.series.key for basedata in read.series)
+    for key in keys:
+        sequences.take_turn(session, key, None, "BASEDATA", actor=actor_id(context), now=context.now)
+    before = _snapshot(session, "BASEDATA", keys) if preview else {}
     for basedata in read.series:
         for rows, file in _basedata_rows(basedata):
             texts = [str(warning) for warning in read.warnings if warning.file == file.name]
             receipts.append(
                 import_records.import_basedata(
-                    session, rows, file, actor=_actor(context), now=context.now, warnings=texts
+                    session, rows, file, actor=actor_id(context), now=context.now, warnings=texts
                 )
             )
-    return Imported(tuple(receipts), read.warnings)
+    compared = changes.compare(before, _snapshot(session, "BASEDATA", keys)) if preview else None
+    return Imported(tuple(receipts), read.warnings, compared)
+
+
+def _snapshot(session: Session, kind: str, series_keys: Sequence[str]) -> changes.Snapshot:
+    """Return what a kind of file describes now, over several series."""
+    session.flush()
+    found: dict[tuple[str, str], Mapping[str, str]] = {}
+    for key in series_keys:
+        of_series = changes.OF_REFERENCE[kind](session, key)
+        several = len(series_keys) > 1
+        found |= {(thing, f"{key} {name}" if several else name): row for (thing, name), row in of_series.items()}
+    return found
 
 
 def _basedata_rows(basedata: SeriesBasedata) -> list[tuple[BasedataRows, FileFacts]]:
@@ -170,89 +207,84 @@ def _option(row: Option) -> OptionRow:
     )
 
 
-# Entries
-
-
-def _entries(session: Session, context: Context, files: Sequence[File]) -> Imported:
-    faults: list[Fault] = []
-    read: list[EntryFile] = []
-    for name, data in files:
-        try:
-            one = read_entries(name, data)
-        except FileRefused as refused:
-            faults += refused.faults
-            continue
-        _permit(context, Action.ENTRIES_IMPORT, one.centre_number)
-        if session.get(SeriesRow, one.series.key) is None:
-            message = f"The series {one.series.title} ({one.series.key}) is not known here."
-            faults.append(Fault("unknown-series", name, 1, 8, 13, "series", message, "Import its basedata first."))
-            continue
-        faults += check_entries(one, _known_basedata(session, one.series))
-        read.append(one)
-    if faults:
-        raise FileRefused(faults)
-    receipts = [_import_entries(session, context, one) for one in read]
-    return Imported(tuple(receipts), tuple(warning for one in read for warning in one.warnings))
-
-
-def _import_entries(session: Session, context: Context, read: EntryFile) -> ImportReceipt:
-    candidates = [
-        CandidateEntries(
-            entry.candidate_number, entry.surname, entry.forenames, entry.uci, entry.options, entry.sex, entry.born_on
-        )
-        for entry in read.entries
-    ]
-    return entry_records.import_entries(
-        session,
-        read.series,
-        read.centre_number,
-        candidates,
-        FileFacts(read.kind, read.name, read.sha256, read.size_bytes, read.sequence),
-        actor=_actor(context),
-        now=context.now,
-        warnings=[str(warning) for warning in read.warnings],
-    )
-
-
-def _known_basedata(session: Session, series: Series) -> SeriesBasedata:
-    """Return what entries are held against, from the records."""
-    options = session.scalars(select(EntryOption).where(EntryOption.series_key == series.key))
-    pairs = session.scalars(select(DisallowedPairRow).where(DisallowedPairRow.series_key == series.key))
-    return SeriesBasedata(
-        series,
-        options=tuple(
-            Option(row.option_code, row.syllabus_code, row.title, exam_item=row.exam_item) for row in options
-        ),
-        disallowed=tuple(DisallowedPair(row.option_code, row.other_code) for row in pairs),
-    )
-
-
 # Reference data as CSV
 
 
 def _csv(
-    session: Session, context: Context, kind: ImportKind, files: Sequence[File], series_key: str | None
+    session: Session,
+    context: Context,
+    kind: ImportKind,
+    files: Sequence[File],
+    series_key: str | None,
+    *,
+    preview: bool,
 ) -> Imported:
-    key = series_key or _only_series(session)
+    key = series_key or only_series(session)
     try:
         series = Series.from_key(key)
     except ValueError as error:
         raise FieldRefused(f"Of the series, {error}.", field="series") from error
     import_records.need_series(session, series)
+    kind_name = str(kind).upper().replace("-", "_")
+    sequences.take_turn(session, key, None, kind_name, actor=actor_id(context), now=context.now)
+    shows = preview and kind_name in changes.OF_REFERENCE
+    before = _snapshot(session, kind_name, [key]) if shows else {}
     receipts: list[ImportReceipt] = []
-    warnings: list[Fault] = []
+    refused = Refusals()
+    read: list[tuple[str, bytes, Any]] = []
     for name, data in files:
-        read = _READERS[kind](name, data, series)
-        warnings += read.warnings
-        file = FileFacts(str(kind).upper().replace("-", "_"), name, hashlib.sha256(data).hexdigest(), len(data))
+        with refused.collected():
+            read.append((name, data, _READERS[kind](name, data, series)))
+    refused.refuse_if_any()
+    for name, data, one in read:
+        file = FileFacts(kind_name, name, hashlib.sha256(data).hexdigest(), len(data))
         known = import_records.known_file(session, file, key, None)
         if known is None:
-            _store(session, context, kind, key, read.rows)
-            texts = [str(warning) for warning in read.warnings]
-            counts = {"rows": len(read.rows)}
-            known = import_records.receipt(session, file, key, None, counts, texts, _actor(context), context.now)
+            try:
+                _store(session, context, kind, key, one.rows)
+            except ImportRefused as error:
+                raise _located(name, error) from error
+            texts = [str(warning) for warning in one.warnings]
+            counts = {"rows": len(one.rows)}
+            known = import_records.receipt(session, file, key, None, counts, texts, actor_id(context), context.now)
         receipts.append(known)
-    return Imported(tuple(receipts), tuple(warnings))
+    compared = changes.compare(before, _snapshot(session, kind_name, [key])) if shows else None
+    return Imported(tuple(receipts), tuple(warning for _, _, one in read for warning in one.warnings), compared)
+
+
+class Refusals:
+    """Collects the faults of several files, so that all of them are told at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.total = 0
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep what refuses a file, and go on with the next."""
+        try:
+            yield
+        except FileRefused as refused:
+            self.add(refused.faults, refused.total)
+
+    def add(self, faults: Sequence[Fault], total: int) -> None:
+        """Add faults of one file, and how many it has in all."""
+        self.faults += faults[: FAULTS_LIMIT - len(self.faults)] if len(self.faults) < FAULTS_LIMIT else ()
+        self.total += total
+
+    def refuse_if_any(self) -> None:
+        """Raise ``FileRefused`` with all of them."""
+        if self.total:
+            raise FileRefused(self.faults, self.total)
+
+
+def _located(name: str, error: ImportRefused) -> Exception:
+    """Return what a record function refused as faults of the file, where it named them."""
+    named = error.facts.get("faults")
+    if not isinstance(named, list):
+        return error
+    faults = [Fault(code, name, None, None, None, key, message, "Correct the row.") for key, code, message in named]
+    return FileRefused(faults)
 
 
 _READERS: Mapping[ImportKind, Callable[[str, bytes, Series], Any]] = {
@@ -271,7 +303,7 @@ def _store(session: Session, context: Context, kind: ImportKind, series_key: str
     if kind is ImportKind.COMPONENTS:
         for row in rows:
             reference.set_component(session, series_key, reference.ComponentReference(**asdict(row)))
-        reference.open_all_cases(session, series_key, actor=_actor(context), now=context.now)
+        reference.open_all_cases(session, series_key, actor=actor_id(context), now=context.now)
     elif kind is ImportKind.BOUNDARIES:
         reference.import_boundaries(session, series_key, rows)
     elif kind is ImportKind.EXTERNAL_MARKS:
@@ -286,7 +318,8 @@ def _store(session: Session, context: Context, kind: ImportKind, series_key: str
         reference.set_centres(session, [reference.CentreReference(**asdict(row)) for row in rows])
 
 
-def _only_series(session: Session) -> str:
+def only_series(session: Session) -> str:
+    """Return the only series there is; raises ``FieldRefused`` when there are several or none."""
     keys = session.scalars(select(SeriesRow.key)).all()
     if len(keys) != 1:
         raise FieldRefused("Say which series the file is for, e.g. 01-6B26.", field="series")

@@ -11,6 +11,8 @@ from repository.access import Action
 from repository.web import files, keys, tus
 from repository.web.api import cases as cases_api
 from repository.web.api import documents as documents_api
+from repository.web.api import exports as exports_api
+from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import results as results_api
@@ -20,10 +22,13 @@ from repository.web.api import sessions as sessions_api
 from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import documents as documents_pages
+from repository.web.pages import exports as exports_pages
+from repository.web.pages import extensions as extensions_pages
 from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import imports as imports_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
+from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import samples as samples_pages
@@ -60,8 +65,15 @@ ROUTES: tuple[Route, ...] = (
     # Imports
     Route("GET", "/imports", imports_pages.show, A.ENTRIES_IMPORT),
     Route("POST", "/imports", imports_pages.submit, A.ENTRIES_IMPORT),
+    Route("POST", "/imports/waiting", imports_pages.settle_waiting, A.ENTRIES_IMPORT),
     Route("POST", "/api/imports/entries", imports_api.create_entries, A.ENTRIES_IMPORT),
+    Route("GET", "/api/imports/waiting", imports_api.waiting, A.ENTRIES_IMPORT),
+    Route("POST", "/api/imports/marks", imports_api.create_marks, A.MARKS_IMPORT),
     Route("POST", "/api/imports/{kind}", imports_api.create_reference, A.REFERENCE_IMPORT),
+    # Exports
+    Route("GET", "/exports", exports_pages.show, A.EXPORT_READ),
+    Route("GET", "/series/{series_key}/exports/{what}/download", exports_api.download, A.EXPORT_READ),
+    Route("GET", "/series/{series_key}/results.xml", exports_api.results_xml, A.RESULTS_READ),
     # Cases, marks, samples
     Route("GET", "/api/me", cases_api.me, A.HOME),
     Route("GET", "/api/cases", cases_api.index, A.CASE_READ),
@@ -90,6 +102,23 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sample-items/{item_id}/finding", samples_pages.find, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/cases/{case_id}/visit", postal_pages.book_visit, A.VISIT_BOOK),
     Route("POST", "/cases/{case_id}/visit/held", postal_pages.hold_visit, A.CONSIGNMENT_RECEIVE),
+    # More time, reopening, what is outstanding
+    Route("GET", "/cases/{case_id}/requests", extensions_pages.show, A.REQUESTS_READ),
+    Route("POST", "/cases/{case_id}/extensions", extensions_pages.ask, A.EXTENSION_ASK),
+    Route("POST", "/extensions/{extension_id}/decide", extensions_pages.decide, A.EXTENSION_GRANT),
+    Route("POST", "/cases/{case_id}/reopenings", extensions_pages.ask_back, A.REOPEN_ASK),
+    Route("POST", "/reopenings/{reopening_id}/decide", extensions_pages.decide_back, A.REOPEN_GRANT),
+    Route("GET", "/requests", extensions_pages.index, A.EXTENSION_GRANT),
+    Route("POST", "/incidents", extensions_pages.report, A.EXTENSION_GRANT),
+    Route("POST", "/incidents/{incident_id}/decide", extensions_pages.decide_incident, A.EXTENSION_GRANT),
+    Route("GET", "/outstanding", outstanding_pages.show, A.OUTSTANDING_READ),
+    Route("GET", "/outstanding.csv", outstanding_pages.download, A.OUTSTANDING_READ),
+    Route("GET", "/api/cases/{case_id}/requests", extensions_api.show, A.REQUESTS_READ),
+    Route("POST", "/api/cases/{case_id}/extensions", extensions_api.ask, A.EXTENSION_ASK),
+    Route("POST", "/api/extensions/{extension_id}/decide", extensions_api.decide, A.EXTENSION_GRANT),
+    Route("POST", "/api/cases/{case_id}/reopenings", extensions_api.ask_back, A.REOPEN_ASK),
+    Route("POST", "/api/reopenings/{reopening_id}/decide", extensions_api.decide_back, A.REOPEN_GRANT),
+    Route("GET", "/api/outstanding", extensions_api.list_outstanding, A.OUTSTANDING_READ),
     Route("GET", "/api/cases/{case_id}/sample", samples_api.show, A.SAMPLE_READ),
     Route("POST", "/api/cases/{case_id}/sample/submit", samples_api.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/api/sample-items/{item_id}/no-work", samples_api.explain, A.SAMPLE_SUBMIT),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from repository.acts import imports
+from moderation.records.sequences import WaitingView
+from repository.acts import import_entries, imports
 from repository.acts.imports import File, Imported, ImportKind
 from repository.audit import Context
 from repository.errors import NotFound, RequestMalformed
@@ -30,18 +31,24 @@ async def create_entries(request: web.Request) -> web.Response:
     return await _create(request, ImportKind.ENTRIES)
 
 
+async def create_marks(request: web.Request) -> web.Response:
+    """Import marks files: an officer's, or an exams officer's own centre's."""
+    return await _create(request, ImportKind.MARKS)
+
+
 async def create_reference(request: web.Request) -> web.Response:
     """Import basedata or reference data."""
     return await _create(request, kind_of(request))
 
 
 async def _create(request: web.Request, kind: ImportKind) -> web.Response:
-    """Import the posted files, all or none; ``?dry_run=1`` does everything but keep it."""
+    """Import the posted files, all or none; ``?dry_run=1`` does everything but keep it, and says what would change."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     files = await read_files(request)
     series_key = request.query.get("series")
+    dry_run, accept_gap = (request.query.get(name) == "1" for name in ("dry_run", "accept_gap"))
     done = await import_files(
-        services_of(request), context_of(request), kind, files, series_key, dry_run=request.query.get("dry_run") == "1"
+        services_of(request), context_of(request), kind, files, series_key, dry_run=dry_run, accept_gap=accept_gap
     )
     return web.json_response(
         {
@@ -56,18 +63,27 @@ async def _create(request: web.Request, kind: ImportKind) -> web.Response:
                 }
                 for receipt in done.receipts
             ],
+            "waiting": [waiting_as_json(one) for one in done.waiting],
+            "changes": None if done.changes is None else done.changes.as_json(),
             "warnings": [fault_as_json(warning) for warning in done.warnings],
         }
     )
 
 
 async def import_files(
-    services: Services, context: Context, kind: ImportKind, files: list[File], series_key: str | None, *, dry_run: bool
+    services: Services,
+    context: Context,
+    kind: ImportKind,
+    files: list[File],
+    series_key: str | None,
+    *,
+    dry_run: bool,
+    accept_gap: bool = False,
 ) -> Imported:
-    """Import files in one transaction, which a dry run does not commit."""
+    """Import files in one transaction, which a dry run does not commit; a dry run says what would change."""
 
     def work(session: Session) -> Imported:
-        done = imports.run(session, context, kind, files, series_key)
+        done = imports.run(session, context, kind, files, series_key, preview=dry_run, accept_gap=accept_gap)
         if dry_run:
             raise _DryRun(done)
         return done
@@ -76,6 +92,27 @@ async def import_files(
         return await services.database.write(work)
     except _DryRun as dry:
         return dry.done
+
+
+def waiting_as_json(one: WaitingView) -> dict[str, object]:
+    """Return a file that waits, for programs."""
+    return {
+        "id": one.waiting_id,
+        "name": one.name,
+        "kind": one.kind,
+        "series": one.series_key,
+        "centre_number": one.centre_number,
+        "sequence": one.sequence,
+        "waits_for": one.waits_for,
+        "arrived_at": one.arrived_at.isoformat(),
+    }
+
+
+async def waiting(request: web.Request) -> web.Response:
+    """List the files that wait for the one before them."""
+    context = context_of(request)
+    found = await services_of(request).database.read(lambda s: import_entries.listed_waiting(s, context))
+    return web.json_response({"waiting": [waiting_as_json(one) for one in found]})
 
 
 def kind_of(request: web.Request) -> ImportKind:

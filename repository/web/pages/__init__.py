@@ -19,15 +19,20 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.HOME, "/", "Home"),
     (Action.MARKS_READ, "/cases", "Marks and samples"),
     (Action.WORKLIST_READ, "/worklist", "Worklist"),
+    (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),
+    (Action.EXTENSION_GRANT, "/requests", "Requests"),
     (Action.SITTING_READ, "/scripts", "Exam scripts"),
     (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REFERENCE_IMPORT, "/series", "Series data"),
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
+    (Action.EXPORT_READ, "/exports", "Download files"),
 )
 """The links of the header; a person sees those that the policy gives an entry."""
-NOT_FOR: frozenset[tuple[Role, str]] = frozenset({(Role.MODERATOR, "/cases")})
-"""A moderator reaches cases through the worklist."""
+NOT_FOR: frozenset[tuple[Role, str]] = frozenset(
+    (role, "/cases") for role in (Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR)
+)
+"""A moderator reaches cases through the worklist, and who checks moderators through the list of checks."""
 
 
 def templates() -> Environment:

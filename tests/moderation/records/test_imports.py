@@ -173,7 +173,7 @@ def test_upload_and_postal_options_of_one_specification_are_refused(session: Ses
     with pytest.raises(ImportRefused) as caught:
         load_entries(session, ADA, replace(BEN, option_codes=("X446B",)))
     session.rollback()
-    assert "mixed-submission-mode" in str(caught.value.facts["faults"])
+    assert "mixed_submission_mode" in str(caught.value.facts["faults"])
     assert session.scalar(select(func.count()).select_from(Candidate)) == 0
 
 
