@@ -27,11 +27,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A person's home page: tasks to do now, what waits for others, and a few figures."""
+    """A person's home page: tasks to do now, what waits for others, a few figures, and reminders that were made."""
 
     tasks: tuple[Task, ...]
     waiting: tuple[Task, ...] = ()
     figures: tuple[tuple[str, int], ...] = ()
+    inbox: tuple[Task, ...] = ()
 
 
 def board(session: Session, context: Context) -> Board:
@@ -50,4 +51,4 @@ def board(session: Session, context: Context) -> Board:
     found = boards[context.actor.role](session, context)
     late = datetime.max.replace(tzinfo=context.now.tzinfo)
     tasks = tuple(sorted(found.tasks, key=lambda task: (not task.urgent, task.due_at or late, task.title)))
-    return Board(tasks, found.waiting, found.figures)
+    return Board(tasks, found.waiting, found.figures, found.inbox)

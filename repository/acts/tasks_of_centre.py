@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
+from moderation.records import outstanding
 from moderation.records.cases import CaseView
+from moderation.records.outstanding import Outstanding
 from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
-from repository.access import Role
+from moderation.tracking import Subject
+from repository.access import Actor, Role
 from repository.acts import cases, tasks_of_scripts
 from repository.acts.cases import actor_of, state_words
 from repository.acts.tasks import Board, Task
@@ -41,7 +44,36 @@ def board(session: Session, context: Context) -> Board:
         ("marks to submit", sum(case.state in MARKS_EDITABLE for case in found)),
         ("samples to send", sum(case.state in WORK_ASKED_FOR | {S.UPLOADING} for case in found)),
     )
-    return Board(tuple(tasks), waiting, figures)
+    return Board(tuple(tasks), waiting, figures, _inbox(session, context, actor))
+
+
+def _inbox(session: Session, context: Context, actor: Actor) -> tuple[Task, ...]:
+    """Return the newest reminder of everything the centre still has to send."""
+    if actor.centre_number is None:
+        return ()
+    return tuple(
+        Task(
+            f"{'Marks' if line.subject is Subject.MARKS else 'Sample'} of {line.component_code}, {line.component_title}",
+            f"/cases/{line.case_id}/{_place(line)}",
+            f"Reminder made {said.made_at.astimezone(LONDON):%d/%m/%Y}",
+            _when(line, context.now),
+            line.due_at,
+        )
+        for line, said in outstanding.inbox(session, actor.centre_number)
+    )
+
+
+def _place(line: Outstanding) -> str:
+    if line.subject is Subject.MARKS:
+        return "marks"
+    return "sample" if line.submission_mode == SubmissionMode.UPLOAD else "post"
+
+
+def _when(line: Outstanding, now: datetime) -> str:
+    if not line.is_late(now):
+        return "Due soon"
+    days = line.working_days_late(now)
+    return f"Late by {days} working day{'s' if days != 1 else ''}" if days else "Late"
 
 
 def _task(context: Context, case: CaseView) -> Task | None:

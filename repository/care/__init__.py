@@ -12,4 +12,5 @@ Glossary
     collector       deletes orphans (`nea gc`); `grace` is the age below which it judges nothing
     brake           what stops the collector before it deletes suspiciously much
     round           what the service does for its store by itself, once a day
+    reminder        a note to a centre that marks or a sample are due, made once for each day the policy names
 """

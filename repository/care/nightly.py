@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from repository.audit import Context
-from repository.care import collecting, reconciling, scrubbing
+from repository.care import collecting, reconciling, reminding, scrubbing
 from repository.care.scrubbing import Wish
 from repository.errors import CollectorStopped
 from repository.services import Services
@@ -29,12 +29,16 @@ SCRUB_OLDER_THAN = timedelta(days=25)
 
 
 async def keep(services: Services) -> None:
-    """Do a round whenever one is due, for ever; ends when cancelled."""
+    """Do a round whenever one is due, and make the reminders that are, for ever; ends when cancelled."""
     while True:
         try:
             await round_if_due(services)
         except Exception:
             logger.exception("care: the daily round failed; it is tried again tomorrow")
+        try:
+            await reminding.remind_if_due(services)
+        except Exception:
+            logger.exception("care: the reminders failed; they are tried again in ten minutes")
         await asyncio.sleep(LOOK_SECONDS)
 
 
