@@ -65,6 +65,9 @@ class Action(StrEnum):
     MARKS_SUBMIT = "marks.submit"
     SAMPLE_READ = "sample.read"
     SAMPLE_SUBMIT = "sample.submit"
+    SAMPLE_CHOOSE = "sample.choose"
+    SAMPLE_REQUEST = "sample.request"
+    RULES_WRITE = "rules.write"
     UPLOAD_CREATE = "upload.create"
     UPLOAD_CONTINUE = "upload.continue"
     DOCUMENT_STATUS = "document.status"
@@ -130,6 +133,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.MARKS_SUBMIT: {_E: _CENTRE},
     Action.SAMPLE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.SAMPLE_SUBMIT: {_E: _CENTRE},
+    Action.SAMPLE_CHOOSE: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.SAMPLE_REQUEST: {_M: _ALLOCATED, _A: _ALL},
+    Action.RULES_WRITE: {_A: _ALL},
     Action.UPLOAD_CREATE: {_T: _CENTRE, _E: _CENTRE},
     Action.UPLOAD_CONTINUE: {_T: _OWN, _E: _OWN},
     Action.DOCUMENT_STATUS: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},

@@ -16,6 +16,8 @@ from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import results as results_api
+from repository.web.api import rules as rules_api
+from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
@@ -31,6 +33,8 @@ from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import results as results_pages
+from repository.web.pages import rules as rules_pages
+from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
@@ -130,6 +134,26 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
     Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
+    # What is asked for beside the sample as drawn, and the rules it was drawn by
+    Route("GET", "/cases/{case_id}/sample/requests", sample_requests_pages.show, A.SAMPLE_REQUEST),
+    Route("POST", "/cases/{case_id}/sample/requests/more", sample_requests_pages.ask_more, A.SAMPLE_REQUEST),
+    Route("POST", "/cases/{case_id}/sample/requests/all", sample_requests_pages.ask_all, A.SAMPLE_REQUEST),
+    Route("POST", "/cases/{case_id}/sample/requests/replace", sample_requests_pages.replace, A.SAMPLE_REQUEST),
+    Route("GET", "/cases/{case_id}/sample/choose", sample_requests_pages.show_choice, A.SAMPLE_CHOOSE),
+    Route("POST", "/cases/{case_id}/sample/choose", sample_requests_pages.choose, A.SAMPLE_CHOOSE),
+    Route("GET", "/api/cases/{case_id}/sample/requests", sample_requests_api.show, A.SAMPLE_REQUEST),
+    Route("POST", "/api/cases/{case_id}/sample/requests", sample_requests_api.create, A.SAMPLE_REQUEST),
+    Route("POST", "/api/sample-items/{item_id}/replace", sample_requests_api.replace, A.SAMPLE_REQUEST),
+    Route("GET", "/api/cases/{case_id}/sample/choice", sample_requests_api.show_choice, A.SAMPLE_CHOOSE),
+    Route("POST", "/api/cases/{case_id}/sample/choice", sample_requests_api.choose, A.SAMPLE_CHOOSE),
+    Route("GET", "/rules", rules_pages.show, A.RULES_WRITE),
+    Route("POST", "/rules", rules_pages.submit, A.RULES_WRITE),
+    Route("POST", "/rules/exemptions", rules_pages.grant_exemption, A.RULES_WRITE),
+    Route("POST", "/rules/exemptions/{exemption_id}/end", rules_pages.end_exemption, A.RULES_WRITE),
+    Route("GET", "/api/rules", rules_api.index, A.RULES_WRITE),
+    Route("POST", "/api/rules", rules_api.create, A.RULES_WRITE),
+    Route("POST", "/api/exemptions", rules_api.grant_exemption, A.RULES_WRITE),
+    Route("POST", "/api/exemptions/{exemption_id}/end", rules_api.end_exemption, A.RULES_WRITE),
     # Moderation
     Route("GET", "/api/people", moderation_api.people, A.ALLOCATION_WRITE),
     Route("POST", "/api/allocations", moderation_api.allocate, A.ALLOCATION_WRITE),

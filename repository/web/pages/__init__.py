@@ -25,6 +25,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REFERENCE_IMPORT, "/series", "Series data"),
+    (Action.RULES_WRITE, "/rules", "Sample rules"),
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
     (Action.EXPORT_READ, "/exports", "Download files"),
 )

@@ -9,7 +9,7 @@ from moderation.marks import MarkStatus
 from moderation.records.marks import MarkSheet
 from moderation.submission import MARKS_EDITABLE, CaseState
 from repository.access import Action, scope_of
-from repository.acts import cases, marks, samples
+from repository.acts import cases, marks, sample_requests, samples
 from repository.acts.marks import Typed
 from repository.errors import FieldRefused, NotFound
 from repository.web.forms import FORM_ERRORS, errors_of
@@ -33,10 +33,20 @@ async def index(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """Show one component: where it stands and what comes next."""
     case_id, actor = request.match_info["case_id"], actor_of(request)
-    page = await services_of(request).database.read(lambda s: cases.page(s, context_of(request), case_id))
-    may_read_outcome = scope_of(actor, Action.OUTCOME_READ) is not None
+    page, is_to_choose = await services_of(request).database.read(
+        lambda s: (
+            cases.page(s, context_of(request), case_id),
+            sample_requests.is_waiting_for(s, context_of(request), case_id),
+        )
+    )
     return await render(
-        request, "cases/show.html", page=page, steps=_steps(page.case.state), may_read_outcome=may_read_outcome
+        request,
+        "cases/show.html",
+        page=page,
+        steps=_steps(page.case.state),
+        may_read_outcome=scope_of(actor, Action.OUTCOME_READ) is not None,
+        may_request_work=scope_of(actor, Action.SAMPLE_REQUEST) is not None,
+        is_to_choose=is_to_choose,
     )
 
 
