@@ -16,6 +16,7 @@ from storage.errors import StorageError
 MODULES = {
     "service": ("serve", "work", "migrate", "check-config"),
     "importing": ("import",),
+    "exporting": ("export", "read"),
     "rehearsal": ("rehearsal",),
     "demo": ("demo",),
     "care": ("scrub", "reconcile", "gc"),
