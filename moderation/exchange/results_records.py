@@ -3,8 +3,8 @@
 R5 = 3 kind: ``R`` the result of an option, ``K`` one of its components, behind it · 4–8 centre · 9–12 candidate number ·
 13–25 UCI · 26–31 option · 32–43 component (K) · 44–47 grade (R) · 48 indicator (R) · 49 flag (K) · 50–53 mark (K) ·
 54–57 maximum mark (K) · 58–73 total (R) or weighted mark (K) · 74–89 weighted maximum (K) · 90–112 blank. The sequence
-number in record 3 is the number of the release. R7 adds 21–27, the count of grades, and 28–51, the sum of totals; R9 the
-same over all centres, in 22–28 and 29–52. Names do not travel: the candidate number and the UCI say who it is.
+number in record 3 is the number of the release. R7 adds 21–27, the count of grades, and 28–75, the sum of totals; R9 the
+same over all centres, in 22–28 and 29–76. Names do not travel: the candidate number and the UCI say who it is.
 Source: project policy; the awarding bodies' own results layout is not public.
 """
 
@@ -34,8 +34,8 @@ _KIND, _CENTRE, _NUMBER = Field("kind", 3, 3), Field("centre", 4, 8), Field("can
 _OPTION, _COMPONENT, _INDICATOR = Field("option", 26, 31), Field("component", 32, 43), Field("indicator", 48, 48)
 _FLAG, _MARK, _MAXIMUM = Field("flag", 49, 49), Field("mark", 50, 53), Field("maximum mark", 54, 57)
 _TOTAL, _WEIGHTED = Field("total", 58, 73), Field("weighted maximum", 74, 89)
-_GRADES, _SUM = Field("count of grades", 21, 27), Field("sum of totals", 28, 51)
-_ALL_GRADES, _ALL_SUM = Field("count of grades", 22, 28), Field("sum of totals", 29, 52)
+_GRADES, _SUM = Field("count of grades", 21, 27), Field("sum of totals", 28, 75)
+_ALL_GRADES, _ALL_SUM = Field("count of grades", 22, 28), Field("sum of totals", 29, 76)
 
 
 def read_results(name: str, data: bytes) -> tuple[Series, tuple[CentreResults, ...]]:
@@ -193,7 +193,7 @@ def results_lines(
             records = [text for row in centre.rows for text in _records(row, centre.centre_number)]
             of_centre = centre.total
             grades, total = grades + centre.grades, total + of_centre
-            trailer = f"{centre.grades:07d}{_fit(exact_text(of_centre), 24)}"
+            trailer = f"{centre.grades:07d}{_fit(exact_text(of_centre), 48)}"
             yield OwnBlock(centre.centre_number, centre.release, records, trailer)
 
     return own_lines(
@@ -202,7 +202,7 @@ def results_lines(
         blocks(),
         written_on=written_on,
         sender=sender,
-        end=lambda: f"{grades:07d}{_fit(exact_text(total), 24)}",
+        end=lambda: f"{grades:07d}{_fit(exact_text(total), 48)}",
     )
 
 

@@ -1,13 +1,17 @@
+import string
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moderation.entries import Series, SubmissionMode
 from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata
 from moderation.exchange.entry_checks import check_entries
 from moderation.exchange.entry_files import EntryRecord, read_entries, write_entries
 from moderation.exchange.faults import FileRefused
+from moderation.exchange.names import NameTooLong, to_ascii
 
 from .test_basedata import BASEDATA
 
@@ -199,3 +203,117 @@ def test_a_surname_in_windows_1252_is_read_with_a_warning() -> None:
     assert read.entries[1].surname == "SÄMPLE"
     (warning,) = read.warnings
     assert (warning.code, warning.line, warning.first_column) == ("windows-1252", 4, 14)
+
+
+def example_rows() -> list[EntryRecord]:
+    return [
+        EntryRecord("1001", "EXAMPLE", "ADA TEST", "999990241001C", ("H446A", "J277"), "F", date(2009, 1, 1), "", "9990000017"),
+        EntryRecord("1002", "SAMPLE", "BEN", "999990241002H", ("H446B",), "M", date(2008, 12, 31), "", "9990000025"),
+    ]  # fmt: skip
+
+
+def test_the_worked_example_is_written_byte_for_byte() -> None:
+    name, content = write_entries(Series("01", "6A", 26), "99999", example_rows(), written_on=DAY)
+    assert name == "E9999901.X01"
+    assert content == "".join(f"{line:<192}\r\n" for line in EXAMPLE.splitlines()).encode()
+
+
+def test_the_worked_example_is_accepted_by_the_reader_and_mixed_for_the_series() -> None:
+    options = tuple(
+        Option(code, syllabus, title, "GCE", "A")
+        for code, syllabus, title in (
+            ("H446A", "H446", "COMPUTER SCIENCE OCR REP"),
+            ("H446B", "H446", "COMPUTER SCIENCE POSTAL"),
+            ("J277", "J277", "COMPUTER SCIENCE GCSE"),
+        )
+    )
+    basedata = SeriesBasedata(Series("01", "6A", 26), options=options)
+    (fault,) = check_entries(read_entries("E9999901.X01", EXAMPLE.encode()), basedata)
+    assert (fault.code, fault.line) == ("mixed_submission_mode", 4)
+    clean = read_entries("E9999901.X01", EXAMPLE.replace("H446B", "H446A").encode())
+    assert check_entries(clean, basedata) == []
+
+
+def test_faults_of_the_framework_and_of_records_are_listed_together() -> None:
+    spoilt = (
+        EXAMPLE.replace("0000004", "0000005").replace("999990241001C", "999990241001D").replace("M311208", "M321308")
+    )
+    assert sorted(faults(spoilt)) == [("count", 5), ("not-a-date", 4), ("uci", 3)]
+
+
+def test_a_name_too_long_is_refused_with_a_proposal_that_a_person_confirms() -> None:
+    long = replace(record(), surname="EXAMPLE-HYPHENATED-SURNAME", forenames="ADA BEATRICE CAROLINE")
+    with pytest.raises(NameTooLong) as refused:
+        write_entries(SERIES, "99999", [long], written_on=DAY)
+    assert refused.value.proposal == "EXAMPLE-HYPHENATED-SURNAME:ADA B C"
+    assert "EXAMPLE" not in str(refused.value)
+    _, content = write_entries(
+        SERIES, "99999", [long], written_on=DAY, confirmed_names={"1001": refused.value.proposal}
+    )
+    assert b"EXAMPLE-HYPHENATED-SURNAME:ADA B C " in content
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(record(), sex="Z"),
+        replace(record(), status="X"),
+        replace(record(), upn="B123456789012"),
+        replace(record(), uln="9990000018"),
+        replace(record(), uci="999990241001D"),
+        replace(record(), surname="EX:AMPLE"),
+        replace(record(), options=("TOOLONG",)),
+    ],
+)
+def test_the_writer_is_strict_about_everything(wrong: EntryRecord) -> None:
+    with pytest.raises(ValueError):
+        write_entries(SERIES, "99999", [wrong], written_on=DAY)
+
+
+def test_the_reader_doubts_what_is_odd_and_keeps_it() -> None:
+    odd = EXAMPLE.replace("    F010109", "    X010109").replace(
+        "             9990000017", "B123456789012" + "9990000017"
+    )
+    read = read_entries("E9999901.X01", odd.encode())
+    assert [(warning.code, warning.line) for warning in read.warnings] == [("sex", 3), ("upn", 3)]
+    assert (read.entries[0].sex, read.entries[0].upn) == ("X", "B123456789012")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_of_both_kinds_are_read_and_a_carriage_return_alone_is_named(end: str) -> None:
+    assert len(read_entries("E9999901.X01", EXAMPLE.replace("\n", end).encode()).entries) == 2
+    assert faults(EXAMPLE.replace("\n", "\r")) == [("line-ends", 1)]
+
+
+def test_versions_12_to_14_are_read_and_others_refused() -> None:
+    for version in ("12", "13", "14"):
+        assert read_entries("E9999901.X01", EXAMPLE.replace("A10014", f"A100{version}").encode()).entries
+    for version in ("11", "15", "P1", "  "):
+        assert faults(EXAMPLE.replace("A10014", f"A100{version}")) == [("version", 1)]
+
+
+names = st.text(string.ascii_letters + " -'éßøŁ’", max_size=12).map(str.strip)
+people = st.builds(
+    EntryRecord,
+    st.just("1001"),
+    names.filter(bool),
+    names,
+    st.sampled_from(["", "999990241001C"]),
+    st.lists(st.integers(0, 99).map("X{:03d}".format), unique=True, max_size=30).map(tuple),
+    st.sampled_from(["", "M", "F"]),
+    st.none() | st.dates(date(1927, 1, 1), date(2026, 12, 31)),
+    st.sampled_from(["", "A123456789012"]),
+    st.sampled_from(["", "9990000017"]),
+    st.sampled_from("CP"),
+)
+
+
+@given(st.lists(people, max_size=4), st.sampled_from("EA"))
+def test_every_file_of_entries_survives_a_round_trip(found: list[EntryRecord], kind: str) -> None:
+    rows = [replace(one, candidate_number=f"{number:04d}") for number, one in enumerate(found, 1)]
+    name, content = write_entries(SERIES, "99999", rows, written_on=DAY, kind=kind)
+    read = read_entries(name, content)
+    assert read.kind == kind
+    assert list(read.entries) == [
+        replace(one, surname=to_ascii(one.surname).strip(), forenames=to_ascii(one.forenames).strip()) for one in rows
+    ]
