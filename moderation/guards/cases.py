@@ -68,7 +68,7 @@ def _stepped(row: Row) -> Conditions:
     opened = (
         f"({n}.event = 'OPEN' AND {n}.number = 1 AND {n}.from_state = '' AND {n}.to_state = '{CaseState.MARKS_OPEN}')"
     )
-    legal = " ".join(f"WHEN '{event}' THEN {pair} IN ({', '.join(pairs)})" for event, pairs in by_event.items())
+    legal = " ".join(f"WHEN '{event}' THEN {pair} IN ({', '.join(sorted(pairs))})" for event, pairs in by_event.items())
     broken = (
         f"EXISTS (SELECT 1 FROM case_transition ct WHERE ct.case_id = {n}.case_id AND ct.number = {n}.number - 1 "
         f"AND ct.to_state <> {n}.from_state)"

@@ -33,7 +33,7 @@ def _stepped(row: Row) -> Conditions:
     for (before, event), after in TRANSITIONS.items():
         by_event[event].append(f"'{before}>{after}'")
     pair = f"({n}.from_state || '>' || {n}.to_state)"
-    legal = " ".join(f"WHEN '{event}' THEN {pair} IN ({', '.join(pairs)})" for event, pairs in by_event.items())
+    legal = " ".join(f"WHEN '{event}' THEN {pair} IN ({', '.join(sorted(pairs))})" for event, pairs in by_event.items())
     return ((Refusal.ILLEGAL_MOVE, f"NOT (CASE {n}.event {legal} ELSE false END)"),)
 
 
