@@ -26,9 +26,11 @@ from moderation.tables import (
     Candidate,
     CentreMark,
     GateHeld,
+    MalpracticeHold,
     ModeratedMark,
     ModerationCase,
     ModeratorMark,
+    OptionResult,
     Outcome,
     Sample,
     SampleItem,
@@ -134,11 +136,16 @@ def _explained(
     release: ReleaseView | None,
 ) -> ExplainedOutcome:
     found = Found(OutcomeKind(outcome.kind), Stage(outcome.stage), outcome.numbers, outcome.policy_version)
-    marks = _own_marks(session, case, outcome)
+    pending = _pending(session, case, release)
+    marks = [
+        OwnMark(one.candidate_number, None, MarkStatus.PENDING_Q) if one.candidate_number in pending else one
+        for one in _own_marks(session, case, outcome)
+    ]
+    works = [one for one in _own_works(session, case, outcome) if one.candidate_number not in pending]
     explanation = explain(
         found,
         marks,
-        _own_works(session, case, outcome),
+        works,
         level=level,
         is_group=case.consortium_id is not None,
         first_differed=_first_differed(session, case, outcome),
@@ -153,6 +160,36 @@ def _explained(
         release,
         policy_for(session, component_of(session, case)).title,
     )
+
+
+def _pending(session: Session, case: ModerationCase, release: ReleaseView | None) -> set[str]:
+    """Return the numbers of candidates whose mark waits: as the release has it, or as it is now for a preview.
+
+    What is pending in the results is pending here too, whatever was recorded for it.
+    """
+    if release is None:
+        held = (
+            select(Candidate.candidate_number)
+            .join(MalpracticeHold, MalpracticeHold.candidate_id == Candidate.id)
+            .where(MalpracticeHold.case_id == case.id, MalpracticeHold.released_at.is_(None))
+        )
+        return set(session.scalars(held))
+    rows = session.execute(
+        select(Candidate.candidate_number, OptionResult.components)
+        .join(Candidate, Candidate.id == OptionResult.candidate_id)
+        .where(
+            OptionResult.version_id == release.version_id,
+            Candidate.series_key == case.series_key,
+            Candidate.centre_number == case.centre_number,
+        )
+    )
+    return {
+        number
+        for number, components in rows
+        if any(
+            part["component"] == case.component_code and part["status"] == MarkStatus.PENDING_Q for part in components
+        )
+    }
 
 
 def _own_marks(session: Session, case: ModerationCase, outcome: Outcome) -> list[OwnMark]:
@@ -234,15 +271,12 @@ def _centre_report(session: Session, case: ModerationCase, report: ReportView) -
         one.code: one for one in criteria_of(session, case.series_key, case.component_code)
     }
     order = {code: position for position, code in enumerate(criteria)}
-    numbers = dict(
-        session.execute(
-            select(SampleItem.id, Candidate.candidate_number)
-            .join(Candidate, Candidate.id == SampleItem.candidate_id)
-            .where(SampleItem.case_id == case.id)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(SampleItem.id, Candidate.candidate_number)
+        .join(Candidate, Candidate.id == SampleItem.candidate_id)
+        .where(SampleItem.case_id == case.id)
     )
+    numbers = {row[0]: row[1] for row in rows}
     lines = [
         ReportedLine(
             numbers[line.item_id],
