@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from json.decoder import scanstring
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -48,7 +47,7 @@ class _Reader:
         found: dict[str, Any] = {}
         offset = self.skip(offset)
         while not self.text.startswith("}", offset):
-            name, after = scanstring(self.text, offset + 1)
+            name, after = self._decoder.raw_decode(self.text, offset)
             place = f"{path}.{name}" if path else name
             if name in found:
                 raise JsonFault(f"The name {name!r} appears twice.", self.line_at(offset), place)
