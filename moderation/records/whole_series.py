@@ -154,23 +154,24 @@ def entered_in(session: Session, component: Component) -> dict[str, tuple[str, s
     Withdrawn and carried-forward entries are left out.
     """
     modes = EntryOption.submission_mode
+    # Two plain statements: over all four tables SQLite would read the whole series for each component.
+    options = session.scalars(
+        select(OptionComponent.option_code)
+        .join(
+            EntryOption,
+            (EntryOption.series_key == OptionComponent.series_key)
+            & (EntryOption.option_code == OptionComponent.option_code),
+        )
+        .where(
+            OptionComponent.series_key == component.series_key,
+            OptionComponent.component_code == component.component_code,
+            modes.is_(None) | (modes != SubmissionMode.CARRIED_FORWARD.value),
+        )
+    ).all()
     rows = session.execute(
         select(Candidate.id, Candidate.centre_number, Candidate.candidate_number)
         .join(Entry, Entry.candidate_id == Candidate.id)
-        .join(
-            OptionComponent,
-            (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
-        )
-        .join(
-            EntryOption,
-            (EntryOption.series_key == Entry.series_key) & (EntryOption.option_code == Entry.option_code),
-        )
-        .where(
-            Entry.series_key == component.series_key,
-            OptionComponent.component_code == component.component_code,
-            Entry.withdrawn_at.is_(None),
-            modes.is_(None) | (modes != SubmissionMode.CARRIED_FORWARD.value),
-        )
+        .where(Entry.series_key == component.series_key, Entry.option_code.in_(options), Entry.withdrawn_at.is_(None))
     )
     return {key: (centre_number, number) for key, centre_number, number in rows}
 

@@ -73,11 +73,16 @@ def enter_series(
     options = _options(session, key)
     rules = entry_rules(session, key)
     coming = iter(centres)
+    lots = 0
     with many_rows(session):
         while lot := list(islice(coming, CENTRES_AT_ONCE)):
+            lots += 1
             fresh, known = _sorted_out(session, key, lot)
             _need_allowed(rules, options, fresh)
-            _store(session, key, fresh, options, actor, now, report)
+            _store(session, key, fresh, report)
+            if lots & (lots - 1) == 0:  # the first, second, fourth …: what is planned for empty tables is slow
+                count_anew(session, Candidate, Entry, ModerationCase)
+            _open(session, key, fresh, options, actor, now, report)
             for one in known:
                 import_entries(
                     session,
@@ -183,9 +188,6 @@ def _store(
     session: Session,
     key: str,
     lot: Sequence[CentreEntries],
-    options: Mapping[str, _Option],
-    actor: str,
-    now: datetime,
     report: StepReport,
 ) -> None:
     if not lot:
@@ -219,7 +221,20 @@ def _store(
             {"series_key": key},
         ),
     )
-    opened, _ = open_cases(session, key, numbers, actor=actor, now=now)
+
+
+def _open(
+    session: Session,
+    key: str,
+    lot: Sequence[CentreEntries],
+    options: Mapping[str, _Option],
+    actor: str,
+    now: datetime,
+    report: StepReport,
+) -> None:
+    if not lot:
+        return
+    opened, _ = open_cases(session, key, [one.centre_number for one in lot], actor=actor, now=now)
     report.add("cases", opened)
     _give_receipts(session, key, lot, options, actor, now)
     report.add("centres", len(lot))
