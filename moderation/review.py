@@ -162,7 +162,9 @@ FINDINGS: Final[MappingProxyType[Service, frozenset[Finding]]] = MappingProxyTyp
             {Finding.UPHELD, Finding.CENTRE_MARKS_REINSTATED, Finding.MODERATION_CHANGED}
         ),
         **dict.fromkeys(SCRIPTS, frozenset({Finding.SCRIPT_GIVEN})),
-        **dict.fromkeys(APPEALS, frozenset({Finding.APPEAL_DISMISSED, Finding.APPEAL_ALLOWED})),
+        **dict.fromkeys(
+            APPEALS, frozenset({Finding.APPEAL_DISMISSED, Finding.APPEAL_ALLOWED, Finding.CENTRE_MARKS_REINSTATED})
+        ),
     }
 )
 """Which findings a service can have."""
@@ -206,6 +208,12 @@ CLERICAL_REASONS = frozenset(
     }
 )
 """What a clerical re-check can find: all parts marked, totals and recording. Project policy."""
+
+
+PANEL_SIZE: Final[MappingProxyType[Service, int]] = MappingProxyType(
+    {Service.APPEAL_STAGE_1: 1, Service.APPEAL_STAGE_2: 3}
+)
+"""How many uninvolved people hear an appeal at least: "somebody uninvolved", "usually a panel of three" (copy)."""
 
 
 class Grounds(StrEnum):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from moderation.recomputation import Part, is_adjustable_order, recompute_mark, recompute_result
 from moderation.records.ranges import Range
+from moderation.records.reviewed_marks import reviewed_marks
 from moderation.tables import (
     Candidate,
     CentreMark,
@@ -256,8 +257,10 @@ class SecondCalculation:
     def _works_read(self, centres: Range) -> tuple[Mapping[str, list[_Read]], Mapping[str, set[str]]]:
         """Return the works read of each sample that a case of the range rests on, and who ever marked in it."""
         samples = select(ModerationCase.sample_id).where(*self._cases_in(centres))
+        reviewed = reviewed_marks(self._session, samples)
         rows = self._session.execute(
             select(
+                SampleItem.id,
                 SampleItem.sample_id,
                 SampleItem.candidate_id,
                 CentreMark.mark,
@@ -273,14 +276,14 @@ class SecondCalculation:
                 & (CentreMark.candidate_id == SampleItem.candidate_id)
                 & (CentreMark.mark_set_version == ModerationCase.mark_set_version),
             )
-            .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "")
+            .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "", SampleItem.replaced_at.is_(None))
         )
         read: dict[str, list[_Read]] = defaultdict(list)
         markers: dict[str, set[str]] = defaultdict(set)
-        for sample_id, candidate_id, centre_mark, moderator_mark, marked_by, superseded_at in rows:
+        for item_id, sample_id, candidate_id, centre_mark, moderator_mark, marked_by, superseded_at in rows:
             markers[sample_id].add(marked_by)
             if superseded_at is None and centre_mark:
-                read[sample_id].append(_Read(candidate_id, centre_mark, moderator_mark))
+                read[sample_id].append(_Read(candidate_id, centre_mark, reviewed.get(item_id, moderator_mark)))
         return read, markers
 
     def _external(self, centres: Range) -> Iterator[tuple[str, str, str, int | None]]:

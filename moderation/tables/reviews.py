@@ -75,6 +75,8 @@ class ReviewRequest(Base):
     terms: Mapped[dict[str, Any]]
     result_version_number: Mapped[int]
     """The release of results that the centre had before it."""
+    reviewer: Mapped[str | None] = mapped_column(String(64))
+    """Who reviews the moderation; allocated with act ``REVIEW``."""
     trigger_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(String(500), default="")

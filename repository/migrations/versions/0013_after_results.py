@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("consent", sa.String(length=12), nullable=False),
         sa.Column("terms", sa.JSON(), nullable=False),
         sa.Column("result_version_number", sa.Integer(), nullable=False),
+        sa.Column("reviewer", sa.String(length=64), nullable=True),
         sa.Column("trigger_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.String(length=500), nullable=False),
