@@ -102,6 +102,11 @@ class Action(StrEnum):
     TEAM_READ = "team.read"
     TEAM_WRITE = "team.write"
     ALLOCATION_WRITE = "allocation.write"
+    EXPLANATION_READ = "explanation.read"
+    REPORT_READ = "report.read"
+    REPORT_WRITE = "report.write"
+    REPORT_RETURN = "report.return"
+    WHAT_IF = "what_if"
     RESULTS_GATE = "results.gate"
     RESULTS_RELEASE = "results.release"
     RESULTS_READ = "results.read"
@@ -171,6 +176,11 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.TEAM_READ: {_A: _ALL},
     Action.TEAM_WRITE: {_A: _ALL},
     Action.ALLOCATION_WRITE: {_A: _ALL},
+    Action.EXPLANATION_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.REPORT_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.REPORT_WRITE: {_M: _ALLOCATED},
+    Action.REPORT_RETURN: {_A: _ALL},
+    Action.WHAT_IF: {_A: _ALL},
     Action.RESULTS_GATE: {_A: _ALL},
     Action.RESULTS_RELEASE: {_A: _ALL},
     Action.RESULTS_READ: {_E: _CENTRE, _A: _ALL},
