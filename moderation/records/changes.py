@@ -112,10 +112,10 @@ def compare(before: Snapshot, after: Snapshot) -> Changes:
             kind = ChangeKind.CHANGED
             fields = [name for name in {**old, **new} if old.get(name, "") != new.get(name, "")]
             found = [Change(kind, thing, key, name, old.get(name, ""), new.get(name, "")) for name in fields]
-        counts[str(kind), thing] += 1
+        counts[str(kind), thing] += bool(found)
         total += len(found)
         changes += found[: max(0, CHANGES_LIMIT - len(changes))]
-    return Changes(tuple(changes), total, dict(counts))
+    return Changes(tuple(changes), total, {key: count for key, count in counts.items() if count})
 
 
 def _words(fields: Mapping[str, str] | None) -> str:
