@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from moderation.tables import Allocation
+from moderation.records import teams
+from moderation.tables import Allocation, ModerationCase
 from repository import audit
-from repository.access import Actor, Role
+from repository.access import Action, Actor, Role, Scope, scope_of
 from repository.audit import Context
 from repository.errors import OfficerUnknown, SignInRefused
 from repository.tables import Assignment, Person, SignInLink, WebSession
@@ -182,6 +184,23 @@ def is_allocated(
         "now": now,
     }
     return session.execute(_ALLOCATION, asked).first() is not None
+
+
+def names_of(session: Session, person_ids: Iterable[str]) -> dict[str, str]:
+    """Return person → name, of those that are people here; ``system`` is none."""
+    rows = session.execute(select(Person.id, Person.display_name).where(Person.id.in_(set(person_ids))))
+    return {person_id: name for person_id, name in rows}  # noqa: C416
+
+
+def reaches(session: Session, actor: Actor, action: Action, case: ModerationCase, now: datetime) -> bool:
+    """Return whether the person reaches a case by an allocation, a team or a component, as the action's scope says."""
+    scope = scope_of(actor, action)
+    if scope is Scope.ALLOCATED:
+        place = (case.series_key, case.component_code, case.centre_number)
+        return is_allocated(session, actor.person_id, *place, now)
+    if scope is Scope.TEAM:
+        return teams.leads(session, actor.person_id, case, now)
+    return scope is Scope.COMPONENT and teams.is_principal(session, actor.person_id, case)
 
 
 def _holds(assignment: Assignment | Row[*tuple[Any, ...]], now: datetime) -> bool:

@@ -201,6 +201,14 @@ def amendments_of(session: Session, case_id: str) -> list[AmendmentView]:
     ]
 
 
+def open_amendments(session: Session, series_key: str) -> set[str]:
+    """Return the cases of a series in which an amendment waits for a decision."""
+    query = select(MarkAmendment.case_id).join(ModerationCase, ModerationCase.id == MarkAmendment.case_id)
+    return set(
+        session.scalars(query.where(ModerationCase.series_key == series_key, MarkAmendment.decided_at.is_(None)))
+    )
+
+
 def clerical_errors_of(session: Session, case_id: str) -> list[AmendmentView]:
     """Return the notification of clerical errors: the approved corrections of slips, for the centre with its results."""
     return [

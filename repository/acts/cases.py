@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import UnknownCase
-from moderation.records import cases
+from moderation.records import cases, teams
 from moderation.records.cases import CaseView, TransitionView
 from moderation.submission import CaseState
 from moderation.tables import Allocation
@@ -56,7 +56,7 @@ STATE_WORDS: Mapping[CaseState, str] = {
 }
 CENTRE_WORDS: Mapping[CaseState, str] = {
     # What a moderator decides stays with the awarding body until results: a centre reads the same words for all of it.
-    **dict.fromkeys((S.RECEIPT_COMPLETE, S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER), "Being moderated"),
+    **dict.fromkeys((S.RECEIPT_COMPLETE, S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER, S.SUPPORT_CALL), "Being moderated"),
     **dict.fromkeys((S.OUTCOME_LOCKED,), "Moderation finished"),
 }
 MODE_WORDS: Mapping[SubmissionMode, str] = {
@@ -99,10 +99,8 @@ def permitted(session: Session, context: Context, action: Action, case_id: str) 
         case = cases.view_case(session, case_id)
     except UnknownCase as error:
         raise NotFound from error
-    allocated = people.is_allocated(
-        session, actor.person_id, case.series_key, case.component_code, case.centre_number, context.now
-    )
-    access.require(actor, action, centre_number=case.centre_number, allocated=allocated)
+    reached = people.reaches(session, actor, action, cases.case_of(session, case_id), context.now)
+    access.require(actor, action, centre_number=case.centre_number, allocated=reached)
     return case
 
 
@@ -126,6 +124,13 @@ def listed(
     if scope is Scope.ALLOCATED:
         mine = _allocated(session, context, actor)
         found = [case for case in found if (case.series_key, case.component_code, case.centre_number) in mine]
+    if scope in {Scope.TEAM, Scope.COMPONENT}:
+        reached = set(
+            teams.led_case_ids(session, actor.person_id, context.now)
+            if scope is Scope.TEAM
+            else teams.principal_case_ids(session, actor.person_id)
+        )
+        found = [case for case in found if case.case_id in reached]
     return tuple(case for case in found if state is None or case.state == state)
 
 

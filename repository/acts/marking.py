@@ -34,11 +34,13 @@ class DeskItem:
     documents: tuple[AttachedDocument, ...]
     mark: ModeratorMarkView | None
     is_wanted_now: bool
+    centre_mark: int | None
+    """In the mark set in force: an amendment may have changed what the sample was drawn by."""
 
     @property
     def difference(self) -> int | None:
         """Return centre mark minus moderator mark; positive means the centre was generous."""
-        return None if self.mark is None else self.item.centre_mark - self.mark.mark
+        return None if self.mark is None or self.centre_mark is None else self.centre_mark - self.mark.mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class Desk:
     def is_readable(self) -> bool:
         """Say whether the works are with the moderator and marks can be written."""
         return self.case.state in READABLE
+
+    @property
+    def may_propose(self) -> bool:
+        """Say whether everything is read and no outcome stands, so that the moderator can let the rule find one."""
+        return self.is_readable and self.report.is_complete and bool(self.read)
 
     @property
     def wanted(self) -> tuple[DeskItem, ...]:
@@ -93,6 +100,7 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
     sample = samples.sample_of(session, case_id)
     documents = evidence.documents_of(session, sample.sample_id)
     marks = records.moderator_marks(session, case_id)
+    centre = records.centre_marks_now(session, case_id)
     report = records.stage_of(session, case_id)
     unread = set(report.unread) if case.state in READABLE else set()
     items = tuple(
@@ -101,6 +109,7 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
             tuple(d for d in documents.get(item.item_id, ()) if d.state is DocumentState.RELEASED),
             marks.get(item.item_id),
             item.item_id in unread,
+            centre.get(item.item_id, item.centre_mark),
         )
         for item in sample.items
     )
@@ -137,3 +146,12 @@ def record_mark(
     )
     audit.record(session, context, Action.MODERATOR_MARK_WRITE, "sample_item", item_id)
     return item.case_id
+
+
+def propose_again(session: Session, context: Context, case_id: str, version: int | None) -> None:
+    """Let the rule find the outcome from the marks as they stand, after works came back to be looked at again."""
+    permitted(session, context, Action.MODERATOR_MARK_WRITE, case_id)
+    records.propose_again(
+        session, case_id, moderator=actor_of(context).person_id, now=context.now, expected_version=version
+    )
+    audit.record(session, context, "outcome.propose", "case", case_id)

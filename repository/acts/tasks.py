@@ -45,6 +45,8 @@ def board(session: Session, context: Context) -> Board:
         Role.TEACHER: tasks_of_centre.board,
         Role.EXAMS_OFFICER: tasks_of_centre.board,
         Role.MODERATOR: tasks_of_body.moderator_board,
+        Role.TEAM_LEADER: tasks_of_body.check_board,
+        Role.PRINCIPAL_MODERATOR: tasks_of_body.check_board,
         Role.AB_OFFICER: tasks_of_body.officer_board,
         Role.TRACKING_CLERK: tasks_of_scripts.clerk_board,
     }

@@ -1,16 +1,20 @@
-"""What is due for moderators and awarding body officers."""
+"""What is due for moderators, for who checks them, and for awarding body officers."""
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
 from moderation.records import cases
+from moderation.records.amendments import open_amendments
+from moderation.records.checks import cases_to_check
+from moderation.records.holds import suspicions_of
 from moderation.records.results import release_of
 from moderation.submission import SETTLED, WORK_EXPECTED, CaseState
 from moderation.tables import SeriesRow
-from repository.acts import marking, results, series
+from repository.access import Role
+from repository.acts import checks, marking, results, series
 from repository.acts.allocations import moderators_of
-from repository.acts.cases import STATE_WORDS
+from repository.acts.cases import STATE_WORDS, actor_of
 from repository.acts.tasks import Board, Task
 from repository.audit import Context
 
@@ -40,17 +44,27 @@ def moderator_board(session: Session, context: Context) -> Board:
 def officer_board(session: Session, context: Context) -> Board:
     """Return an officer's board: outcomes to confirm, orders not valid, cases without a moderator, late samples."""
     tasks: list[Task] = []
+    waiting: list[Task] = []
     total = late = 0
     for one in series.listed(session, context):
         moderators = moderators_of(session, one.key)
         found = cases.list_cases(session, series_key=one.key)
         total += len(found)
+        proposed = [case.case_id for case in found if case.state == S.OUTCOME_PROPOSED]
+        unchecked = cases_to_check(session, proposed) | cases_to_check(session, proposed, escalated=True)
+        amended = open_amendments(session, one.key)
+        tasks += _suspicions(session, one)
         for case in found:
             name = f"{case.component_code} at centre {case.centre_number}"
+            if case.case_id in amended:
+                href = f"/cases/{case.case_id}/amendments"
+                tasks.append(Task(f"Decide on an amendment of marks: {name}", href, one.title, "Proposed", urgent=True))
             outcome = f"/cases/{case.case_id}/outcome"
-            if case.state == S.OUTCOME_PROPOSED:
+            if case.case_id in unchecked:
+                waiting.append(Task(f"Outcome of {name}", outcome, one.title, "Waits for the check of the moderator"))
+            elif case.state == S.OUTCOME_PROPOSED:
                 tasks.append(Task(f"Confirm the outcome of {name}", outcome, one.title, STATE_WORDS[case.state]))
-            elif case.state == S.INVALID_ORDER:
+            elif case.state in {S.INVALID_ORDER, S.SUPPORT_CALL}:
                 tasks.append(Task(f"Decide on {name}", outcome, one.title, STATE_WORDS[case.state], urgent=True))
             elif case.state in NEEDS_MODERATOR and (case.component_code, case.centre_number) not in moderators:
                 href = f"/allocations?series={one.key}"
@@ -68,7 +82,40 @@ def officer_board(session: Session, context: Context) -> Board:
                 )
         if found and all(case.state in SETTLED for case in found):
             tasks += _release(session, context, one)
-    return Board(tuple(tasks), (), (("components at centres", total), ("late samples", late)))
+    return Board(tuple(tasks), tuple(waiting), (("components at centres", total), ("late samples", late)))
+
+
+def check_board(session: Session, context: Context) -> Board:
+    """Return the board of a team leader or a principal moderator: which outcomes wait for a check."""
+    lines = checks.listed(session, context)
+    principal = actor_of(context).role is Role.PRINCIPAL_MODERATOR
+    tasks = []
+    for line in lines:
+        case = line.case
+        if line.is_escalated and principal:
+            status, urgent = "Passed to you by the team leader", True
+        elif line.is_due and not principal:
+            status, urgent = "Waits for your check", False
+        else:
+            continue
+        title = f"Check {case.component_code} at centre {case.centre_number}"
+        tasks.append(Task(title, f"/checks/{case.case_id}", line.moderator, status, urgent=urgent))
+    return Board(tuple(tasks), (), (("cases", len(lines)), ("waiting for a check", len(tasks))))
+
+
+def _suspicions(session: Session, one: SeriesRow) -> list[Task]:
+    """Return the suspicions of a series that wait for an officer."""
+    return [
+        Task(
+            f"Decide on a suspicion: {found.component_code} at centre {found.centre_number}",
+            f"/cases/{found.case_id}/holds",
+            one.title,
+            "Reported",
+            urgent=True,
+        )
+        for found in suspicions_of(session, series_key=one.key)
+        if found.decision is None
+    ]
 
 
 def _release(session: Session, context: Context, one: SeriesRow) -> list[Task]:

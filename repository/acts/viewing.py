@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, evidence, objects, people
-from repository.access import Action, Actor, Role, Scope
+from repository.access import Action, Actor
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
@@ -73,7 +73,7 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
     actor = _actor(context)
     document, item, case = _permitted(session, context, Action.DOCUMENT_VIEW, document_id)
     if document.state != DocumentState.RELEASED or document.media_type is None:
-        if actor.role is Role.MODERATOR:
+        if actor.role not in access.CENTRE_ROLES:
             raise NotFound
         raise DocumentNotReady(document.reason or "", state=document.state)
     if not recorded:
@@ -108,10 +108,8 @@ def _permitted(
     if found is None:
         raise NotFound
     document, item, case = found
-    allocated = access.scope_of(actor, action) is Scope.ALLOCATED and people.is_allocated(
-        session, actor.person_id, case.series_key, case.component_code, case.centre_number, context.now
-    )
-    access.require(actor, action, centre_number=case.centre_number, allocated=allocated)
+    reached = people.reaches(session, actor, action, case, context.now)
+    access.require(actor, action, centre_number=case.centre_number, allocated=reached)
     return document, item, case
 
 

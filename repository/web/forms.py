@@ -15,6 +15,23 @@ FORM_ERRORS = (FieldRefused, ModerationError, ScriptsError, FileRefused, SlotClo
 """What a person can put right on the page itself; anything else is a problem page."""
 
 
+class Said(dict[str, str]):
+    """What was typed, or what is wrong, by field; nothing for any other field, so that templates need not ask first."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def typed_in(form: Mapping[str, Any] | None, *names: str) -> Said:
+    """Return what a person typed in the named fields, so that a refused form is shown as it was sent."""
+    return Said({name: str(form.get(name, "")) for name in names} if form is not None else {})
+
+
+def wrong_in(errors: list[dict[str, str]] | None) -> Said:
+    """Return what is wrong by the id of the field."""
+    return Said({error["href"].lstrip("#"): error["text"] for error in errors or []})
+
+
 def errors_of(error: Exception, ids: Mapping[str, str] | None = None) -> list[dict[str, str]]:
     """Return what went wrong for the error summary.
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from repository.access import Action
 from repository.web import files, keys, tus
 from repository.web.api import cases as cases_api
+from repository.web.api import checking as checking_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
@@ -22,10 +23,13 @@ from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.pages import allocations as allocations_pages
+from repository.web.pages import amendments as amendments_pages
 from repository.web.pages import cases as cases_pages
+from repository.web.pages import checks as checks_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
+from repository.web.pages import holds as holds_pages
 from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import imports as imports_pages
 from repository.web.pages import marking as marking_pages
@@ -38,6 +42,7 @@ from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
+from repository.web.pages import teams as teams_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -170,6 +175,57 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/cases/{case_id}/outcome/confirm", outcomes_pages.confirm, A.OUTCOME_CONFIRM),
     Route("POST", "/cases/{case_id}/outcome/accept", outcomes_pages.accept, A.OUTCOME_CONFIRM),
     Route("POST", "/cases/{case_id}/outcome/reopen", outcomes_pages.reopen, A.OUTCOME_CONFIRM),
+    Route("POST", "/marking/{case_id}/propose", marking_pages.propose, A.MODERATOR_MARK_WRITE),
+    Route("POST", "/cases/{case_id}/outcome/withdraw", outcomes_pages.withdraw, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/find-again", outcomes_pages.find_again, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/return", outcomes_pages.return_to_centre, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/support-call", outcomes_pages.offer_call, A.OUTCOME_CONFIRM),
+    Route("POST", "/cases/{case_id}/outcome/support-call/notes", outcomes_pages.note_call, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/marking/propose", moderation_api.propose, A.MODERATOR_MARK_WRITE),
+    Route("POST", "/api/cases/{case_id}/outcome/reopen", moderation_api.reopen, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/withdraw", moderation_api.withdraw, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/find-again", moderation_api.find_again, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/return", moderation_api.return_to_centre, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/support-call", moderation_api.offer_call, A.OUTCOME_CONFIRM),
+    Route("POST", "/api/cases/{case_id}/outcome/support-call/notes", moderation_api.note_call, A.OUTCOME_CONFIRM),
+    # Amendments, checks of moderators, suspicions and holds
+    Route("GET", "/cases/{case_id}/amendments", amendments_pages.show, A.AMENDMENT_READ),
+    Route("POST", "/cases/{case_id}/amendments", amendments_pages.propose, A.AMENDMENT_PROPOSE),
+    Route("POST", "/amendments/{amendment_id}/approve", amendments_pages.approve, A.AMENDMENT_DECIDE),
+    Route("POST", "/amendments/{amendment_id}/refuse", amendments_pages.refuse, A.AMENDMENT_DECIDE),
+    Route("GET", "/api/cases/{case_id}/amendments", checking_api.list_amendments, A.AMENDMENT_READ),
+    Route("POST", "/api/cases/{case_id}/amendments", checking_api.propose_amendment, A.AMENDMENT_PROPOSE),
+    Route("POST", "/api/amendments/{amendment_id}/approve", checking_api.approve_amendment, A.AMENDMENT_DECIDE),
+    Route("POST", "/api/amendments/{amendment_id}/refuse", checking_api.refuse_amendment, A.AMENDMENT_DECIDE),
+    Route("GET", "/checks", checks_pages.index, A.CHECK_LIST),
+    Route("GET", "/checks/{case_id}", checks_pages.show, A.CHECK_READ),
+    Route("POST", "/checks/{case_id}/begin", checks_pages.begin, A.CHECK_WRITE),
+    Route("POST", "/checks/{case_id}/marks", checks_pages.record_mark, A.CHECK_WRITE),
+    Route("POST", "/checks/{case_id}/verdict", checks_pages.decide, A.CHECK_WRITE),
+    Route("GET", "/coverage", checks_pages.coverage, A.COVERAGE_READ),
+    Route("GET", "/api/checks", checking_api.index, A.CHECK_LIST),
+    Route("GET", "/api/cases/{case_id}/check", checking_api.show, A.CHECK_READ),
+    Route("POST", "/api/cases/{case_id}/check", checking_api.begin, A.CHECK_WRITE),
+    Route("PUT", "/api/checks/{check_id}/works/{item_id}", checking_api.record_mark, A.CHECK_WRITE),
+    Route("POST", "/api/checks/{check_id}/verdict", checking_api.decide, A.CHECK_WRITE),
+    Route("GET", "/api/coverage", checking_api.coverage, A.COVERAGE_READ),
+    Route("GET", "/teams", teams_pages.show, A.TEAM_READ),
+    Route("POST", "/teams", teams_pages.set_team, A.TEAM_WRITE),
+    Route("POST", "/teams/principal", teams_pages.set_principal, A.TEAM_WRITE),
+    Route("POST", "/api/teams", checking_api.set_team, A.TEAM_WRITE),
+    Route("POST", "/api/principals", checking_api.set_principal, A.TEAM_WRITE),
+    Route("GET", "/holds", holds_pages.index, A.HOLD_READ),
+    Route("GET", "/cases/{case_id}/holds", holds_pages.show, A.HOLD_READ),
+    Route("POST", "/cases/{case_id}/holds", holds_pages.hold, A.HOLD_WRITE),
+    Route("POST", "/holds/{hold_id}/release", holds_pages.release, A.HOLD_WRITE),
+    Route("GET", "/cases/{case_id}/suspicion", holds_pages.ask, A.SUSPICION_RAISE),
+    Route("POST", "/cases/{case_id}/suspicion", holds_pages.report, A.SUSPICION_RAISE),
+    Route("POST", "/suspicions/{suspicion_id}/decide", holds_pages.decide, A.HOLD_WRITE),
+    Route("GET", "/api/cases/{case_id}/holds", checking_api.list_holds, A.HOLD_READ),
+    Route("POST", "/api/cases/{case_id}/holds", checking_api.hold, A.HOLD_WRITE),
+    Route("POST", "/api/holds/{hold_id}/release", checking_api.release, A.HOLD_WRITE),
+    Route("POST", "/api/cases/{case_id}/suspicions", checking_api.raise_suspicion, A.SUSPICION_RAISE),
+    Route("POST", "/api/suspicions/{suspicion_id}/decide", checking_api.decide_suspicion, A.HOLD_WRITE),
     Route("GET", "/allocations", allocations_pages.show, A.ALLOCATION_WRITE),
     Route("POST", "/allocations", allocations_pages.allocate, A.ALLOCATION_WRITE),
     # Series and results

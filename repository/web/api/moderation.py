@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy.orm import Session
 
-from moderation.records.outcomes import OutcomeView
+from moderation.records.cases import CaseView, view_case
+from moderation.records.outcomes import OutcomeView, outcome_of
 from repository.access import Role
 from repository.acts import allocations, marking, outcomes
+from repository.audit import Context
 from repository.errors import FieldRefused
 from repository.web import authentication
 from repository.web.api.cases import case_json
@@ -28,6 +32,9 @@ def outcome_json(outcome: OutcomeView | None) -> dict[str, Any] | None:
         "stage": outcome.stage,
         "numbers": dict(outcome.numbers),
         "policy_version": outcome.policy_version,
+        "policy_id": outcome.policy_id,
+        "policy_revision": outcome.policy_revision,
+        "origin": outcome.origin,
         "mark_set_version": outcome.mark_set_version,
         "reason": outcome.reason,
         "proposed_by": outcome.proposed_by,
@@ -96,7 +103,8 @@ async def desk(request: web.Request) -> web.Response:
                 {
                     "id": one.item.item_id,
                     "candidate_number": one.item.candidate_number,
-                    "centre_mark": one.item.centre_mark,
+                    "centre_mark": one.centre_mark,
+                    "mark_number": one.mark.number if one.mark else 0,
                     "moderator_mark": one.mark.mark if one.mark else None,
                     "comment": one.mark.comment if one.mark else "",
                     "difference": one.difference,
@@ -117,9 +125,10 @@ async def record_mark(request: web.Request) -> web.Response:
     body = await read_json(request)
     mark = number_field(body, "mark", 0, MARK_LIMIT)
     comment = text_field(body, "comment", required=False, limit=2000)
+    seen = number_field(body, "number", 0, 10_000) if "number" in body else None
     context, item_id = context_of(request), request.match_info["item_id"]
     database = services_of(request).database
-    case_id = await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment))
+    case_id = await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen))
     found = await database.write(lambda s: marking.desk(s, context, case_id))
     return web.json_response(
         {
@@ -164,8 +173,65 @@ async def confirm(request: web.Request) -> web.Response:
 
 async def accept(request: web.Request) -> web.Response:
     """Propose that the centre's marks stand, with a reason."""
+    return await _step(request, lambda s, c, i, b, v: outcomes.accept(s, c, i, text_field(b, "reason", limit=500), v))
+
+
+async def reopen(request: web.Request) -> web.Response:
+    """Send the case back to the moderator, with a reason."""
+    return await _step(request, lambda s, c, i, b, v: outcomes.reopen(s, c, i, text_field(b, "reason", limit=500), v))
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """Withdraw a confirmed outcome before results, with a reason."""
+    return await _step(request, lambda s, c, i, b, v: outcomes.withdraw(s, c, i, text_field(b, "reason", limit=500), v))
+
+
+async def find_again(request: web.Request) -> web.Response:
+    """Let the rule find the outcome again from the marks as they stand."""
+    return await _step(request, lambda s, c, i, b, v: outcomes.find_again(s, c, i, v))
+
+
+async def propose(request: web.Request) -> web.Response:
+    """Let the moderator say that the marks as they stand are the last word."""
+    return await _step(request, lambda s, c, i, b, v: marking.propose_again(s, c, i, v))
+
+
+async def return_to_centre(request: web.Request) -> web.Response:
+    """Return marks whose order failed, with feedback that holds no marks."""
+    return await _step(
+        request, lambda s, c, i, b, v: outcomes.return_to_centre(s, c, i, text_field(b, "feedback", limit=2000), v)
+    )
+
+
+async def offer_call(request: web.Request) -> web.Response:
+    """Note that the centre is to be called about its order of merit."""
+    return await _step(
+        request, lambda s, c, i, b, v: outcomes.offer_call(s, c, i, text_field(b, "reason", limit=500), v)
+    )
+
+
+async def note_call(request: web.Request) -> web.Response:
+    """Keep what was said in a support call."""
+    return await _step(
+        request,
+        lambda s, c, i, b, v: outcomes.note_call(
+            s, c, i, text_field(b, "spoken_with", limit=120), text_field(b, "notes", limit=2000)
+        ),
+    )
+
+
+async def _step(
+    request: web.Request, act: Callable[[Session, Context, str, dict[str, Any], int | None], object]
+) -> web.Response:
+    """Do one step on a case and answer how it stands then."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    reason = text_field(await read_json(request), "reason", limit=500)
+    body = await read_json(request)
+    version = number_field(body, "version", 0, 2**31) if "version" in body else None
     context, case_id = context_of(request), request.match_info["case_id"]
-    done = await services_of(request).database.write(lambda s: outcomes.accept(s, context, case_id, reason))
-    return web.json_response({"outcome": outcome_json(done)})
+
+    def work(session: Session) -> tuple[CaseView, OutcomeView | None]:
+        act(session, context, case_id, body, version)
+        return view_case(session, case_id), outcome_of(session, case_id)
+
+    case, found = await services_of(request).database.write(work)
+    return web.json_response({"case": case_json(case), "outcome": outcome_json(found)})

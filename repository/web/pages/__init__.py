@@ -19,6 +19,8 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.HOME, "/", "Home"),
     (Action.MARKS_READ, "/cases", "Marks and samples"),
     (Action.WORKLIST_READ, "/worklist", "Worklist"),
+    (Action.CHECK_LIST, "/checks", "Checks"),
+    (Action.HOLD_READ, "/holds", "Holds"),
     (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),
     (Action.EXTENSION_GRANT, "/requests", "Requests"),
     (Action.SITTING_READ, "/scripts", "Exam scripts"),

@@ -23,14 +23,15 @@ CONTENT_POLICY = (
 async def show(request: web.Request) -> web.Response:
     """Show a document on a page: its pages as images, or a player."""
     seen = await _view(request)
-    moderator = actor_of(request).role is Role.MODERATOR
+    role = actor_of(request).role
+    desks = {Role.MODERATOR: "marking", Role.TEAM_LEADER: "checks", Role.PRINCIPAL_MODERATOR: "checks"}
     return await render(
         request,
         "documents/show.html",
         document=seen,
         as_pages=is_viewable_as_pages(seen.media_type),
-        back_href=f"/marking/{seen.case_id}" if moderator else f"/cases/{seen.case_id}/sample",
-        back_text="Back to the desk" if moderator else "Back to the sample",
+        back_href=f"/{desks[role]}/{seen.case_id}" if role in desks else f"/cases/{seen.case_id}/sample",
+        back_text="Back to the works" if role in desks else "Back to the sample",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
 
+from moderation.errors import StaleVersion
 from moderation.outcome import OutcomeKind, Stage
 from moderation.submission import CaseState
 from moderation.tracking import FINDING_WORDS
@@ -20,6 +22,12 @@ from repository.web.pages import redirect, render
 from repository.web.pages.samples import STATE_COLOURS
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
 
+READING_WORDS: Mapping[Stage, str] = {
+    Stage.NO_SAMPLE: "Nothing",
+    Stage.SUB_SAMPLE: "The first part of the sample",
+    Stage.FULL_SAMPLE: "The whole sample",
+    Stage.ALL_WORK: "The work of every candidate",
+}
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
 FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
@@ -43,7 +51,8 @@ async def record_mark(request: web.Request) -> web.Response:
         seen = number_field(form, "number", 0, 10_000)
         await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen))
     except FORM_ERRORS as error:
-        return await _desk_page(request, form=form, errors=errors_of(error), status=422)
+        conflict = isinstance(error, StaleVersion)
+        return await _desk_page(request, form=form, errors=errors_of(error), conflict=conflict, status=422)
     desk = await database.write(lambda s: marking.desk(s, context, case_id))
     number = next((one.item.candidate_number for one in desk.items if one.item.item_id == item_id), "")
     return await redirect(request, f"/marking/{case_id}", title=f"Mark saved for {number}", text=next_words(desk))
@@ -52,10 +61,11 @@ async def record_mark(request: web.Request) -> web.Response:
 def next_words(desk: Desk) -> str:
     """Return what happens next, in a sentence or two."""
     outcome, state = desk.outcome, desk.case.state
-    if outcome is not None and state not in {CaseState.FULL_SAMPLE, CaseState.RECEIPT_COMPLETE}:
+    if outcome is not None and not desk.is_readable and state is not CaseState.RETURNED_TO_CENTRE:
         found = {
             OutcomeKind.ACCEPTED: "The centre’s marks stand: every difference is within the tolerance.",
             OutcomeKind.ADJUSTED: "The centre’s marks are to be adjusted by the rule.",
+            OutcomeKind.MODERATOR_MARKS: "Every work was read, and your marks are to stand.",
             OutcomeKind.INVALID_ORDER: "The order in which the centre put its candidates does not hold.",
             OutcomeKind.OFFICER_DECIDES: "The rule cannot decide; an officer does.",
         }[outcome.kind]
@@ -64,8 +74,12 @@ def next_words(desk: Desk) -> str:
         return f"{found} An officer who did not mark these works confirms it. You need do nothing more."
     if not desk.is_readable:
         return "The works are not with you yet. You will find them here when the centre has handed them in."
+    if desk.may_propose:
+        return "The works came back to you, and all of them are marked. Change what needs changing, then let the rule decide."
     left = len(desk.wanted)
     works = "1 work is" if left == 1 else f"{left} works are"
+    if desk.stage is Stage.ALL_WORK:
+        return f"All work of the cohort was called. {works} left."
     if desk.stage is Stage.FULL_SAMPLE:
         return f"The first works differ by more than the tolerance, so the whole sample is read. {works} left."
     if left:
@@ -76,11 +90,25 @@ def next_words(desk: Desk) -> str:
     return "What is wanted of this centre has been read. The other centres of the consortium come first."
 
 
+async def propose(request: web.Request) -> web.Response:
+    """Let the rule find the outcome from the marks as they stand."""
+    form = await read_form(request)
+    context, case_id = context_of(request), request.match_info["case_id"]
+    try:
+        version = number_field(form, "version", 0, 2**31)
+        await services_of(request).database.write(lambda s: marking.propose_again(s, context, case_id, version))
+    except FORM_ERRORS as error:
+        return await _desk_page(request, errors=errors_of(error), status=422)
+    desk = await services_of(request).database.write(lambda s: marking.desk(s, context, case_id))
+    return await redirect(request, f"/marking/{case_id}", title="Decided by the rule", text=next_words(desk))
+
+
 async def _desk_page(
     request: web.Request,
     *,
     form: MultiDictProxy[Any] | None = None,
     errors: list[dict[str, str]] | None = None,
+    conflict: bool = False,
     status: int = 200,
 ) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
@@ -102,6 +130,7 @@ async def _desk_page(
             "comment": str(form.get("comment", "")) if mine and form else (one.mark.comment if one.mark else ""),
             "error": errors[0]["text"] if mine and errors else "",
             "is_open": mine,
+            "saved": one.mark if mine and conflict else None,
         }
 
     return await render(
@@ -124,10 +153,18 @@ async def _desk_page(
         finding_words=FINDING_WORDS,
         numbers={one.item.item_id: one.item.candidate_number for one in desk.items},
         next_words=next_words(desk),
-        full=desk.stage is Stage.FULL_SAMPLE,
+        reading=READING_WORDS[desk.stage],
+        may_propose=may_mark and desk.may_propose,
+        unsaved=None if form is None or desk.is_readable else _unsaved(desk, typed_id, form),
         maximum_comment=COMMENT_LIMIT,
         errors=errors,
     )
+
+
+def _unsaved(desk: Desk, item_id: str, form: MultiDictProxy[Any]) -> dict[str, str]:
+    """Return what a person typed for a case that takes no marks any more, so that it is not lost with the form."""
+    number = next((one.item.candidate_number for one in desk.items if one.item.item_id == item_id), "")
+    return {"number": number, "mark": str(form.get("mark", "")), "comment": str(form.get("comment", ""))}
 
 
 def _href(desk: Desk, item_id: str, href: str) -> str:
