@@ -13,19 +13,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, Engine, event, inspect
 from sqlalchemy.engine import ExceptionContext
 
-from moderation.errors import IllegalTransition, ModerationError, NotIndependent, RecordKept, SamePerson
-from moderation.guards import cases, history, independence, requests, reviews
+from moderation.errors import (
+    IllegalTransition,
+    ModerationError,
+    NotIndependent,
+    RecordKept,
+    ResultsGateClosed,
+    SamePerson,
+)
+from moderation.guards import cases, history, independence, requests, results, reviews
 from moderation.guards.trigger import PREFIX, Guard, Refusal
 
 __all__ = ["Guard", "all_guards", "drop", "fact_of", "install", "problems", "speak_plainly"]
 
-RESULTS: tuple[Guard, ...] = ()
-"""Guards of the results gate: what a version of results must rest on."""
-
 
 def all_guards() -> tuple[Guard, ...]:
     """Return every guard of the tables of moderation."""
-    return (*independence.GUARDS, *reviews.GUARDS, *requests.GUARDS, *cases.GUARDS, *history.guards(), *RESULTS)
+    return (*independence.GUARDS, *reviews.GUARDS, *requests.GUARDS, *cases.GUARDS, *history.guards(), *results.GUARDS)
 
 
 # Installing and comparing
@@ -116,6 +120,10 @@ SENTENCES: Mapping[Refusal, tuple[type[ModerationError], str]] = {
     ),
     Refusal.ILLEGAL_MOVE: (IllegalTransition, "This step is not possible in the present state of the case."),
     Refusal.HISTORY: (RecordKept, ""),
+    Refusal.GATE: (
+        ResultsGateClosed,
+        "Results leave only after a clear run of the gate over the very results to be released, with no case open.",
+    ),
     Refusal.AUTOMATIC_CONFLICT: (
         RecordKept,
         "A tie that comes from a role at the centre ends by itself, three years after the role.",

@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     SAME_PERSON = "same-person"
     ILLEGAL_MOVE = "illegal-move"
     HISTORY = "history"
+    GATE = "gate"
     AUTOMATIC_CONFLICT = "automatic-conflict"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -294,9 +294,3 @@ def _component_json(one: ComponentMark) -> dict[str, Any]:
         "weighted_maximum": exact_text(one.weighted_maximum),
         "weighted_mark": None if one.mark is None else exact_text(one.weighted_maximum * one.mark / one.maximum_mark),
     }
-
-
-def lines_of(calculation: Calculation, ranges: Sequence[Range]) -> Iterator[ResultLine]:
-    """Yield the results of every range in turn."""
-    for centres in ranges:
-        yield from calculation.lines(centres)

@@ -17,6 +17,7 @@ from moderation.entries import SubmissionMode
 from moderation.errors import UnknownSeries
 from moderation.records.calculation import Calculation, ResultLine
 from moderation.records.entries import MODERATED_MODES
+from moderation.records.holds import held_candidates
 from moderation.records.ranges import Range, centre_ranges
 from moderation.records.second_calculation import SecondCalculation, SecondCase, SecondResult
 from moderation.results import Reconciliation, kind_of_mark
@@ -132,7 +133,7 @@ def gate(
     """Return whether results may leave: every case locked, every mark and grade computed twice, every entry found again.
 
     Takes: ``held_case_ids``, cases that an officer holds back from this release; their candidates get ``Q``. A case
-    held for malpractice is held back anyway. ``more_blocks``, what other rooms know to be open, such as missing
+    or candidate held for malpractice is held back anyway. ``more_blocks``, what other rooms know to be open, such as missing
     scripts. ``progress`` is told (done, total) after each range of centres.
     Raises: ``UnknownSeries``.
     Source: project policy, results gate; a board paid £175,000 after 1,527 wrong results.
@@ -140,9 +141,10 @@ def gate(
     if session.get(SeriesRow, series_key) is None:
         raise UnknownSeries(series_key=series_key)
     ranges = centre_ranges(session, series_key)
-    first = Calculation(session, series_key, held_case_ids=held_case_ids)
-    second = SecondCalculation(session, series_key, held_case_ids=held_case_ids)
-    examination = _Examination(session, series_key, frozenset(held_case_ids))
+    alone = held_candidates(session, series_key)
+    first = Calculation(session, series_key, held_case_ids=held_case_ids, held_candidates=alone)
+    second = SecondCalculation(session, series_key, held_case_ids=held_case_ids, held_candidates=alone)
+    examination = _Examination(session, series_key, frozenset(held_case_ids), alone)
     digest, total = sha256(), 0
     for done, centres in enumerate(ranges, 1):
         cases = second.cases(centres)
@@ -237,8 +239,15 @@ class _Entered(NamedTuple):
 class _Examination:
     """Collects what stands in the way and what became of every entry."""
 
-    def __init__(self, session: Session, series_key: str, held_case_ids: frozenset[str]) -> None:
-        self._session, self._series_key, self._held_case_ids = session, series_key, held_case_ids
+    def __init__(
+        self,
+        session: Session,
+        series_key: str,
+        held_case_ids: frozenset[str],
+        held_candidates: frozenset[tuple[str, str]],
+    ) -> None:
+        self._session, self._series_key = session, series_key
+        self._held_case_ids, self._held_candidates = held_case_ids, held_candidates
         self._modes: dict[str, str | None] = dict(
             session.execute(
                 select(Component.component_code, Component.submission_mode).where(
@@ -317,7 +326,9 @@ class _Examination:
             if mark is None:
                 lost.append(one.candidate_number)
                 continue
-            counts[kind_of_mark(mark[0], mark[2], adjusted=case.kind != "ACCEPTED")] += 1
+            is_held_alone = (candidate_id, code) in self._held_candidates
+            kind = kind_of_mark(mark[0], mark[2], adjusted=case.kind != "ACCEPTED")
+            counts["held" if is_held_alone else kind] += 1
             if mark != case.marks.get(candidate_id):
                 differing.append(one.candidate_number)
         if lost:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
@@ -20,9 +19,11 @@ from moderation.errors import (
     ResultsWithdrawn,
     SamePerson,
 )
-from moderation.records.calculation import Calculation, lines_of
+from moderation.records.bulk import insert_rows
+from moderation.records.calculation import Calculation
 from moderation.records.cases import advance
 from moderation.records.gate import GateBlock, gate, record_run
+from moderation.records.holds import held_candidates
 from moderation.records.ranges import centre_ranges
 from moderation.records.reports import release_handed_in
 from moderation.results import Audience, Embargo, IssueReason
@@ -37,7 +38,6 @@ from moderation.tables import (
     new_id,
 )
 
-ROWS_AT_ONCE = 5000
 BLOCKS_TOLD = 200
 
 
@@ -97,7 +97,9 @@ def compute_results(
 
     Nothing is stored or released.
     """
-    calculation = Calculation(session, series_key, held_case_ids=held_case_ids)
+    calculation = Calculation(
+        session, series_key, held_case_ids=held_case_ids, held_candidates=held_candidates(session, series_key)
+    )
     ranges = centre_ranges(session, series_key) if centre_number is None else [(centre_number, centre_number)]
     found = []
     for centres in ranges:
@@ -185,7 +187,9 @@ def release_results(
         public_at=embargo.public_at,
     )
     session.add(version)
-    calculation = Calculation(session, series_key, held_case_ids=held_case_ids)
+    calculation = Calculation(
+        session, series_key, held_case_ids=held_case_ids, held_candidates=held_candidates(session, series_key)
+    )
     session.flush()
     _write(session, version, calculation)
     _issue(session, series_key, set(report.held_case_ids), actor=second, now=now)
@@ -352,26 +356,25 @@ def _reason_code(latest: ReleaseView | None, digest: str, reason_code: IssueReas
 def _write(session: Session, version: ResultVersion, calculation: Calculation) -> None:
     """Write the results of a version, and refuse it unless they are the ones that the gate cleared."""
     digest = sha256()
-    lines = lines_of(calculation, centre_ranges(session, version.series_key))
-    while rows := list(islice(lines, ROWS_AT_ONCE)):
-        for line in rows:
+    columns = ("candidate_id", "option_code", "total", "grade", "indicator", "components", "is_protected")
+    for centres in centre_ranges(session, version.series_key):
+        # Read to its end before anything is written: while rows are copied in, the connection answers nothing else.
+        lines = list(calculation.lines(centres))
+        for line in lines:
             digest.update(line.text.encode())
-        session.execute(
-            insert(OptionResult),
-            [
-                {
-                    "version_id": version.id,
-                    "candidate_id": line.candidate_id,
-                    "option_code": line.option_code,
-                    "total": line.total,
-                    "grade": line.grade,
-                    "indicator": line.indicator,
-                    "components": line.components,
-                    "is_protected": line.is_protected,
-                }
-                for line in rows
-            ],
-        )
+        rows = [
+            (
+                line.candidate_id,
+                line.option_code,
+                line.total,
+                line.grade,
+                line.indicator,
+                line.components,
+                line.is_protected,
+            )
+            for line in lines
+        ]
+        insert_rows(session, OptionResult, columns, rows, same={"version_id": version.id})
     if digest.hexdigest() != version.digest:
         raise ResultsGateClosed("What would be published is not what the gate cleared.")
 

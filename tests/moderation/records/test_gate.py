@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from moderation import guards
+from moderation.errors import ReasonMissing, ResultsGateClosed, ResultsWithdrawn, SamePerson
 from moderation.marks import MarkStatus
 from moderation.recomputation import Part, recompute_result
-from moderation.records import second_calculation
+from moderation.records import ranges, second_calculation
 from moderation.records.gate import gate, record_run, runs_of
-from moderation.records.results import compute_results, release_results, withdraw_results
-from moderation.results import ComponentMark, IssueReason, aggregate, embargo_from
+from moderation.records.results import changes_of, compute_results, release_results, results_for, withdraw_results
+from moderation.results import Audience, ComponentMark, IssueReason, aggregate, embargo_from
 from moderation.tables import (
     CentreMark,
     Component,
@@ -26,6 +29,7 @@ from moderation.tables import (
     ExternalMark,
     GateHeld,
     GateRun,
+    GradeBoundary,
     ModeratedMark,
     ModerationCase,
     ModeratorMark,
@@ -53,6 +57,13 @@ def case_id(session: Session) -> str:
     return case_id
 
 
+@pytest.fixture
+def tampering(session: Session, case_id: str) -> None:
+    """Who owns the database can take down its guards; the gate must still see what they then did."""
+    session.flush()
+    guards.drop(session.connection())
+
+
 def codes(session: Session) -> list[str]:
     return [block.code for block in gate(session, SERIES).blocks]
 
@@ -67,7 +78,9 @@ def test_the_gate_is_clear_and_prints_what_became_of_every_entry(session: Sessio
     assert gate(session, SERIES).digest == report.digest
 
 
-def test_it_names_the_candidate_whose_mark_a_second_calculation_does_not_give(session: Session, case_id: str) -> None:
+def test_it_names_whose_mark_the_second_calculation_does_not_give(
+    session: Session, case_id: str, tampering: None
+) -> None:
     one = stage.candidate_ids(session)[3]
     session.execute(
         update(ModeratedMark).where(ModeratedMark.candidate_id == one).values(moderated_mark=ModeratedMark.centre_mark)
@@ -78,20 +91,20 @@ def test_it_names_the_candidate_whose_mark_a_second_calculation_does_not_give(se
     assert (result.code, result.candidates) == ("result-differs", ("1004",))
 
 
-def test_an_adjustment_left_out_closes_it(session: Session, case_id: str) -> None:
+def test_an_adjustment_left_out_closes_it(session: Session, case_id: str, tampering: None) -> None:
     """As in the costliest published failure: marks outside tolerance, and the centre's marks went to results."""
     session.execute(update(Outcome).values(kind="ACCEPTED"))
     session.execute(update(ModeratedMark).values(moderated_mark=ModeratedMark.centre_mark))
     assert codes(session) == ["decision-differs"]
 
 
-def test_an_adjustment_that_nothing_asked_for_closes_it(session: Session, case_id: str) -> None:
+def test_an_adjustment_that_nothing_asked_for_closes_it(session: Session, case_id: str, tampering: None) -> None:
     session.execute(update(ModeratorMark).values(mark=1))
     assert set(codes(session)) >= {"decision-differs", "recomputation-differs"}
 
 
 @pytest.mark.fault("att:H01")
-def test_centre_marks_changed_behind_the_outcome_close_it(session: Session, case_id: str) -> None:
+def test_centre_marks_changed_behind_the_outcome_close_it(session: Session, case_id: str, tampering: None) -> None:
     session.execute(update(ModerationCase).values(mark_set_version=2))
     assert "marks-changed" in codes(session)
     session.execute(update(ModerationCase).values(mark_set_version=1))
@@ -101,14 +114,14 @@ def test_centre_marks_changed_behind_the_outcome_close_it(session: Session, case
     assert "recomputation-differs" in codes(session)
 
 
-def test_whoever_marked_cannot_have_confirmed(session: Session, case_id: str) -> None:
+def test_whoever_marked_cannot_have_confirmed(session: Session, case_id: str, tampering: None) -> None:
     session.execute(update(Outcome).values(confirmed_by=stage.MODERATOR))
     assert codes(session) == ["not-independent"]
     session.execute(update(Outcome).values(confirmed_by=None))
     assert codes(session) == ["outcome-unconfirmed"]
 
 
-def test_entries_without_a_case_close_it(session: Session, case_id: str) -> None:
+def test_entries_without_a_case_close_it(session: Session, case_id: str, tampering: None) -> None:
     """A component whose submission mode nobody entered opens no case; its candidates would silently have no result."""
     second = stage.make_centre(session, 2, OTHER)
     session.execute(delete(ModerationCase).where(ModerationCase.id == second))
@@ -129,7 +142,7 @@ def test_marks_without_a_maximum_close_it(session: Session, case_id: str) -> Non
     assert {row.indicator for row in compute_results(session, SERIES)} == {"X"}
 
 
-def test_runs_are_recorded_clear_or_not(session: Session, case_id: str) -> None:
+def test_runs_are_recorded_clear_or_not(session: Session, case_id: str, tampering: None) -> None:
     session.execute(update(ModerationCase).values(state="FULL_SAMPLE"))
     record_run(session, gate(session, SERIES), actor="one", now=NOW)
     record_run(session, gate(session, SERIES, held_case_ids=[case_id]), actor="two", now=NOW)
@@ -146,6 +159,60 @@ def test_a_release_rests_on_its_run(session: Session, case_id: str) -> None:
     assert run.reconciliations[0]["adjusted"] == 15
 
 
+def version(session: Session, **values: object) -> None:
+    """Add a version of results past every function, as a wrong statement would."""
+    run = session.scalars(select(GateRun).order_by(GateRun.number.desc())).first()
+    assert run is not None
+    session.add(
+        ResultVersion(
+            **{
+                "series_key": SERIES,
+                "number": 9,
+                "gate_run_id": run.id,
+                "digest": run.digest,
+                "reason_code": "CORRECTION",
+                "released_by_first": "one",
+                "released_by_second": "two",
+                "created_at": NOW,
+                "restricted_at": NOW,
+                "candidates_at": NOW,
+                "public_at": NOW,
+                **values,
+            }
+        )
+    )
+    session.flush()
+
+
+@pytest.mark.fault("att:H09")
+def test_the_database_refuses_a_version_without_a_clear_run(session: Session, case_id: str) -> None:
+    record_run(session, gate(session, SERIES), actor="one", now=NOW)
+    cleared = session.scalars(select(GateRun.id)).one()
+    with pytest.raises(ResultsGateClosed), session.begin_nested():
+        version(session, digest="0" * 64)
+    with pytest.raises((SamePerson, IntegrityError)), session.begin_nested():
+        version(session, released_by_second="one")
+    with session.begin_nested() as undone:
+        version(session)
+        undone.rollback()
+    session.execute(delete(GradeBoundary))
+    record_run(session, gate(session, SERIES), actor="one", now=NOW)
+    for run in (cleared, session.scalars(select(GateRun.id).where(GateRun.number == 2)).one()):
+        with pytest.raises(ResultsGateClosed), session.begin_nested():
+            version(session, gate_run_id=run)
+
+
+@pytest.mark.fault("att:H09")
+def test_the_database_refuses_a_version_while_a_case_is_open(session: Session, case_id: str) -> None:
+    """A run that was clear is not enough: a case that was opened since, or came since, keeps results in."""
+    record_run(session, gate(session, SERIES), actor="one", now=NOW)
+    other = stage.make_centre(session, 2, OTHER)
+    with pytest.raises(ResultsGateClosed), session.begin_nested():
+        version(session)
+    record_run(session, gate(session, SERIES, held_case_ids=[other]), actor="one", now=NOW)
+    version(session)
+
+
 def test_the_second_calculation_never_reads_what_the_first_wrote() -> None:
     tree = ast.parse(Path(second_calculation.__file__).read_text("utf-8"))
     imported = {
@@ -155,14 +222,16 @@ def test_the_second_calculation_never_reads_what_the_first_wrote() -> None:
         for alias in node.names
     }
     rooms = {name.rsplit(".", 1)[0] for name in imported}
-    assert rooms == {"moderation.recomputation", "moderation.records.ranges", "moderation.tables"}
+    assert rooms == {
+        "moderation.recomputation",
+        "moderation.records.ranges",
+        "moderation.records.reviewed_marks",
+        "moderation.tables",
+    }
     assert "moderation.tables.ModeratedMark" not in imported
 
 
 def test_a_correction_is_a_new_version_with_a_reason_and_says_what_changed(session: Session, case_id: str) -> None:
-    from moderation.errors import ReasonMissing
-    from moderation.records.results import changes_of
-
     first = release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
     assert changes_of(session, first) == []
     one = stage.candidate_ids(session)[0]
@@ -188,10 +257,6 @@ def test_a_correction_is_a_new_version_with_a_reason_and_says_what_changed(sessi
 
 
 def test_a_withdrawn_version_is_seen_by_nobody_outside_and_issued_anew(session: Session, case_id: str) -> None:
-    from moderation.errors import ReasonMissing, ResultsWithdrawn, SamePerson
-    from moderation.records.results import results_for
-    from moderation.results import Audience
-
     release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
     late = NOW + timedelta(days=200)
     assert len(results_for(session, SERIES, audience=Audience.CENTRE, now=late)) == 15
@@ -222,7 +287,9 @@ def test_a_withdrawn_version_is_seen_by_nobody_outside_and_issued_anew(session: 
 
 
 @pytest.mark.parametrize("origin", ["REVIEW", "APPEAL"])
-def test_a_review_lowers_marks_but_no_published_grade(session: Session, case_id: str, origin: str) -> None:
+def test_a_review_lowers_marks_but_no_published_grade(
+    session: Session, case_id: str, tampering: None, origin: str
+) -> None:
     release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
     before = {row.candidate_id: row for row in compute_results(session, SERIES)}
     session.execute(update(Outcome).values(origin=origin))
@@ -263,9 +330,7 @@ def test_both_calculations_of_a_result_agree(rows: list[tuple[str | None, int, i
     assert second == (first.total, first.grade, None if first.indicator is None else first.indicator.value)
 
 
-def test_a_national_series_is_examined_range_by_range(session: Session, case_id: str) -> None:
-    from moderation.records import ranges
-
+def test_a_national_series_is_examined_range_by_range(session: Session, case_id: str, tampering: None) -> None:
     stage.make_centre(session, 3, OTHER)
     session.execute(update(ModerationCase).where(ModerationCase.centre_number == OTHER).values(state="FULL_SAMPLE"))
     assert ranges.centre_ranges(session, SERIES, 1) == [("99901", "99901"), (OTHER, OTHER)]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
+from moderation import guards
 from moderation.errors import NoResults, ResultsEmbargoed, ResultsGateClosed, SamePerson, UnknownSeries
 from moderation.records.cases import hold_case, view_case
 from moderation.records.gate import gate
@@ -129,6 +130,7 @@ def test_two_people_release_and_the_same_release_twice_is_one(session: Session, 
 def test_a_changed_moderated_mark_closes_the_gate(session: Session, case_id: str) -> None:
     locked(session, case_id)
     one = stage.candidate_ids(session)[0]
+    guards.drop(session.connection())
     session.execute(update(ModeratedMark).where(ModeratedMark.candidate_id == one).values(moderated_mark=70))
     assert [block.code for block in gate(session, SERIES).blocks] == ["recomputation-differs", "result-differs"]
     session.execute(delete(ModeratedMark).where(ModeratedMark.candidate_id == one))
