@@ -207,6 +207,14 @@ class UnknownConflict(ModerationError):
     """There is no such conflict of interest in the register. Open the register again and choose from it."""
 
 
+class ConflictInvalid(ModerationError):
+    """This conflict of interest is not complete: it needs the five digits of a centre's number."""
+
+
+class MergeRefused(ModerationError):
+    """These accounts cannot be noted as one person. Choose two different accounts."""
+
+
 class ConflictNotEndable(ModerationError):
     """This conflict of interest cannot be ended by hand, or has ended already."""
 

@@ -30,7 +30,7 @@ HISTORY: Mapping[str, Kept] = {
     "sample": Kept(once=("superseded_at",), freely=("stage", "due_at", "size", "swaps", "uncovered_sets")),
     "sample_item": Kept(
         once=("replaced_at", "replaced_by", "replacement_reason"),
-        freely=("first_stage", "no_work_reason", "centre_mark"),
+        freely=("first_stage", "no_work_reason"),
     ),
     "gate_run": Kept(),
     "gate_held": Kept(),

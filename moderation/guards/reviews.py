@@ -57,9 +57,12 @@ def _note_review_mark(row: Row) -> Sequence[str]:
 def _review_proposed(row: Row) -> Conditions:
     n = row.new
     centre, series = _request(row, "rq.centre_number"), _request(row, "rq.series_key")
+    # A review of moderation is judged by its proposer; what a panel found may be written down by an officer.
+    judged = f"({_request(row, 'rq.service')} = '3' OR v.act IN ('MODERATED', 'CHECKED', 'REVIEWED'))"
+    had_part = involved(f"{n}.proposed_by", _whole(row), f"<> {_own_act(row)} AND {judged}")
     return (
         (Refusal.CONFLICT, tied(f"{n}.proposed_by", centre, series, f"{n}.proposed_at")),
-        (Refusal.INVOLVED, involved(f"{n}.proposed_by", _whole(row), "IN ('MODERATED', 'CHECKED')")),
+        (Refusal.INVOLVED, had_part),
     )
 
 
@@ -78,11 +81,12 @@ def _review_confirmed(row: Row) -> Conditions:
 
 
 def _note_review(row: Row) -> Sequence[str]:
-    """The proposer, and of an appeal its whole panel, had a part."""
+    """The proposer had a part; an appeal is decided by its panel, and its proposer wrote that down."""
     n, whole = row.new, _whole(row)
     kind = _request(row, "CASE WHEN rq.case_id IS NULL THEN 'SCRIPT' ELSE 'CASE' END")
     alone = "FROM added n" if n == "n" else ""
-    proposer = note(row, whole, f"{n}.proposed_by", _own_act(row), whole, kind, f"{n}.proposed_at", alone)
+    act = _request(row, f"CASE WHEN rq.service IN {_APPEALS} THEN 'PROPOSED' ELSE 'REVIEWED' END")
+    proposer = note(row, whole, f"{n}.proposed_by", act, whole, kind, f"{n}.proposed_at", alone)
     source = f"FROM {row.beside('panel_member pm')} WHERE pm.request_id = {n}.request_id"
     return (proposer, note(row, whole, "pm.person_id", "'APPEALED'", whole, kind, f"{n}.proposed_at", source))
 

@@ -24,6 +24,7 @@ from moderation.marking import StageReport, Work, check_moderator_mark, report_s
 from moderation.outcome import OutcomeKind, Stage
 from moderation.profiles import AllWorkOutcome
 from moderation.records.cases import CaseView, advance, case_of, check_version, component_of, group_of, list_cases
+from moderation.records.independence import is_independent, need_independent
 from moderation.records.outcomes import (
     SYSTEM,
     last_reason_without_sample,
@@ -72,8 +73,23 @@ def allocate(
     act: str = MODERATE,
     opens_at: datetime | None = None,
     closes_at: datetime | None = None,
+    granted_by: str | None = None,
 ) -> None:
-    """Let a person act on a centre's work in a component, between two instants; a second time changes the instants."""
+    """Let a person act on a centre's work in a component, between two instants; a second time changes the instants.
+
+    Raises: ``NotIndependent`` with reasons for somebody with a tie to the centre, or with a part in what is reviewed.
+    """
+    if opens_at is not None and (closes_at is None or opens_at < closes_at):
+        need_independent(
+            session,
+            person_id,
+            series_key=series_key,
+            component_code=component_code,
+            centre_number=centre_number,
+            act=act,
+            start=opens_at,
+            until=closes_at,
+        )
     row = session.scalars(
         select(Allocation).where(
             Allocation.person_id == person_id,
@@ -93,11 +109,12 @@ def allocate(
         )
         session.add(row)
     row.opens_at, row.closes_at = opens_at, closes_at
+    row.granted_by, row.granted_at = granted_by, opens_at
     session.flush()
 
 
 def is_allocated(session: Session, case_id: str, person_id: str, now: datetime, *, act: str = MODERATE) -> bool:
-    """Say whether the person may act on the case now."""
+    """Say whether the person may act on the case now: allocated, and with nothing against them that came up since."""
     case = case_of(session, case_id)
     query = select(Allocation.id).where(
         Allocation.person_id == person_id,
@@ -413,6 +430,7 @@ def _open_at(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         or_(Allocation.opens_at.is_(None), Allocation.opens_at <= now),
         or_(Allocation.closes_at.is_(None), Allocation.closes_at > now),
+        is_independent(now),
     )
 
 

@@ -1,0 +1,129 @@
+"""Proof of independence of a whole series: every allocation and every act, judged anew from what is recorded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from moderation.errors import UnknownSeries
+from moderation.independence import Act, Given, Part, Proof, Tie, prove
+from moderation.records.independence import ties_of
+from moderation.tables import Allocation, Involvement, ModerationCase, PersonAlias, SeriesRow
+
+_Place = tuple[str, str]
+"""Component and centre."""
+
+
+def prove_series(session: Session, series_key: str) -> list[Proof]:
+    """Return the proof of every allocation, and of whatever was marked, checked, confirmed, reviewed and appealed.
+
+    It reads the register and what was noted; it does not rely on the guards having been there.
+    Raises: ``UnknownSeries``.
+    """
+    if session.get(SeriesRow, series_key) is None:
+        raise UnknownSeries(series_key=series_key)
+    aliases = _aliases(session)
+    ties = _ties_by_centre(session)
+    cases = {
+        case_id: (component, centre, consortium)
+        for case_id, component, centre, consortium in session.execute(
+            select(
+                ModerationCase.id,
+                ModerationCase.component_code,
+                ModerationCase.centre_number,
+                ModerationCase.consortium_id,
+            ).where(ModerationCase.series_key == series_key)
+        )
+    }
+    at: dict[_Place, str] = {(component, centre): case_id for case_id, (component, centre, _) in cases.items()}
+    together: dict[str, list[str]] = defaultdict(list)
+    for case_id, (_, _, consortium) in cases.items():
+        together[consortium or case_id].append(case_id)
+    parts = _parts(session, series_key)
+    proofs = []
+    for given in [*_allocations(session, series_key, at), *_deeds(parts, cases, series_key)]:
+        accounts = aliases.get(given.person_id, frozenset({given.person_id}))
+        group = together[cases[given.case_id][2] or given.case_id] if given.case_id else ()
+        own_parts = [part for case_id in group for part in parts.get(case_id, ()) if part.person_id in accounts]
+        own_ties = [
+            tie
+            for tie in ties.get(given.centre_number, ())
+            if tie.person_id in accounts and tie.concerns(given.centre_number, series_key)
+        ]
+        proofs.append(prove(given, accounts, own_ties, own_parts))
+    return proofs
+
+
+def _aliases(session: Session) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for one, other in session.execute(select(PersonAlias.person_id, PersonAlias.other_id)):
+        found[one] |= {one, other}
+    return {one: frozenset(others) for one, others in found.items()}
+
+
+def _ties_by_centre(session: Session) -> Mapping[str, Sequence[Tie]]:
+    found: dict[str, list[Tie]] = defaultdict(list)
+    for tie in ties_of(session):
+        found[tie.centre_number].append(tie)
+    return found
+
+
+def _parts(session: Session, series_key: str) -> Mapping[str, list[Part]]:
+    """Return what each person first did to each case: case → parts. Marks of many works are one part."""
+    rows = session.execute(
+        select(Involvement.case_id, Involvement.person_id, Involvement.act, func.min(Involvement.done_at))
+        .join(ModerationCase, ModerationCase.id == Involvement.case_id)
+        .where(ModerationCase.series_key == series_key)
+        .group_by(Involvement.case_id, Involvement.person_id, Involvement.act)
+    )
+    found: dict[str, list[Part]] = defaultdict(list)
+    for case_id, person, act, done_at in rows:
+        found[case_id].append(Part(person, case_id, Act(act), done_at))
+    return found
+
+
+def _allocations(session: Session, series_key: str, at: Mapping[_Place, str]) -> Iterator[Given]:
+    rows = session.scalars(
+        select(Allocation)
+        .where(Allocation.series_key == series_key)
+        .order_by(Allocation.component_code, Allocation.centre_number, Allocation.act, Allocation.id)
+    )
+    for row in rows:
+        starts: list[datetime] = [instant for instant in (row.opens_at, row.granted_at) if instant is not None]
+        yield Given(
+            "allocation",
+            row.id,
+            row.person_id,
+            series_key,
+            row.component_code,
+            row.centre_number,
+            at.get((row.component_code, row.centre_number)),
+            row.act,
+            starts[0] if starts else None,
+            row.closes_at,
+        )
+
+
+def _deeds(
+    parts: Mapping[str, Sequence[Part]], cases: Mapping[str, tuple[str, str, str | None]], series_key: str
+) -> Iterator[Given]:
+    for case_id in sorted(parts, key=lambda one: cases[one][:2]):
+        component, centre, _ = cases[case_id]
+        for part in sorted(parts[case_id], key=lambda one: (list(Act).index(one.act), one.person_id)):
+            if part.act is not Act.PROPOSED:
+                yield Given(
+                    part.act.lower(),
+                    case_id,
+                    part.person_id,
+                    series_key,
+                    component,
+                    centre,
+                    case_id,
+                    part.act.value,
+                    part.done_at,
+                    None,
+                )
