@@ -16,7 +16,7 @@ from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_based
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marking, marks, postal, sittings, tracking
+from repository.acts import allocations, imports, marking, marks, postal, sittings, teams, tracking
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
@@ -39,6 +39,8 @@ AWARDING_BODY_PEOPLE = (
     (Role.AB_OFFICER, "Rehearsal awarding body officer A"),
     (Role.AB_OFFICER, "Rehearsal awarding body officer B"),
     (Role.MODERATOR, "Rehearsal moderator"),
+    (Role.TEAM_LEADER, "Rehearsal team leader"),
+    (Role.PRINCIPAL_MODERATOR, "Rehearsal principal moderator"),
     (Role.TRACKING_CLERK, "Rehearsal script tracking clerk"),
 )
 REFERENCE_FILES = (
@@ -78,7 +80,7 @@ def is_empty(session: Session) -> bool:
 
 
 def add_people(session: Session, now: datetime, centre_numbers: Sequence[str]) -> list[SignIn]:
-    """Add the people of a rehearsal: two officers, a moderator, a clerk, and two people at each centre."""
+    """Add the people of a rehearsal: two officers, a moderator, who checks, a clerk, and two people at each centre."""
     made = [_add_person(session, now, role, name, None) for role, name in AWARDING_BODY_PEOPLE]
     for number in centre_numbers:
         for role in (Role.EXAMS_OFFICER, Role.TEACHER):
@@ -121,6 +123,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
         if (kind, name) != components and (kind is not ImportKind.CONSORTIA or rehearsal.consortia):
             _import(session, officer, rehearsal, kind, name)
     _allocate(session, officer, rehearsal, signed)
+    _put_together_teams(session, officer, rehearsal, signed)
     ids = _enter_marks(session, now, rehearsal, signed)
     _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
@@ -145,6 +148,16 @@ def _allocate(session: Session, officer: Context, rehearsal: Rehearsal, signed: 
             case.component_code,
             case.centre_number,
         )
+
+
+def _put_together_teams(session: Session, officer: Context, rehearsal: Rehearsal, signed: Sequence[SignIn]) -> None:
+    """Put the moderator into the leader's team in every component, and name the principal moderator."""
+    by_role = {one.role: one.person_id for one in signed}
+    for code in sorted({case.component_code for case in rehearsal.cases}):
+        teams.set_team(
+            session, officer, rehearsal.series.key, code, by_role[Role.TEAM_LEADER], [by_role[Role.MODERATOR]]
+        )
+        teams.set_principal(session, officer, rehearsal.series.key, code, by_role[Role.PRINCIPAL_MODERATOR])
 
 
 def _enter_marks(

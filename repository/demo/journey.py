@@ -89,6 +89,8 @@ async def _stage(
     ids: dict[tuple[str, str | None], str] = {}
     names = {
         Role.MODERATOR: "moderator",
+        Role.TEAM_LEADER: "team leader",
+        Role.PRINCIPAL_MODERATOR: "principal",
         Role.TRACKING_CLERK: "clerk",
         Role.EXAMS_OFFICER: "exams officer",
         Role.TEACHER: "teacher",

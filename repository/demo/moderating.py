@@ -13,6 +13,7 @@ SUB_SAMPLE = 6
 LENIENCY_MARKS = 1
 """How far the second marking of a returned centre lies above the moderator's marks: within every tolerance."""
 ROUNDS_LIMIT = 3
+FEEDBACK = "The candidates are not in the order that the criteria give. Mark everybody again, best work first."
 
 
 async def allocate(stage: Stage) -> None:
@@ -29,6 +30,9 @@ async def allocate(stage: Stage) -> None:
                 "centre_number": case.place[0],
             },
         )
+    for component in sorted({case.place[1] for case in stage.cases.values()}):
+        team = {"series": stage.series, "component": component, "leader_id": stage.person_ids["team leader", None]}
+        await stage.officer.post("/api/teams", team | {"member_ids": [stage.person_ids["moderator", None]]})
     listed = {one["id"] for one in (await stage.moderator.get("/api/worklist"))["cases"]}
     stage.report.check("a moderator sees nothing that is not allocated", before.status == 404, before.status)
     stage.report.check(
@@ -91,6 +95,8 @@ async def _moderate(stage: Stage, group: list[Case]) -> str:
     )
     for case in group:
         case.found.append(str(found["kind"]))
+    if expected == arithmetic.ADJUSTED:
+        await _check_moderator(stage, lead)
     await _confirm(stage, lead)
     if expected != arithmetic.INVALID_ORDER:
         for case in group:
@@ -120,15 +126,42 @@ def _figures(found: dict[str, Any], read: int) -> str:
     return words
 
 
-async def _confirm(stage: Stage, lead: Case) -> None:
-    path = f"/api/cases/{lead.case_id}/outcome/confirm"
-    case = await stage.officer.get(f"/api/cases/{lead.case_id}")
-    refused = await stage.moderator.ask("POST", path, body={"version": case["version"]})
-    await stage.officer.post(path, {"version": case["version"]})
-    after = await _state(stage, lead)
-    wanted = "RETURNED_TO_CENTRE" if lead.found[-1] == arithmetic.INVALID_ORDER else "OUTCOME_LOCKED"
+async def _check_moderator(stage: Stage, lead: Case) -> None:
+    """See an adjustment refused without a check; let the team leader mark some works blind, compare, and agree."""
+    confirm = f"/api/cases/{lead.case_id}/outcome/confirm"
+    unchecked = await stage.officer.ask("POST", confirm, body={})
+    check = (await stage.team_leader.post(f"/api/cases/{lead.case_id}/check", {}))["check"]
+    blind = all(work["moderator_mark"] is None for work in check["works"])
+    for work in check["works"]:
+        given = next(
+            case.moderator[number]
+            for case in stage.cases.values()
+            for item_id, number in case.items.items()
+            if item_id == work["item_id"]
+        )
+        body = {"mark": given, "comment": ""}
+        check = (await stage.team_leader.put(f"/api/checks/{check['id']}/works/{work['item_id']}", body))["check"]
+    shown = all(work["difference"] == 0 for work in check["works"])
+    done = (await stage.team_leader.post(f"/api/checks/{check['id']}/verdict", {"verdict": "AGREED"}))["check"]
     stage.report.check(
-        f"{lead.label}: an officer confirmed it, the moderator could not",
+        f"{lead.label}: not confirmed before a team leader marked works blind and agreed",
+        unchecked.status == 409 and blind and shown and done["verdict"] == "AGREED",
+        f"{len(check['works'])} works marked again",
+    )
+
+
+async def _confirm(stage: Stage, lead: Case) -> None:
+    is_invalid = lead.found[-1] == arithmetic.INVALID_ORDER
+    path = f"/api/cases/{lead.case_id}/outcome/{'return' if is_invalid else 'confirm'}"
+    case = await stage.officer.get(f"/api/cases/{lead.case_id}")
+    body = {"version": case["version"]} | ({"feedback": FEEDBACK} if is_invalid else {})
+    refused = await stage.moderator.ask("POST", path, body=body)
+    await stage.officer.post(path, body)
+    after = await _state(stage, lead)
+    wanted = "RETURNED_TO_CENTRE" if is_invalid else "OUTCOME_LOCKED"
+    words = "returned it with feedback" if is_invalid else "confirmed it"
+    stage.report.check(
+        f"{lead.label}: an officer {words}, the moderator could not",
         not refused.ok and after == wanted,
         after.replace("_", " ").lower(),
     )

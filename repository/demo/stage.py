@@ -112,6 +112,11 @@ class Stage:
         return self.people["moderator", None]
 
     @property
+    def team_leader(self) -> Client:
+        """Return the team leader, who checks the moderator."""
+        return self.people["team leader", None]
+
+    @property
     def clerk(self) -> Client:
         """Return the script tracking clerk."""
         return self.people["clerk", None]

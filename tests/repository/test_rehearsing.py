@@ -37,6 +37,8 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     assert per_role == {
         Role.AB_OFFICER: 2,
         Role.MODERATOR: 1,
+        Role.TEAM_LEADER: 1,
+        Role.PRINCIPAL_MODERATOR: 1,
         Role.TRACKING_CLERK: 1,
         Role.EXAMS_OFFICER: centres,
         Role.TEACHER: centres,
