@@ -74,12 +74,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class RulesFile:
-    """What a rules file says. ``rows`` keep each profile and policy as written, keyed by identifier and version."""
+    """What a rules file says; the rows keep each profile and policy as written, keyed by identifier and version."""
 
     profiles: tuple[SampleProfile, ...]
     policies: tuple[ModerationPolicy, ...]
     assignments: tuple[Assignment, ...]
-    rows: Mapping[tuple[str, int], Mapping[str, Any]]
+    profile_rows: Mapping[tuple[str, int], Mapping[str, Any]]
+    policy_rows: Mapping[tuple[str, int], Mapping[str, Any]]
     lines: Mapping[str, int]
 
 
@@ -248,7 +249,7 @@ class _RulesReader:
         self.faults.append(Fault(code, self.name, line or self.lines.get(at), None, None, path, message, remedy))
 
     def read(self, value: Any) -> RulesFile:
-        empty = RulesFile((), (), (), {}, self.lines)
+        empty = RulesFile((), (), (), {}, {}, self.lines)
         if not isinstance(value, dict):
             self.fault("not-rules", "", "The file is not a JSON object.", "See the description of rules files.")
             return empty
@@ -267,10 +268,13 @@ class _RulesReader:
         assignments = self._assignments(value)
         self._refuse_twins(profiles, "profile_id")
         self._refuse_twins(policies, "policy_id")
-        rows = {(row["profile_id"], row["version"]): row for _, row in profile_rows}
-        rows |= {(row["policy_id"], row["version"]): row for _, row in policy_rows}
         return RulesFile(
-            tuple(one for _, one in profiles), tuple(one for _, one in policies), assignments, rows, self.lines
+            tuple(one for _, one in profiles),
+            tuple(one for _, one in policies),
+            assignments,
+            {(row["profile_id"], row["version"]): row for _, row in profile_rows},
+            {(row["policy_id"], row["version"]): row for _, row in policy_rows},
+            self.lines,
         )
 
     def _rows(self, value: Mapping[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import StaleVersion
 from moderation.exchange.faults import Fault, FileRefused
-from moderation.profiles import SampleProfile
 from moderation.records.rules import Governing, assignment_of, governing_of, listed_policies, listed_profiles
 from moderation.rule_files import Assignment, RulesFile, read_rules
 from moderation.tables import ImportFile, PolicyRow, ProfileRow, RuleAssignment
@@ -167,16 +166,20 @@ def _check_assignments(faults: _Faults, rules: RulesFile, profiles: _Known, poli
 def _keep_versions(
     session: Session, rules: RulesFile, lines: Sequence[RulesLine], *, actor: str, now: datetime
 ) -> None:
-    fresh = {line.name for line in lines if line.what != _SAME}
-    for kind, given in ((ProfileRow, rules.profiles), (PolicyRow, rules.policies)):
-        for one in given:
-            name = one.profile_id if isinstance(one, SampleProfile) else one.policy_id
-            if f"{name}, version {one.version}" not in fresh:
-                continue
-            content: Mapping[str, Any] = rules.rows[name, one.version]
-            row: Any = kind(version=one.version, content=dict(content), imported_at=now, imported_by=actor)
-            setattr(row, "profile_id" if kind is ProfileRow else "policy_id", name)
+    fresh = {(line.kind, line.name) for line in lines if line.what != _SAME}
+    for profile in rules.profiles:
+        if ("profile", f"{profile.profile_id}, version {profile.version}") in fresh:
+            key = profile.profile_id, profile.version
+            content = dict(rules.profile_rows[key])
+            row = ProfileRow(profile_id=key[0], version=key[1], content=content, imported_at=now, imported_by=actor)
             session.add(row)
+    for policy in rules.policies:
+        if ("policy", f"{policy.policy_id}, version {policy.version}") in fresh:
+            key = policy.policy_id, policy.version
+            content = dict(rules.policy_rows[key])
+            session.add(
+                PolicyRow(policy_id=key[0], version=key[1], content=content, imported_at=now, imported_by=actor)
+            )
     _flush(session)
 
 

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.errors import ProfileNotPicked, UnknownProfile
+from moderation.profiles import Basis
 from moderation.sampling import (
     Drawable,
     Pick,
     PickReason,
     first_stage,
+    more_of,
     packaged_profiles,
     pick,
     positions,
     profile_of,
+    ranked,
+    replacement_for,
     sample_size,
 )
 
@@ -31,6 +36,9 @@ TOTALS = (0, 1, 5, 6, 7, 10, 11, 15, 16, 100, 101, 200, 201)
         ("common-old", (0, 1, 5, 6, 7, 10, 10, 10, 10, 10, 15, 15, 20)),
         ("ocr-enrichment-visit", (0, 1, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6)),
         ("cxc-5", (0, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5)),
+        ("oxfordaqa-ipq", (0, 1, 5, 6, 7, 10, 11, 15, 15, 15, 15, 15, 15)),
+        ("oxfordaqa-endorsement", (0, 1, 5, 6, 7, 10, 11, 15, 15, 15, 15, 15, 15)),
+        ("aqa-spoken", (0, 1, 5, 6, 7, 10, 11, 15, 16, 30, 30, 30, 30)),
     ],
 )
 def test_sample_sizes_are_those_of_the_table(profile_id: str, sizes: tuple[int, ...]) -> None:
@@ -164,3 +172,98 @@ def test_the_packaged_profiles_name_their_sources() -> None:
 def test_first_stage_of_a_small_sample_is_all_of_it() -> None:
     picks = [Pick(i, f"k{i}", 10, PickReason.PICKED, "") for i in range(1, 6)]
     assert first_stage(picks, 6) == {"k1", "k2", "k3", "k4", "k5"}
+
+
+@given(st.integers(1, 400), st.integers(2, 60))
+def test_positions_are_distinct_rise_and_hold_both_ends(total: int, size: int) -> None:
+    found = positions(total, size)
+    assert len(set(found)) == len(found) == min(size, total)
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (1, total)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["", *"ABCDEFGHIJKLMNOP"])), min_size=1, max_size=150),
+    st.integers(0, 60),
+)
+def test_an_exchange_uncovers_no_set_that_was_covered(rows: list[tuple[int, str]], limit_marks: int) -> None:
+    people = cohort([mark for mark, _ in rows], [name for _, name in rows])
+    plain = pick(people, replace(profile_of(None), teaching_set_cover=False))
+    covered = pick(people, profile_of(None), limit_marks)
+    of_key = {person.key: person.teaching_set for person in people}
+    before = {of_key[one.key] for one in plain.picks} - {""}
+    after = {of_key[one.key] for one in covered.picks} - {""}
+    assert before <= after
+    assert plain.swaps == ()
+    assert len({one.position for one in covered.picks}) == covered.size == plain.size
+    assert {1, len(rows)} <= {one.position for one in covered.picks}
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=80))
+def test_parental_interest_is_always_in_and_never_instead_of_somebody(rows: list[tuple[int, bool]]) -> None:
+    people = [
+        one._replace(parental_interest=wish) for one, (_, wish) in zip(cohort([m for m, _ in rows]), rows, strict=True)
+    ]
+    drawn = pick(people, profile_of(None))
+    plain = pick(cohort([mark for mark, _ in rows]), profile_of(None))
+    keys = {one.key for one in drawn.picks}
+    assert keys == {one.key for one in plain.picks} | {one.key for one in people if one.parental_interest}
+    assert drawn.size == plain.size
+
+
+@pytest.mark.fault("att:H03")
+@pytest.mark.parametrize(
+    ("drawable", "entered", "on_eligible", "on_entered"),
+    [(14, 20, 14, 14), (95, 105, 15, 20), (100, 101, 15, 20), (200, 201, 20, 25), (16, 16, 15, 15), (0, 30, 0, 0)],
+)
+def test_a_profile_may_count_everybody_entered(drawable: int, entered: int, on_eligible: int, on_entered: int) -> None:
+    people = cohort([1 + i % 60 for i in range(drawable)])
+    eligible, counting_all = profile_of(None), replace(profile_of(None), basis=Basis.ENTERED)
+    assert pick(people, eligible, entered_total=entered).size == on_eligible
+    drawn = pick(people, counting_all, entered_total=entered)
+    assert (drawn.size, len(drawn.picks)) == (on_entered, on_entered)
+
+
+@given(st.integers(1, 120), st.integers(1, 130), st.data())
+def test_further_works_are_spread_over_those_not_drawn(total: int, count: int, data: st.DataObject) -> None:
+    order = ranked(cohort([total - i for i in range(total)]))
+    drawn = data.draw(st.sets(st.sampled_from([row.key for row in order])))
+    more = more_of(order, drawn, count)
+    left = [place for place, row in enumerate(order, 1) if row.key not in drawn]
+    assert len(set(more)) == len(more) == min(count, len(left))
+    assert set(more) <= set(left)
+    if count > 1 and left:
+        assert {left[0], left[-1]} <= {*more}
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=60).map(lambda marks: sorted(marks, reverse=True)), st.data())
+def test_a_replacement_has_the_nearest_mark_then_the_nearest_position(marks: list[int], data: st.DataObject) -> None:
+    order = ranked(cohort(marks))
+    position = data.draw(st.integers(1, len(marks)))
+    drawn = data.draw(st.sets(st.sampled_from([row.key for row in order]))) | {order[position - 1].key}
+    mark = order[position - 1].mark
+    found = replacement_for(order, drawn, mark, position)
+    left = [place for place, row in enumerate(order, 1) if row.key not in drawn]
+    if not left:
+        assert found is None
+        return
+    assert found in left
+    assert found is not None
+    nearest = min(abs(order[place - 1].mark - mark) for place in left)
+    assert abs(order[found - 1].mark - mark) == nearest
+    fair = [place for place in left if abs(order[place - 1].mark - mark) == nearest]
+    assert abs(found - position) == min(abs(place - position) for place in fair)
+
+
+@pytest.mark.fault("att:H02")
+@pytest.mark.parametrize("total", [1, 15, 16, 100, 101])
+def test_all_the_same_mark_is_drawn_by_numbers(total: int) -> None:
+    drawn = pick(cohort([30] * total), profile_of(None))
+    assert [one.position for one in drawn.picks] == positions(total, drawn.size)
+    assert {one.mark for one in drawn.picks} == {30}
+
+
+@pytest.mark.fault("att:H03")
+def test_nobody_gives_an_empty_sample() -> None:
+    drawn = pick([], profile_of(None))
+    assert (drawn.size, drawn.candidates_total, drawn.picks, drawn.uncovered_sets) == (0, 0, (), ())
