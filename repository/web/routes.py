@@ -27,6 +27,7 @@ from repository.web.pages import amendments as amendments_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
 from repository.web.pages import documents as documents_pages
+from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
 from repository.web.pages import holds as holds_pages
@@ -36,6 +37,7 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
+from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import rules as rules_pages
 from repository.web.pages import sample_requests as sample_requests_pages
@@ -43,6 +45,7 @@ from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import teams as teams_pages
+from repository.web.pages import what_if as what_if_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -228,6 +231,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/suspicions/{suspicion_id}/decide", checking_api.decide_suspicion, A.HOLD_WRITE),
     Route("GET", "/allocations", allocations_pages.show, A.ALLOCATION_WRITE),
     Route("POST", "/allocations", allocations_pages.allocate, A.ALLOCATION_WRITE),
+    # Explained outcomes, moderators' reports, what-if
+    Route("GET", "/cases/{case_id}/explanation", explanations_pages.show, A.EXPLANATION_READ),
+    Route("GET", "/cases/{case_id}/explanation.pdf", explanations_pages.download, A.EXPLANATION_READ),
+    Route("GET", "/marking/{case_id}/report", reports_pages.show, A.REPORT_READ),
+    Route("POST", "/marking/{case_id}/report", reports_pages.save, A.REPORT_WRITE),
+    Route("POST", "/cases/{case_id}/report/return", reports_pages.send_back, A.REPORT_RETURN),
+    Route("POST", "/cases/{case_id}/report/release", reports_pages.release, A.REPORT_RETURN),
+    Route("GET", "/cases/{case_id}/what-if", what_if_pages.show_case, A.WHAT_IF),
+    Route("GET", "/cases/{case_id}/what-if.csv", what_if_pages.case_csv, A.WHAT_IF),
+    Route("GET", "/series/{series_key}/component/what-if", what_if_pages.show_component, A.WHAT_IF),
+    Route("GET", "/series/{series_key}/component/what-if.csv", what_if_pages.component_csv, A.WHAT_IF),
     # Series and results
     Route("GET", "/series", series_pages.index, A.REFERENCE_IMPORT),
     Route("GET", "/series/{series_key}", series_pages.show, A.REFERENCE_IMPORT),
