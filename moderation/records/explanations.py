@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from moderation.errors import NoResults, OutcomeMissing, ResultsEmbargoed
+from moderation.errors import NoResults, OutcomeMissing, ResultsEmbargoed, ResultsWithdrawn
 from moderation.explanation import Explanation, Found, OwnMark, OwnWork, explain
 from moderation.marks import MarkStatus
 from moderation.outcome import Origin, OutcomeKind, Stage
@@ -79,17 +79,18 @@ def explanation_for_centre(session: Session, case_id: str, *, now: datetime) -> 
     Source: project policy: a moderator's report is under the same embargo as the results.
     """
     case = case_of(session, case_id)
-    closed = "What moderation found is shown with the results. They are not out yet."
-    try:
-        release = open_release(session, case.series_key, audience=Audience.CENTRE, now=now)
-    except NoResults as error:
-        raise ResultsEmbargoed(closed) from error
-    held = select(GateHeld).where(GateHeld.gate_run_id == release.gate_run_id, GateHeld.case_id == case.id)
-    outcome = _released_outcome(session, case, release)
-    if case.state not in RELEASED or outcome is None or session.scalars(held).first() is not None:
-        raise ResultsEmbargoed(closed)
+    outcome, release = _open_outcome(session, case, now)
     level = policy_for(session, component_of(session, case)).disclosure
     return _explained(session, case, outcome, level, released_report(session, case_id), release)
+
+
+def is_open_to_centre(session: Session, case_id: str, *, now: datetime) -> bool:
+    """Say whether the case's centre may look now; raises ``UnknownCase``."""
+    try:
+        _open_outcome(session, case_of(session, case_id), now)
+    except (ResultsEmbargoed, ResultsWithdrawn):
+        return False
+    return True
 
 
 def preview(session: Session, case_id: str, *, level: Disclosure | None = None) -> ExplainedOutcome:
@@ -111,6 +112,20 @@ def preview(session: Session, case_id: str, *, level: Disclosure | None = None) 
 
 
 # Piece by piece
+
+
+def _open_outcome(session: Session, case: ModerationCase, now: datetime) -> tuple[Outcome, ReleaseView]:
+    """Return the outcome that the release holds, and the release; raises as ``explanation_for_centre``."""
+    closed = "What moderation found is shown with the results. They are not out yet."
+    try:
+        release = open_release(session, case.series_key, audience=Audience.CENTRE, now=now)
+    except NoResults as error:
+        raise ResultsEmbargoed(closed) from error
+    held = select(GateHeld).where(GateHeld.gate_run_id == release.gate_run_id, GateHeld.case_id == case.id)
+    outcome = _released_outcome(session, case, release)
+    if case.state not in RELEASED or outcome is None or session.scalars(held).first() is not None:
+        raise ResultsEmbargoed(closed)
+    return outcome, release
 
 
 def _released_outcome(session: Session, case: ModerationCase, release: ReleaseView) -> Outcome | None:

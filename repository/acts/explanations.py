@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from moderation.records import explanations as records
 from moderation.records.cases import CaseView
 from moderation.records.explanations import ExplainedOutcome
+from moderation.records.outcomes import outcome_of
 from moderation.rules import Disclosure
 from repository import access, audit
 from repository.access import Action, Role
@@ -55,3 +56,14 @@ def read(session: Session, context: Context, case_id: str, level: Disclosure | N
 def note_refusal(session: Session, context: Context, case_id: str) -> None:
     """Record that somebody asked before the time; the refusal itself undid what it was part of."""
     audit.record(session, context, Action.EXPLANATION_READ, "case", case_id, outcome="refused")
+
+
+def is_open(session: Session, context: Context, case_id: str) -> bool:
+    """Say whether there is something for the person to read now, so that a page may lead to it."""
+    case = permitted(session, context, Action.CASE_READ, case_id)
+    actor = actor_of(context)
+    if access.scope_of(actor, Action.EXPLANATION_READ) is None:
+        return False
+    if actor.role in access.CENTRE_ROLES:
+        return records.is_open_to_centre(session, case.case_id, now=context.now)
+    return outcome_of(session, case.case_id) is not None

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.journey
 NARROW_PX = 320
 OF_ONE_KIND = 2
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-NOT_A_PAGE = re.compile(r"^/static/|\.(pdf|csv)$|/download$|/content$|/pages/\d+$")
+NOT_A_PAGE = re.compile(r"^/static/|\.(pdf|csv)(\?|$)|/download$|/content$|/pages/\d+$")
 PEOPLE = (
     ("teacher", "99001"),
     ("exams officer", "99001"),

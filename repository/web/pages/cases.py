@@ -9,7 +9,7 @@ from moderation.marks import MarkStatus
 from moderation.records.marks import MarkSheet
 from moderation.submission import MARKS_EDITABLE, CaseState
 from repository.access import Action, scope_of
-from repository.acts import cases, marks, sample_requests, samples
+from repository.acts import cases, explanations, marks, sample_requests, samples
 from repository.acts.marks import Typed
 from repository.errors import FieldRefused, NotFound
 from repository.web.forms import FORM_ERRORS, errors_of
@@ -33,10 +33,11 @@ async def index(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """Show one component: where it stands and what comes next."""
     case_id, actor = request.match_info["case_id"], actor_of(request)
-    page, is_to_choose = await services_of(request).database.read(
+    page, is_to_choose, is_explained = await services_of(request).database.read(
         lambda s: (
             cases.page(s, context_of(request), case_id),
             sample_requests.is_waiting_for(s, context_of(request), case_id),
+            explanations.is_open(s, context_of(request), case_id),
         )
     )
     return await render(
@@ -47,6 +48,7 @@ async def show(request: web.Request) -> web.Response:
         may_read_outcome=scope_of(actor, Action.OUTCOME_READ) is not None,
         may_request_work=scope_of(actor, Action.SAMPLE_REQUEST) is not None,
         is_to_choose=is_to_choose,
+        is_explained=is_explained,
     )
 
 
