@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from moderation.errors import (
     ExtensionRefused,
@@ -17,12 +19,14 @@ from moderation.errors import (
     RequestOpen,
     RequestUnknown,
     SamePerson,
+    StaleVersion,
+    UnknownCase,
     UnknownComponent,
     UnknownSeries,
 )
-from moderation.records.cases import case_of, component_of
+from moderation.records.cases import component_of
 from moderation.submission import MARKS_EDITABLE, WORK_EXPECTED
-from moderation.tables import Component, Extension, Incident, ModerationCase, Sample, SeriesRow, new_id
+from moderation.tables import Component, Extension, Incident, ModerationCase, Reopening, Sample, SeriesRow, new_id
 from moderation.tracking import Subject
 from moderation.working_days import LONDON, end_of_day
 
@@ -107,7 +111,7 @@ def ask_extension(
     """
     if not reason.strip():
         raise ReasonMissing("Say why the work cannot be sent in time.")
-    case = _locked(session, case_id)
+    case = locked_case(session, case_id)
     due = _need_due(session, case)
     if end_of_day(wanted_on) <= max(due.due_at, now):
         raise ExtensionRefused("Choose a day after the one on which it is due, and not in the past.")
@@ -139,9 +143,7 @@ def decide_extension(
     Raises: ``RequestUnknown``; ``RequestDecided`` when another officer was faster; ``SamePerson``; ``ReasonMissing``;
     ``NothingDue`` when it was sent in the meantime; ``ExtensionRefused``.
     """
-    row = session.get(Extension, extension_id, with_for_update=True)
-    if row is None:
-        raise RequestUnknown
+    row = locked_request(session, Extension, extension_id)
     if row.decided_at is not None:
         raise RequestDecided(decided_by=row.decided_by)
     if row.asked_by == officer:
@@ -150,7 +152,7 @@ def decide_extension(
         if not reason.strip():
             raise ReasonMissing("Say why no more time is given; the centre reads it.")
     else:
-        case = _locked(session, row.case_id)
+        case = locked_case(session, row.case_id)
         due = _need_due(session, case)
         if due.subject != row.subject:
             raise NothingDue("What more time was asked for has been sent in the meantime.")
@@ -225,9 +227,7 @@ def decide_incident(
 
     Raises: ``RequestUnknown``; ``RequestDecided``; ``SamePerson``; ``ReasonMissing`` for a refusal without one.
     """
-    row = session.get(Incident, incident_id, with_for_update=True)
-    if row is None:
-        raise RequestUnknown
+    row = locked_request(session, Incident, incident_id)
     if row.decided_at is not None:
         raise RequestDecided(decided_by=row.decided_by)
     if row.asked_by == officer:
@@ -293,10 +293,35 @@ def _extend(session: Session, case: ModerationCase, subject: Subject, due_on: da
         session.get_one(Sample, case.sample_id).due_at = end_of_day(due_on)
 
 
-def _locked(session: Session, case_id: str) -> ModerationCase:
-    """Return a case that nobody else changes until this transaction ends, so that two requests cannot cross."""
-    case_of(session, case_id)
-    return session.get_one(ModerationCase, case_id, with_for_update=True)
+def locked_case(session: Session, case_id: str) -> ModerationCase:
+    """Return a case that nobody else changes until this transaction ends, so that two requests cannot cross.
+
+    Raises: ``UnknownCase``; ``StaleVersion`` when it was changed after this transaction had read it.
+    """
+    try:
+        case = session.get(ModerationCase, case_id, with_for_update=True)
+    except StaleDataError:
+        raise StaleVersion from None
+    if case is None:
+        raise UnknownCase(case_id=case_id)
+    return case
+
+
+R = TypeVar("R", Extension, Incident, Reopening)
+
+
+def locked_request(session: Session, table: type[R], request_id: str) -> R:
+    """Return a request that nobody else decides until this transaction ends.
+
+    Raises: ``RequestUnknown``; ``RequestDecided`` when it was decided after this transaction had read it.
+    """
+    try:
+        row = session.get(table, request_id, with_for_update=True)
+    except StaleDataError:
+        raise RequestDecided from None
+    if row is None:
+        raise RequestUnknown
+    return row
 
 
 def _need_due(session: Session, case: ModerationCase) -> Due:

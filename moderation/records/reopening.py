@@ -19,6 +19,7 @@ from moderation.errors import (
     SamePerson,
 )
 from moderation.records.cases import advance, candidates_of, case_of
+from moderation.records.extensions import locked_case, locked_request
 from moderation.reopening import FileChange, FileFact, MarkChange, MarkFact, file_changes, mark_changes
 from moderation.submission import MARKS_EDITABLE, TRANSITIONS, WORK_EXPECTED, CaseEvent, CaseState
 from moderation.tables import CentreMark, ModerationCase, Reopening, new_id
@@ -67,8 +68,7 @@ def ask_reopening(session: Session, case_id: str, *, reason: str, actor: str, no
     """
     if not reason.strip():
         raise ReasonMissing("Say what has to be put right.")
-    case_of(session, case_id)
-    case = session.get_one(ModerationCase, case_id, with_for_update=True)
+    case = locked_case(session, case_id)
     subject = _need_reopenable(case)
     if any(one.is_open for one in reopenings_of(session, case_id)):
         raise RequestOpen
@@ -111,15 +111,13 @@ def decide_reopening(
     Raises: ``RequestUnknown``; ``RequestDecided`` when another officer was faster; ``SamePerson``; ``ReasonMissing``
     for a refusal without one; ``NotReopenable`` when it is too late, as when the moderator has begun.
     """
-    row = session.get(Reopening, reopening_id, with_for_update=True)
-    if row is None:
-        raise RequestUnknown
+    row = locked_request(session, Reopening, reopening_id)
     if row.decided_at is not None:
         raise RequestDecided(decided_by=row.decided_by)
     if row.asked_by == officer:
         raise SamePerson
     if grant:
-        case = session.get_one(ModerationCase, row.case_id, with_for_update=True)
+        case = locked_case(session, row.case_id)
         subject = _need_reopenable(case)
         if subject != row.subject:
             raise NotReopenable(

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.errors import RequestUnknown
@@ -68,10 +69,10 @@ def decide(
     session: Session, context: Context, extension_id: str, granted_on: date | None, reason: str
 ) -> ExtensionView:
     """Grant more time, or refuse it; never by the person who asked."""
-    row = session.get(Extension, extension_id)
-    if row is None:
+    case_id = session.scalar(select(Extension.case_id).where(Extension.id == extension_id))
+    if case_id is None:
         raise NotFound
-    permitted(session, context, Action.EXTENSION_GRANT, row.case_id)
+    permitted(session, context, Action.EXTENSION_GRANT, case_id)
     done = extensions.decide_extension(
         session,
         extension_id,

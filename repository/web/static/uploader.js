@@ -338,7 +338,7 @@ class Row {
     this.place = place;
     this.item = place.dataset.itemId;
     this.subject = place.dataset.subject ?? "item"; // "case" for files about the whole group
-    this.candidate = place.dataset.candidateNumber;
+    this.candidate = place.dataset.candidateNumber ?? "the whole group";
     this.list = place.querySelector("[data-files]");
     const form = place.querySelector("[data-fallback]");
     this.open = form !== null; // a locked row has no form
