@@ -77,7 +77,7 @@ def documents_of(session: Session, sample_id: str) -> Mapping[str, tuple[Attache
     )
     found: dict[str, list[AttachedDocument]] = {}
     for link, document, declared_at in rows:
-        held = found.setdefault(link.sample_item_id, [])
+        held = found.setdefault(link.sample_item_id or "", [])  # the join leaves out what is about a whole cohort
         held.append(_attached(link, document, declared_at, version=len(held) + 1))
     return {item: tuple(files) for item, files in found.items()}
 

@@ -320,7 +320,7 @@ def _missing_marks(session: Session, lines: Sequence[Outstanding]) -> dict[str, 
             .group_by(CentreMark.case_id)
         )
     }
-    missing = {}
+    missing: dict[str, tuple[str, ...]] = {}
     for line in lines:
         total = entered.get((line.series_key, line.component_code, line.centre_number), 0)
         done = 0 if line.state is CaseState.RETURNED_TO_CENTRE else min(marked.get(line.case_id, 0), total)
