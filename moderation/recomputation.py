@@ -21,21 +21,42 @@ class Disagreement:
     recomputed: int
 
 
-def recompute_mark(pairs: Sequence[tuple[int, int]], centre_mark: int, maximum: int) -> int:
-    """Return the adjusted mark of one centre mark, from the pairs read, by definition and without shortcuts.
+class SecondLine:
+    """The line through the points read, by deviations from the means; no intercept is ever formed.
 
-    Source: project policy v1, steps 5 and 6; deviations from the means, one candidate at a time.
+    With n points every deviation is kept n times as large, so that it is a whole number.
+    Takes: ``pairs``, (centre mark, moderator mark) of the works read.
+    Source: project policy v1, steps 5 and 6.
     """
-    if centre_mark == 0:
-        return 0
-    size = len(pairs)
-    mean_centre = sum((Fraction(pair[0]) for pair in pairs), Fraction(0)) / size
-    mean_moderator = sum((Fraction(pair[1]) for pair in pairs), Fraction(0)) / size
-    spread = sum(((pair[0] - mean_centre) ** 2 for pair in pairs), Fraction(0))
-    together = sum(((pair[0] - mean_centre) * (pair[1] - mean_moderator) for pair in pairs), Fraction(0))
-    slope = together / spread if spread else Fraction(1)
-    # Through the point of the means, so no intercept is ever formed.
-    return _whole(mean_moderator + slope * (centre_mark - mean_centre), maximum)
+
+    def __init__(self, pairs: Sequence[tuple[int, int]], maximum: int) -> None:
+        self._size, self._maximum = len(pairs), maximum
+        self._all_centre = sum([centre for centre, _ in pairs])
+        self._all_moderator = sum([moderator for _, moderator in pairs])
+        away = [
+            (self._size * centre - self._all_centre, self._size * moderator - self._all_moderator)
+            for centre, moderator in pairs
+        ]
+        self.spread = sum([centre * centre for centre, _ in away])
+        self.other_spread = sum([moderator * moderator for _, moderator in away])
+        self.together = sum([centre * moderator for centre, moderator in away])
+
+    def mark(self, centre_mark: int) -> int:
+        """Return the adjusted mark of one centre mark: through the point of the means, rounded half up, kept in range."""
+        if centre_mark == 0:
+            return 0
+        away = self._size * centre_mark - self._all_centre
+        # Where all centre marks read are equal the line has slope 1.
+        over, under = (self.together, self.spread) if self.spread else (1, 1)
+        whole, rest = divmod(self._all_moderator * under + over * away, self._size * under)
+        if 2 * rest >= self._size * under:
+            whole += 1
+        return 0 if whole < 0 else min(whole, self._maximum)
+
+
+def recompute_mark(pairs: Sequence[tuple[int, int]], centre_mark: int, maximum: int) -> int:
+    """Return the adjusted mark of one centre mark from the pairs read, as ``SecondLine``."""
+    return SecondLine(pairs, maximum).mark(centre_mark)
 
 
 def disagreements(
@@ -45,13 +66,12 @@ def disagreements(
 
     Takes: ``rows`` of (candidate key, centre mark, recorded moderated mark) of every candidate the adjustment touches.
     """
-    known: dict[int, int] = {}
+    line = SecondLine(pairs, maximum)
     found = []
     for key, centre_mark, recorded in rows:
-        if centre_mark not in known:
-            known[centre_mark] = recompute_mark(pairs, centre_mark, maximum)
-        if recorded != known[centre_mark]:
-            found.append(Disagreement(key, centre_mark, recorded, known[centre_mark]))
+        recomputed = line.mark(centre_mark)
+        if recorded != recomputed:
+            found.append(Disagreement(key, centre_mark, recorded, recomputed))
     return found
 
 
@@ -71,20 +91,14 @@ def is_adjustable_order(pairs: Sequence[tuple[int, int]], discordant_share: str,
         return False
     if len({centre for centre, _ in pairs}) == 1:
         return True
-    against = sum(1 for (c1, m1), (c2, m2) in combinations(pairs, 2) if (c1 - c2) * (m1 - m2) < 0)
-    if Fraction(against, len(pairs) * (len(pairs) - 1) // 2) > Fraction(discordant_share):
+    against = sum([(c1 - c2) * (m1 - m2) < 0 for (c1, m1), (c2, m2) in combinations(pairs, 2)])
+    share = Fraction(discordant_share)
+    if against * share.denominator > share.numerator * (len(pairs) * (len(pairs) - 1) // 2):
         return False
-    mean_centre, mean_moderator = (Fraction(sum(side), len(pairs)) for side in zip(*pairs, strict=True))
-    together = sum((c - mean_centre) * (m - mean_moderator) for c, m in pairs)
-    spreads = sum((c - mean_centre) ** 2 for c, _ in pairs) * sum((m - mean_moderator) ** 2 for _, m in pairs)
-    return together > 0 and together**2 >= Fraction(correlation) ** 2 * spreads
-
-
-def _whole(value: Fraction, maximum: int) -> int:
-    whole, rest = divmod(value.numerator, value.denominator)
-    if 2 * rest >= value.denominator:
-        whole += 1
-    return 0 if whole < 0 else min(whole, maximum)
+    line, least = SecondLine(pairs, 0), Fraction(correlation)
+    if line.together <= 0:
+        return False
+    return (line.together * least.denominator) ** 2 >= least.numerator**2 * line.spread * line.other_spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 
 from moderation.errors import BoundariesInvalid
 from moderation.marks import MarkStatus
@@ -124,25 +125,53 @@ def grade_of(total: Fraction, boundaries: Sequence[tuple[str, int]]) -> str:
     return UNGRADED
 
 
-def aggregate(components: Sequence[ComponentMark], boundaries: Sequence[tuple[str, int]]) -> Aggregate:
-    """Return the result of an option from its component marks.
+class OptionRule:
+    """How the marks of an option become a total and a grade: put together once, asked for every candidate.
 
-    A pending component makes the whole result pending; a missing one leaves no result; absence from some components
-    adds nothing to the total and is shown, absence from all of them leaves no total.
-    Source: OCR indicators; order of precedence is project policy.
+    Totals are kept as integers over one denominator, so that nothing is rounded and nothing is slow.
+    Takes: ``parts``, (maximum mark, weighted maximum) of each component in its order; ``boundaries`` highest first.
+    Source: OCR linear qualifications and indicators; order of precedence is project policy.
     """
-    if any(one.status is MarkStatus.PENDING_Q for one in components):
-        return Aggregate(None, None, Indicator.PENDING)
-    absent = [one for one in components if one.status is MarkStatus.ABSENT]
-    if not components or any(one.mark is None and one.status is not MarkStatus.ABSENT for one in components):
-        return Aggregate(None, None, Indicator.NO_RESULT)
-    if len(absent) == len(components):
-        return Aggregate(None, None, Indicator.ABSENT)
-    total = sum(
-        (weighted(one.mark, one.maximum_mark, one.weighted_maximum) for one in components if one.mark is not None),
-        Fraction(0),
-    )
-    return Aggregate(total, grade_of(total, boundaries), Indicator.PARTLY_ABSENT if absent else None)
+
+    def __init__(self, parts: Sequence[tuple[int, Fraction]], boundaries: Sequence[tuple[str, int]]) -> None:
+        factors = [weight / maximum if maximum else Fraction(0) for maximum, weight in parts]
+        self._scale = lcm(*(factor.denominator for factor in factors))
+        self._factors = [int(factor * self._scale) for factor in factors]
+        self._boundaries = tuple((grade, mark * self._scale) for grade, mark in boundaries)
+        self._totals: dict[int, tuple[Fraction, str]] = {}
+
+    def result(self, marks: Sequence[tuple[int | None, str | None]]) -> Aggregate:
+        """Return the result from (mark, status) of each component.
+
+        A pending component makes the whole result pending; a missing one leaves no result; absence from some components
+        adds nothing to the total and is shown, absence from all of them leaves no total.
+        """
+        absent = total = 0
+        is_missing = not marks
+        for (mark, status), factor in zip(marks, self._factors, strict=True):
+            if status == MarkStatus.PENDING_Q:
+                return Aggregate(None, None, Indicator.PENDING)
+            if status == MarkStatus.ABSENT:
+                absent += 1
+            elif mark is None:
+                is_missing = True
+            if mark is not None:
+                total += mark * factor
+        if is_missing:
+            return Aggregate(None, None, Indicator.NO_RESULT)
+        if absent == len(marks):
+            return Aggregate(None, None, Indicator.ABSENT)
+        known = self._totals.get(total)
+        if known is None:
+            grade = next((grade for grade, lowest in self._boundaries if total >= lowest), UNGRADED)
+            known = self._totals[total] = (Fraction(total, self._scale), grade)
+        return Aggregate(*known, Indicator.PARTLY_ABSENT if absent else None)
+
+
+def aggregate(components: Sequence[ComponentMark], boundaries: Sequence[tuple[str, int]]) -> Aggregate:
+    """Return the result of an option from its component marks, as ``OptionRule``; ``boundaries`` highest first."""
+    rule = OptionRule([(one.maximum_mark, one.weighted_maximum) for one in components], boundaries)
+    return rule.result([(one.mark, one.status) for one in components])
 
 
 def exact_text(value: Fraction) -> str:

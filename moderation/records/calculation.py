@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from moderation.entries import SubmissionMode
 from moderation.marks import MarkStatus
 from moderation.outcome import Origin
 from moderation.records.ranges import Range
-from moderation.results import ComponentMark, aggregate, check_boundaries, exact_text, keep_published
+from moderation.results import OptionRule, check_boundaries, exact_text, keep_published
 from moderation.submission import SETTLED
 from moderation.tables import (
     Candidate,
@@ -58,11 +58,36 @@ class ResultLine(NamedTuple):
     text: str
 
 
+class Entered(NamedTuple):
+    """A candidate's entry for an option."""
+
+    candidate_id: str
+    centre_number: str
+    candidate_number: str
+    option_code: str
+
+
+class _Part(NamedTuple):
+    """A component of an option; ``is_moderated`` unless the option carries its mark forward."""
+
+    component_code: str
+    maximum_mark: int
+    weighted_maximum: Fraction
+    is_moderated: bool
+
+
+class _Shown(NamedTuple):
+    """A component's mark as results show it, and as the digest reads it."""
+
+    json: dict[str, Any]
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Option:
-    parts: tuple[Component, ...]
+    parts: tuple[_Part, ...]
     boundaries: tuple[tuple[str, int], ...]
-    is_carried: bool
+    rule: OptionRule
 
 
 class _Known(NamedTuple):
@@ -95,27 +120,22 @@ class Calculation:
         self._options = _options(session, series_key)
         self._published = published_version(session, series_key)
         self._known: dict[tuple[str, tuple[_Mark, ...]], _Known] = {}
+        self._parts_shown: dict[tuple[str, int | None, str | None], _Shown] = {}
 
-    def lines(self, centres: Range) -> Iterator[ResultLine]:
-        """Yield the results of a range of centres by centre, candidate and option."""
+    def lines(self, centres: Range, entered: Sequence[Entered] | None = None) -> Iterator[ResultLine]:
+        """Yield the results of a range of centres by centre, candidate and option.
+
+        Takes: ``entered``, the entries of the range where the caller has read them.
+        """
         marks = self._marks(centres)
         waiting, reviewed = self._places(centres)
         published = self._published_grades(centres) if reviewed else {}
-        rows = self._session.execute(
-            select(Candidate.id, Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
-            .join(Entry, Entry.candidate_id == Candidate.id)
-            .where(
-                Candidate.series_key == self._series_key,
-                Candidate.centre_number.between(*centres),
-                Entry.withdrawn_at.is_(None),
-            )
-            .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
-        )
         nothing: Mapping[str, _Mark] = {}
-        for candidate_id, centre_number, number, code in rows:
+        for entry in entered_in(self._session, self._series_key, centres) if entered is None else entered:
+            candidate_id, centre_number, number, code = entry
             option = self._options[code]
             own = marks.get(candidate_id, nothing)
-            found = tuple(self._mark(option, part, own, candidate_id, centre_number, waiting) for part in option.parts)
+            found = tuple([self._mark(part, own, candidate_id, centre_number, waiting) for part in option.parts])
             known = self._known.get((code, found)) or self._learn(code, option, found)
             grade, text, is_protected = known.grade, known.text, False
             if published and any((centre_number, part.component_code) in reviewed for part in option.parts):
@@ -138,40 +158,49 @@ class Calculation:
 
     def _mark(
         self,
-        option: _Option,
-        part: Component,
+        part: _Part,
         own: Mapping[str, _Mark],
         candidate_id: str,
         centre_number: str,
         waiting: Collection[tuple[str, str]],
     ) -> _Mark:
         code = part.component_code
-        is_moderated = part.teacher_marks and not option.is_carried
-        if is_moderated and ((centre_number, code) in waiting or (candidate_id, code) in self._held_candidates):
+        if part.is_moderated and ((centre_number, code) in waiting or (candidate_id, code) in self._held_candidates):
             return None, MarkStatus.PENDING_Q.value
         return own.get(code, (None, None))
 
     def _learn(self, code: str, option: _Option, found: tuple[_Mark, ...]) -> _Known:
-        components = [
-            ComponentMark(
-                part.component_code,
-                # Without a maximum a mark says nothing; the gate names such components.
-                mark if part.maximum_mark else None,
-                None if status is None else MarkStatus(status),
-                part.maximum_mark,
-                Fraction(part.weighted_maximum) if part.weighted_maximum else Fraction(part.maximum_mark),
-            )
+        # Without a maximum a mark says nothing; the gate names such components.
+        given = [
+            (mark if part.maximum_mark else None, status)
             for part, (mark, status) in zip(option.parts, found, strict=True)
         ]
-        result = aggregate(components, option.boundaries)
+        result = option.rule.result(given)
         total = None if result.total is None else exact_text(result.total)
         indicator = None if result.indicator is None else result.indicator.value
-        shown = [_component_json(one) for one in components]
-        text = json.dumps([code, total, result.grade, indicator, shown], sort_keys=True, separators=(",", ":"))[1:-1]
+        shown = [self._show(part, mark) for part, mark in zip(option.parts, given, strict=True)]
+        head = json.dumps([code, total, result.grade, indicator], separators=(",", ":"))[1:-1]
+        text = f"{head},[{','.join(one.text for one in shown)}]"
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        known = self._known[code, found] = _Known(total, result.grade, indicator, shown, text)
+        known = self._known[code, found] = _Known(total, result.grade, indicator, [one.json for one in shown], text)
         return known
+
+    def _show(self, part: _Part, given: _Mark) -> _Shown:
+        mark, status = given
+        shown = self._parts_shown.get((part.component_code, mark, status))
+        if shown is None:
+            value = {
+                "component": part.component_code,
+                "mark": mark,
+                "status": status,
+                "maximum_mark": part.maximum_mark,
+                "weighted_maximum": exact_text(part.weighted_maximum),
+                "weighted_mark": None if mark is None else exact_text(part.weighted_maximum * mark / part.maximum_mark),
+            }
+            shown = _Shown(value, json.dumps(value, sort_keys=True, separators=(",", ":")))
+            self._parts_shown[part.component_code, mark, status] = shown
+        return shown
 
     def _marks(self, centres: Range) -> Mapping[str, Mapping[str, _Mark]]:
         """Return candidate → component → mark; a moderated mark goes before one from elsewhere."""
@@ -255,10 +284,36 @@ def _cases_in(series_key: str, centres: Range) -> tuple[Any, ...]:
     return ModerationCase.series_key == series_key, ModerationCase.centre_number.between(*centres)
 
 
+def entered_in(session: Session, series_key: str, centres: Range) -> list[Entered]:
+    """Return the entries of a range of centres by centre, candidate and option; withdrawn ones are left out."""
+    rows = session.execute(
+        select(Candidate.id, Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
+        .join(Entry, Entry.candidate_id == Candidate.id)
+        .where(
+            Candidate.series_key == series_key,
+            Candidate.centre_number.between(*centres),
+            Entry.withdrawn_at.is_(None),
+        )
+        .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
+    )
+    return [Entered(*row) for row in rows]
+
+
 def _options(session: Session, series_key: str) -> Mapping[str, _Option]:
-    parts: dict[str, list[Component]] = defaultdict(list)
+    pairs: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in session.scalars(select(GradeBoundary).where(GradeBoundary.series_key == series_key)):
+        pairs[row.option_code].append((row.grade, row.mark))
+    parts: dict[str, list[_Part]] = {
+        code: []
+        for code in session.scalars(select(EntryOption.option_code).where(EntryOption.series_key == series_key))
+    }
     links = session.execute(
-        select(OptionComponent.option_code, Component)
+        select(OptionComponent.option_code, EntryOption.submission_mode, Component)
+        .join(
+            EntryOption,
+            (EntryOption.series_key == OptionComponent.series_key)
+            & (EntryOption.option_code == OptionComponent.option_code),
+        )
         .join(
             Component,
             (Component.series_key == OptionComponent.series_key)
@@ -267,30 +322,19 @@ def _options(session: Session, series_key: str) -> Mapping[str, _Option]:
         .where(OptionComponent.series_key == series_key)
         .order_by(OptionComponent.option_code, Component.component_code)
     )
-    for option_code, component in links:
-        parts[option_code].append(component)
-    pairs: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for row in session.scalars(select(GradeBoundary).where(GradeBoundary.series_key == series_key)):
-        pairs[row.option_code].append((row.grade, row.mark))
-    rows = session.execute(
-        select(EntryOption.option_code, EntryOption.submission_mode).where(EntryOption.series_key == series_key)
-    )
-    return {
-        code: _Option(
-            tuple(parts[code]),
-            check_boundaries(pairs[code], None) if code in pairs else (),
-            mode == SubmissionMode.CARRIED_FORWARD,
+    for code, mode, component in links:
+        weight = Fraction(component.weighted_maximum) if component.weighted_maximum else component.maximum_mark
+        parts[code].append(
+            _Part(
+                component.component_code,
+                component.maximum_mark,
+                Fraction(weight),
+                component.teacher_marks and mode != SubmissionMode.CARRIED_FORWARD,
+            )
         )
-        for code, mode in rows
-    }
-
-
-def _component_json(one: ComponentMark) -> dict[str, Any]:
-    return {
-        "component": one.component_code,
-        "mark": one.mark,
-        "status": None if one.status is None else one.status.value,
-        "maximum_mark": one.maximum_mark,
-        "weighted_maximum": exact_text(one.weighted_maximum),
-        "weighted_mark": None if one.mark is None else exact_text(one.weighted_maximum * one.mark / one.maximum_mark),
-    }
+    found = {}
+    for code, own in parts.items():
+        boundaries = check_boundaries(pairs[code], None) if code in pairs else ()
+        rule = OptionRule([(part.maximum_mark, part.weighted_maximum) for part in own], boundaries)
+        found[code] = _Option(tuple(own), boundaries, rule)
+    return found

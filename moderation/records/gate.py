@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import UnknownSeries
-from moderation.records.calculation import Calculation, ResultLine
+from moderation.records.calculation import Calculation, Entered, ResultLine, entered_in
 from moderation.records.entries import MODERATED_MODES
 from moderation.records.holds import held_candidates
 from moderation.records.ranges import Range, centre_ranges
@@ -23,7 +23,6 @@ from moderation.records.second_calculation import SecondCalculation, SecondCase,
 from moderation.results import Reconciliation, kind_of_mark
 from moderation.submission import SETTLED, CaseState
 from moderation.tables import (
-    Candidate,
     Component,
     Entry,
     EntryOption,
@@ -129,12 +128,13 @@ def gate(
     held_case_ids: Collection[str] = (),
     more_blocks: Iterable[GateBlock] = (),
     progress: Callable[[int, int], None] | None = None,
+    take: Callable[[list[ResultLine]], None] | None = None,
 ) -> GateReport:
     """Return whether results may leave: every case locked, every mark and grade computed twice, every entry found again.
 
     Takes: ``held_case_ids``, cases that an officer holds back from this release; their candidates get ``Q``. A case
     or candidate held for malpractice is held back anyway. ``more_blocks``, what other rooms know to be open, such as missing
-    scripts. ``progress`` is told (done, total) after each range of centres.
+    scripts. ``progress`` is told (done, total) after each range of centres; ``take`` is given the results of each.
     Raises: ``UnknownSeries``.
     Source: project policy, results gate; a board paid £175,000 after 1,527 wrong results.
     """
@@ -148,13 +148,18 @@ def gate(
     digest, total = sha256(), 0
     for done, centres in enumerate(ranges, 1):
         cases = second.cases(centres)
-        examination.cases(centres, cases)
-        again = {(row.candidate_id, row.option_code): row for row in second.results(centres, cases)}
-        for line in first.lines(centres):
-            digest.update(line.text.encode())
-            total += 1
+        entered = entered_in(session, series_key, centres)
+        examination.cases(centres, cases, entered)
+        of_entry = ((one.candidate_id, one.centre_number, one.option_code) for one in entered)
+        again = {(row.candidate_id, row.option_code): row for row in second.results(centres, cases, of_entry)}
+        lines = list(first.lines(centres, entered))
+        for line in lines:
             examination.result(line, again.pop((line.candidate_id, line.option_code), None))
         examination.end_of_range(len(again))
+        digest.update("".join([line.text for line in lines]).encode())
+        total += len(lines)
+        if take is not None:
+            take(lines)
         if progress is not None:
             progress(done, len(ranges))
     blocks = (*examination.blocks, *_reference_blocks(session, series_key), *more_blocks)
@@ -255,14 +260,15 @@ class _Examination:
                 )
             ).all()
         )
+        self._moderated = _moderated_parts(session, series_key, self._modes)
         self.blocks: list[GateBlock] = []
         self.rows: list[Reconciliation] = []
         self.held: list[str] = []
         self._differing: dict[tuple[str, str], list[str]] = defaultdict(list)
 
-    def cases(self, centres: Range, cases: Collection[SecondCase]) -> None:
+    def cases(self, centres: Range, cases: Collection[SecondCase], entries: Iterable[Entered]) -> None:
         """Examine the cases of a range of centres, and the entries that have no case."""
-        entered = self._entered(centres)
+        entered = self._entered(entries)
         recorded = self._recorded(centres)
         for case in cases:
             place = (case.centre_number, case.component_code)
@@ -364,39 +370,15 @@ class _Examination:
             )
         )
 
-    def _entered(self, centres: Range) -> dict[tuple[str, str], dict[str, _Entered]]:
+    def _entered(self, entries: Iterable[Entered]) -> dict[tuple[str, str], dict[str, _Entered]]:
         """Return who is entered for each moderated component, by (centre, component)."""
-        rows = self._session.execute(
-            select(
-                Candidate.centre_number,
-                OptionComponent.component_code,
-                Candidate.id,
-                Candidate.candidate_number,
-                EntryOption.submission_mode,
-            )
-            .join(Entry, Entry.candidate_id == Candidate.id)
-            .join(
-                EntryOption,
-                (EntryOption.series_key == Entry.series_key) & (EntryOption.option_code == Entry.option_code),
-            )
-            .join(
-                OptionComponent,
-                (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
-            )
-            .where(
-                Candidate.series_key == self._series_key,
-                Candidate.centre_number.between(*centres),
-                Entry.withdrawn_at.is_(None),
-                OptionComponent.component_code.in_(list(self._modes)),
-            )
-        )
         found: dict[tuple[str, str], dict[str, _Entered]] = defaultdict(dict)
-        carried = SubmissionMode.CARRIED_FORWARD.value
-        for centre_number, code, candidate_id, number, mode in rows:
-            place = found[centre_number, code]
-            before = place.get(candidate_id)
-            # Who also has an entry that is moderated here is moderated here.
-            place[candidate_id] = _Entered(number, mode == carried and (before is None or before.is_carried))
+        for candidate_id, centre_number, number, option_code in entries:
+            for code, is_carried in self._moderated.get(option_code, ()):
+                place = found[centre_number, code]
+                before = place.get(candidate_id)
+                # Who also has an entry that is moderated here is moderated here.
+                place[candidate_id] = _Entered(number, is_carried and (before is None or before.is_carried))
         return found
 
     def _recorded(self, centres: Range) -> Mapping[str, dict[str, tuple[str, int | None, int | None]]]:
@@ -420,6 +402,24 @@ class _Examination:
         for case_id, candidate_id, status, centre_mark, mark in rows:
             found[case_id][candidate_id] = (status, centre_mark, mark)
         return found
+
+
+def _moderated_parts(session: Session, series_key: str, modes: Collection[str]) -> Mapping[str, list[tuple[str, bool]]]:
+    """Return option → its moderated components, each with whether the option carries its mark forward."""
+    rows = session.execute(
+        select(OptionComponent.option_code, OptionComponent.component_code, EntryOption.submission_mode)
+        .join(
+            EntryOption,
+            (EntryOption.series_key == OptionComponent.series_key)
+            & (EntryOption.option_code == OptionComponent.option_code),
+        )
+        .where(OptionComponent.series_key == series_key)
+    )
+    found: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for option_code, code, mode in rows:
+        if code in modes:
+            found[option_code].append((code, mode == SubmissionMode.CARRIED_FORWARD))
+    return found
 
 
 def _reference_blocks(session: Session, series_key: str) -> list[GateBlock]:

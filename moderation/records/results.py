@@ -20,7 +20,7 @@ from moderation.errors import (
     SamePerson,
 )
 from moderation.records.bulk import insert_rows
-from moderation.records.calculation import Calculation
+from moderation.records.calculation import Calculation, ResultLine
 from moderation.records.cases import advance
 from moderation.records.gate import GateBlock, gate, record_run
 from moderation.records.holds import held_candidates
@@ -152,7 +152,15 @@ def release_results(
     """
     if first == second:
         raise SamePerson
-    report = gate(session, series_key, held_case_ids=held_case_ids, more_blocks=more_blocks, progress=progress)
+    cleared: list[list[ResultLine]] = []
+    report = gate(
+        session,
+        series_key,
+        held_case_ids=held_case_ids,
+        more_blocks=more_blocks,
+        progress=progress,
+        take=cleared.append,
+    )
     if not report.is_open:
         codes = sorted({block.code for block in report.blocks})
         raise ResultsGateClosed(
@@ -187,11 +195,8 @@ def release_results(
         public_at=embargo.public_at,
     )
     session.add(version)
-    calculation = Calculation(
-        session, series_key, held_case_ids=held_case_ids, held_candidates=held_candidates(session, series_key)
-    )
     session.flush()
-    _write(session, version, calculation)
+    _write(session, version, cleared)
     _issue(session, series_key, set(report.held_case_ids), actor=second, now=now)
     release_handed_in(session, series_key, officer=second, now=now)
     session.flush()
@@ -353,15 +358,12 @@ def _reason_code(latest: ReleaseView | None, digest: str, reason_code: IssueReas
     return reason_code
 
 
-def _write(session: Session, version: ResultVersion, calculation: Calculation) -> None:
-    """Write the results of a version, and refuse it unless they are the ones that the gate cleared."""
+def _write(session: Session, version: ResultVersion, cleared: Iterable[Sequence[ResultLine]]) -> None:
+    """Write the very results that the gate cleared, and refuse them unless they have the digest of the version."""
     digest = sha256()
     columns = ("candidate_id", "option_code", "total", "grade", "indicator", "components", "is_protected")
-    for centres in centre_ranges(session, version.series_key):
-        # Read to its end before anything is written: while rows are copied in, the connection answers nothing else.
-        lines = list(calculation.lines(centres))
-        for line in lines:
-            digest.update(line.text.encode())
+    for lines in cleared:
+        digest.update("".join([line.text for line in lines]).encode())
         rows = [
             (
                 line.candidate_id,

@@ -7,7 +7,7 @@ outcome that an officer confirmed, and ends at totals and grades. Results leave 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.recomputation import Part, is_adjustable_order, recompute_mark, recompute_result
+from moderation.recomputation import Part, SecondLine, is_adjustable_order, recompute_result
 from moderation.records.ranges import Range
 from moderation.records.reviewed_marks import reviewed_marks
 from moderation.tables import (
     Candidate,
     CentreMark,
     Component,
-    Entry,
     EntryOption,
     ExternalMark,
     GradeBoundary,
@@ -157,8 +156,13 @@ class SecondCalculation:
             self._fill(case, given.get(case_id, ()), works)
         return found
 
-    def results(self, centres: Range, cases: Collection[SecondCase]) -> Iterator[SecondResult]:
-        """Yield the result of every entry of a range of centres, from the marks that its cases should have."""
+    def results(
+        self, centres: Range, cases: Collection[SecondCase], entered: Iterable[tuple[str, str, str]]
+    ) -> Iterator[SecondResult]:
+        """Yield the result of every entry of a range of centres, from the marks that its cases should have.
+
+        Takes: ``entered``, (candidate, centre number, option) of every entry.
+        """
         marks: dict[str, dict[str, tuple[str | None, int | None]]] = defaultdict(dict)
         for candidate_id, code, external_status, external_mark in self._external(centres):
             marks[candidate_id][code] = (external_status, external_mark)
@@ -169,16 +173,7 @@ class SecondCalculation:
                 continue
             for candidate_id, (status, _, mark) in case.marks.items():
                 marks[candidate_id][case.component_code] = (status, mark)
-        rows = self._session.execute(
-            select(Entry.candidate_id, Entry.option_code, Candidate.centre_number)
-            .join(Candidate, Candidate.id == Entry.candidate_id)
-            .where(
-                Entry.series_key == self._series_key,
-                Candidate.centre_number.between(*centres),
-                Entry.withdrawn_at.is_(None),
-            )
-        )
-        for candidate_id, option_code, centre_number in rows:
+        for candidate_id, centre_number, option_code in entered:
             own = marks.get(candidate_id, {})
             found: list[tuple[str | None, int | None]] = []
             for code, is_moderated, _ in self._parts.get(option_code, ()):
@@ -222,14 +217,12 @@ class SecondCalculation:
         pairs = [(work.centre_mark, work.moderator_mark) for work in works]
         by_candidate = {work.candidate_id: work.moderator_mark for work in works}
         maximum = self._maxima[case.component_code]
-        known: dict[int, int] = {}
+        line = SecondLine(pairs, maximum) if case.kind == "ADJUSTED" and len(pairs) >= 3 else None
         for candidate_id, status, mark in given:
             final = mark
             if status in {"PRESENT", "LOST"} and mark is not None and mark >= 1:
-                if case.kind == "ADJUSTED" and len(pairs) >= 3:
-                    if mark not in known:
-                        known[mark] = recompute_mark(pairs, mark, maximum)
-                    final = known[mark]
+                if line is not None:
+                    final = line.mark(mark)
                 elif case.kind == "MODERATOR_MARKS":
                     final = by_candidate.get(candidate_id)
             case.marks[candidate_id] = (status, mark, final)

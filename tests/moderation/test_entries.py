@@ -26,6 +26,7 @@ from moderation.entries import (
         "999990241003T",
         "99999B241003A",
         "999990250001D",
+        "123450250001X",
     ],
 )
 def test_uci_vectors(uci: str) -> None:
