@@ -209,7 +209,6 @@ _PROFILE: Mapping[str, _Kind] = {
 _PROFILE_NEEDS = tuple(_PROFILE)[:10]
 _POLICY: Mapping[str, _Kind] = {"policy_id": _TEXT, "version": _INT, "title": _TEXT, "source": _TEXT, "verified": _BOOL}
 _CODE = {
-    "awarding_body": (r"[0-9]{2}", "two digits"),
     "family": (r"[A-Z]", "the letter of a qualification family"),
     "series": (r"[1-9ABC][A-Z][0-9]{2}", "a series such as 6A26"),
     "component": (r"[!-~]{1,12}", "a component code"),
@@ -227,6 +226,10 @@ def _code(name: str) -> _Kind:
 _TEXT_OR_NULL = (lambda value: value is None or _is_text(value), "a text, or null")
 _ASSIGNMENT: Mapping[str, _Kind] = {
     **{name: _code(name) for name in _CODE},
+    "awarding_body": (
+        lambda value: isinstance(value, str) and re.fullmatch(r"[0-9]{2}", value) is not None,
+        "two digits",
+    ),
     "profile_id": _TEXT_OR_NULL,
     "profile_version": _INT_OR_NULL,
     "policy_id": _TEXT_OR_NULL,
@@ -337,9 +340,7 @@ class _RulesReader:
             if not self._is_sound(row, path, _ASSIGNMENT, ("awarding_body",), closed=True):
                 continue
             one = Assignment(**row)
-            if one.awarding_body is None:
-                self.fault("missing", f"{path}.awarding_body", "The awarding body is missing.", "Give its two digits.")
-            elif one.profile_id is None and one.policy_id is None:
+            if one.profile_id is None and one.policy_id is None:
                 self.fault("missing", path, "Neither a profile nor a policy is named.", "Name one of them, or both.")
             elif one.family is not None and one.series is not None and one.series[1] != one.family:
                 self.fault(

@@ -195,7 +195,7 @@ def test_what_is_wrong_with_a_policy_is_said_where_it_stands(changes: dict[str, 
     ("row", "code", "field"),
     [
         ({"awarding_body": "1", "profile_id": "x"}, "wrong-kind", "assignments[0].awarding_body"),
-        ({"awarding_body": None, "profile_id": "x"}, "missing", "assignments[0].awarding_body"),
+        ({"awarding_body": None, "profile_id": "x"}, "wrong-kind", "assignments[0].awarding_body"),
         ({"profile_id": "x"}, "missing", "assignments[0]"),
         ({"awarding_body": "01"}, "missing", "assignments[0]"),
         ({"awarding_body": "01", "series": "June", "profile_id": "x"}, "wrong-kind", "assignments[0].series"),
