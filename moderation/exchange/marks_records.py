@@ -16,8 +16,8 @@ from io import BytesIO
 from moderation.entries import Series, check_candidate_number, check_uci
 from moderation.exchange.faults import Fault, FileRefused
 from moderation.exchange.lines import Field, Findings
-from moderation.exchange.own_records import MANY_CENTRES, CentreBlock, OwnBlock, OwnReader, Record, own_lines
-from moderation.exchange.records import digits, file_name
+from moderation.exchange.own_records import MANY_CENTRES, CentreBlock, OwnBlock, OwnReader, own_lines
+from moderation.exchange.records import Record, digits, file_name
 from moderation.marks import MarkStatus
 
 LETTER = "M"

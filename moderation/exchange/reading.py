@@ -31,6 +31,7 @@ def summary_of(name: str, data: bytes) -> FileSummary:
     if start[:1] == b"<":
         return _xml(name, data)
     letter = start[:1].decode("ascii", "replace")
+    counts: dict[str, int | str]
     if letter in set("EA"):
         entries = read_entries(name, data)
         counts = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from xml.parsers import expat
 
 from moderation.exchange.lines import Field, Findings
@@ -144,7 +145,7 @@ def _closed_parser(reading: _Reading) -> expat.XMLParserType:
     parser.ordered_attributes = True
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
 
-    def forbidden(*_: object) -> None:
+    def forbidden(*_: object) -> Any:
         reading.refuse(
             parser, "dtd", "The document has a document type or entities, which are never read.",
             "Export it without a DOCTYPE.",

@@ -256,7 +256,8 @@ def _basedata(session: Session, series: Series) -> tuple[SeriesBasedata, Mapping
         )
     )
     for option_code, mode in rows:
-        confirmed[option_code].add(SubmissionMode(mode))
+        if mode is not None:
+            confirmed[option_code].add(SubmissionMode(mode))
     basedata = SeriesBasedata(
         series,
         options=tuple(

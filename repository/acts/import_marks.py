@@ -80,7 +80,7 @@ def _records(
     digest = hashlib.sha256(data).hexdigest()
     receipts: list[ImportReceipt] = []
     for centre in centres_of(reader, BytesIO(data)):
-        if findings.total or reader.series is None:
+        if findings.errors or reader.series is None:
             continue  # the rest is only read for its faults
         key = reader.series.key
         permit(context, Action.MARKS_IMPORT, centre.centre_number)
@@ -93,7 +93,7 @@ def _records(
         import_records.need_newer(session, file, key, centre.centre_number)
         compared.begin(key, centre.centre_number)
         marks = marks_to_save(centre, mark_files.places_of(session, key, centre.centre_number), findings)
-        if findings.total:
+        if findings.errors:
             continue
         counts = mark_files.save_file(session, marks, actor=actor_id(context), now=context.now)
         counts["control_total"] = centre.control_total
