@@ -21,17 +21,16 @@ from moderation.errors import (
 )
 from moderation.records.bulk import insert_rows
 from moderation.records.calculation import Calculation, ResultLine
-from moderation.records.cases import advance
 from moderation.records.gate import GateBlock, gate, record_run
 from moderation.records.holds import held_candidates
 from moderation.records.ranges import centre_ranges
 from moderation.records.reports import release_handed_in
+from moderation.records.whole_series import CaseSteps, each_component, unseen
 from moderation.results import Audience, Embargo, IssueReason
 from moderation.submission import CaseEvent, CaseState
 from moderation.tables import (
     Candidate,
     EntryOption,
-    ModerationCase,
     OptionResult,
     ResultVersion,
     ResultWithdrawal,
@@ -383,14 +382,12 @@ def _write(session: Session, version: ResultVersion, cleared: Iterable[Sequence[
 
 def _issue(session: Session, series_key: str, held: Collection[str], *, actor: str, now: datetime) -> None:
     """Move every case whose results leave for the first time; the others stay where they are."""
-    cases = session.scalars(
-        select(ModerationCase).where(
-            ModerationCase.series_key == series_key, ModerationCase.state == CaseState.OUTCOME_LOCKED
-        )
-    ).all()
-    for case in cases:
-        if case.id not in held:
-            advance(session, case, CaseEvent.ISSUE_RESULTS, actor=actor, now=now)
+    for _, cases in each_component(session, series_key, {CaseState.OUTCOME_LOCKED}, unseen):
+        steps = CaseSteps()
+        for case in cases:
+            if case.state is CaseState.OUTCOME_LOCKED and case.id not in held:
+                steps.step(case, CaseEvent.ISSUE_RESULTS, actor=actor, now=now)
+        steps.write(session)
 
 
 def _titles(session: Session, series_key: str) -> Mapping[str, str]:
