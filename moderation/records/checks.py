@@ -330,6 +330,7 @@ def _coverage(session: Session, series_key: str, code: str, person_id: str) -> C
             .join(ModerationCase, ModerationCase.id == ModeratorCheck.case_id)
             .where(*in_component, CheckItem.moderator_id == person_id, ModeratorCheck.verdict.is_not(None))
         )
+        if row[3] is not None
     ]
     pairs = [(moderator, own) for _, _, moderator, own in rows]
     return Coverage(
