@@ -23,6 +23,7 @@ MODULES = {
     "doctor": ("doctor",),
     "keys": ("keys",),
     "objects": ("object",),
+    "proving": ("prove",),
 }
 """Which module of ``repository.commands`` has which commands; a service loads only what serves."""
 

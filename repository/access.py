@@ -102,6 +102,9 @@ class Action(StrEnum):
     TEAM_READ = "team.read"
     TEAM_WRITE = "team.write"
     ALLOCATION_WRITE = "allocation.write"
+    CONFLICT_DECLARE = "conflict.declare"
+    CONFLICT_REGISTER = "conflict.register"
+    INDEPENDENCE_READ = "independence.read"
     EXPLANATION_READ = "explanation.read"
     REPORT_READ = "report.read"
     REPORT_WRITE = "report.write"
@@ -110,6 +113,12 @@ class Action(StrEnum):
     RESULTS_GATE = "results.gate"
     RESULTS_RELEASE = "results.release"
     RESULTS_READ = "results.read"
+    REVIEW_REQUEST = "review.request"
+    REVIEW_READ = "review.read"
+    REVIEW_DECIDE = "review.decide"
+    REVIEW_DESK = "review.desk"
+    REVIEW_TERMS = "review.terms"
+    RETENTION = "retention"
     SITTING_OPEN = "sitting.open"
     SITTING_READ = "sitting.read"
     REGISTER_WRITE = "register.write"
@@ -176,6 +185,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.TEAM_READ: {_A: _ALL},
     Action.TEAM_WRITE: {_A: _ALL},
     Action.ALLOCATION_WRITE: {_A: _ALL},
+    Action.CONFLICT_DECLARE: {_M: _OWN, _L: _OWN, _P: _OWN, _A: _ALL},
+    Action.CONFLICT_REGISTER: {_A: _ALL},
+    Action.INDEPENDENCE_READ: {_A: _ALL},
     Action.EXPLANATION_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.REPORT_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.REPORT_WRITE: {_M: _ALLOCATED},
@@ -184,6 +196,12 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.RESULTS_GATE: {_A: _ALL},
     Action.RESULTS_RELEASE: {_A: _ALL},
     Action.RESULTS_READ: {_E: _CENTRE, _A: _ALL},
+    Action.REVIEW_REQUEST: {_E: _CENTRE},
+    Action.REVIEW_READ: {_E: _CENTRE, _A: _ALL},
+    Action.REVIEW_DECIDE: {_A: _ALL},
+    Action.REVIEW_DESK: {_M: _OWN, _L: _OWN, _P: _OWN},
+    Action.REVIEW_TERMS: {_A: _ALL},
+    Action.RETENTION: {_A: _ALL},
     Action.SITTING_OPEN: {_A: _ALL},
     Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
     Action.REGISTER_WRITE: {_E: _CENTRE},

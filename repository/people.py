@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from moderation.records import teams
+from moderation.records import independence, teams
 from moderation.tables import Allocation, ModerationCase
 from repository import audit
 from repository.access import Action, Actor, Role, Scope, scope_of
@@ -136,6 +136,7 @@ _ALLOCATION = select(Allocation.id).where(
     Allocation.centre_number == bindparam("centre_number"),
     Allocation.opens_at.is_(None) | (Allocation.opens_at <= bindparam("now")),
     Allocation.closes_at.is_(None) | (Allocation.closes_at > bindparam("now")),
+    independence.is_independent(bindparam("now", type_=Allocation.closes_at.type)),
 )
 
 
@@ -193,8 +194,15 @@ def names_of(session: Session, person_ids: Iterable[str]) -> dict[str, str]:
 
 
 def reaches(session: Session, actor: Actor, action: Action, case: ModerationCase, now: datetime) -> bool:
-    """Return whether the person reaches a case by an allocation, a team or a component, as the action's scope says."""
+    """Return whether the person reaches a case by an allocation, a team or a component, as the action's scope says.
+
+    A tie to the centre denies, whatever else was given.
+    """
     scope = scope_of(actor, action)
+    if scope in {Scope.TEAM, Scope.COMPONENT} and independence.is_tied(
+        session, actor.person_id, case.centre_number, case.series_key, now
+    ):
+        return False
     if scope is Scope.ALLOCATED:
         place = (case.series_key, case.component_code, case.centre_number)
         return is_allocated(session, actor.person_id, *place, now)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import UnknownCase
-from moderation.records import cases, teams
+from moderation.records import cases, independence, teams
 from moderation.records.cases import CaseView, TransitionView
 from moderation.submission import CaseState
 from moderation.tables import Allocation
@@ -56,7 +56,9 @@ STATE_WORDS: Mapping[CaseState, str] = {
 }
 CENTRE_WORDS: Mapping[CaseState, str] = {
     # What a moderator decides stays with the awarding body until results: a centre reads the same words for all of it.
-    **dict.fromkeys((S.RECEIPT_COMPLETE, S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER, S.SUPPORT_CALL), "Being moderated"),
+    **dict.fromkeys(
+        (S.RECEIPT_COMPLETE, S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER, S.SUPPORT_CALL), "Being moderated"
+    ),
     **dict.fromkeys((S.OUTCOME_LOCKED,), "Moderation finished"),
 }
 MODE_WORDS: Mapping[SubmissionMode, str] = {
@@ -130,7 +132,12 @@ def listed(
             if scope is Scope.TEAM
             else teams.principal_case_ids(session, actor.person_id)
         )
-        found = [case for case in found if case.case_id in reached]
+        found = [
+            case
+            for case in found
+            if case.case_id in reached
+            and not independence.is_tied(session, actor.person_id, case.centre_number, case.series_key, context.now)
+        ]
     return tuple(case for case in found if state is None or case.state == state)
 
 
@@ -148,6 +155,7 @@ def _allocated(session: Session, context: Context, actor: Actor) -> frozenset[tu
             Allocation.person_id == actor.person_id,
             (Allocation.opens_at.is_(None)) | (Allocation.opens_at <= context.now),
             (Allocation.closes_at.is_(None)) | (Allocation.closes_at > context.now),
+            independence.is_independent(context.now),
         )
     )
     return frozenset((row[0], row[1], row[2]) for row in rows)

@@ -65,7 +65,7 @@ def page(session: Session, context: Context, series_key: str) -> SeriesPage:
     )
     ordered = tuple((state, counts[state]) for state in CaseState if counts[state])
     return SeriesPage(
-        series, cases, ordered, moderators_of(session, series_key), tuple(components), tuple(imports), late
+        series, cases, ordered, moderators_of(session, series_key, context.now), tuple(components), tuple(imports), late
     )
 
 

@@ -47,7 +47,7 @@ def officer_board(session: Session, context: Context) -> Board:
     waiting: list[Task] = []
     total = late = 0
     for one in series.listed(session, context):
-        moderators = moderators_of(session, one.key)
+        moderators = moderators_of(session, one.key, context.now)
         found = cases.list_cases(session, series_key=one.key)
         total += len(found)
         proposed = [case.case_id for case in found if case.state == S.OUTCOME_PROPOSED]

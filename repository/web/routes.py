@@ -11,12 +11,14 @@ from repository.access import Action
 from repository.web import files, keys, tus
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
+from repository.web.api import conflicts as conflicts_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import results as results_api
+from repository.web.api import reviews as reviews_api
 from repository.web.api import rules as rules_api
 from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
@@ -26,6 +28,7 @@ from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import amendments as amendments_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
+from repository.web.pages import conflicts as conflicts_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
@@ -39,6 +42,8 @@ from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
+from repository.web.pages import review_desk as review_desk_pages
+from repository.web.pages import reviews as reviews_pages
 from repository.web.pages import rules as rules_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
@@ -231,6 +236,18 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/suspicions/{suspicion_id}/decide", checking_api.decide_suspicion, A.HOLD_WRITE),
     Route("GET", "/allocations", allocations_pages.show, A.ALLOCATION_WRITE),
     Route("POST", "/allocations", allocations_pages.allocate, A.ALLOCATION_WRITE),
+    Route("GET", "/cases/{case_id}/allocation", allocations_pages.show_case, A.ALLOCATION_WRITE),
+    Route("POST", "/cases/{case_id}/allocation", allocations_pages.allocate_case, A.ALLOCATION_WRITE),
+    Route("GET", "/conflicts", conflicts_pages.show, A.CONFLICT_DECLARE),
+    Route("POST", "/conflicts", conflicts_pages.declare, A.CONFLICT_DECLARE),
+    Route("POST", "/conflicts/accounts", conflicts_pages.merge, A.CONFLICT_REGISTER),
+    Route("POST", "/conflicts/{conflict_id}/end", conflicts_pages.end, A.CONFLICT_REGISTER),
+    Route("GET", "/series/{series_key}/independence", conflicts_pages.show_proof, A.INDEPENDENCE_READ),
+    Route("GET", "/api/conflicts", conflicts_api.index, A.CONFLICT_DECLARE),
+    Route("POST", "/api/conflicts", conflicts_api.declare, A.CONFLICT_DECLARE),
+    Route("POST", "/api/conflicts/{conflict_id}/end", conflicts_api.end, A.CONFLICT_REGISTER),
+    Route("POST", "/api/accounts/merge", conflicts_api.merge, A.CONFLICT_REGISTER),
+    Route("GET", "/api/series/{series_key}/independence", conflicts_api.proof, A.INDEPENDENCE_READ),
     # Explained outcomes, moderators' reports, what-if
     Route("GET", "/cases/{case_id}/explanation", explanations_pages.show, A.EXPLANATION_READ),
     Route("GET", "/cases/{case_id}/explanation.pdf", explanations_pages.download, A.EXPLANATION_READ),
@@ -268,6 +285,47 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/series/{series_key}/results/withdraw", results_api.withdraw, A.RESULTS_RELEASE),
     Route("GET", "/api/series/{series_key}/results", results_api.show, A.RESULTS_READ),
     Route("GET", "/series/{series_key}/results.csv", results_api.show_csv, A.RESULTS_READ),
+    # After results
+    Route("GET", "/reviews", reviews_pages.index, A.REVIEW_READ),
+    Route("POST", "/reviews", reviews_pages.start, A.REVIEW_REQUEST),
+    Route("GET", "/reviews/terms", review_desk_pages.show_terms, A.REVIEW_TERMS),
+    Route("POST", "/reviews/terms", review_desk_pages.import_terms, A.REVIEW_TERMS),
+    Route("GET", "/reviews/{request_id}", reviews_pages.show, A.REVIEW_READ),
+    Route("POST", "/reviews/{request_id}/consent", reviews_pages.consent, A.REVIEW_REQUEST),
+    Route("POST", "/reviews/{request_id}/submit", reviews_pages.submit, A.REVIEW_REQUEST),
+    Route("POST", "/reviews/{request_id}/withdraw", reviews_pages.withdraw, A.REVIEW_REQUEST),
+    Route("POST", "/reviews/{request_id}/appeal", reviews_pages.appeal, A.REVIEW_REQUEST),
+    Route("POST", "/reviews/{request_id}/decide", reviews_pages.decide, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/begin", reviews_pages.begin, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/outcome", reviews_pages.propose, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/confirm", reviews_pages.confirm, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/invoice", reviews_pages.invoice, A.REVIEW_DECIDE),
+    Route("GET", "/reviews/{request_id}/desk", review_desk_pages.show, A.REVIEW_DESK),
+    Route("POST", "/reviews/{request_id}/desk/marks", review_desk_pages.mark, A.REVIEW_DESK),
+    Route("POST", "/reviews/{request_id}/desk/outcome", review_desk_pages.propose, A.REVIEW_DESK),
+    Route("POST", "/missing-results", reviews_pages.report, A.REVIEW_REQUEST),
+    Route("POST", "/missing-results/{report_id}/answer", reviews_pages.answer, A.REVIEW_DECIDE),
+    Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
+    Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
+    Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
+    Route("GET", "/api/reviews", reviews_api.index, A.REVIEW_READ),
+    Route("POST", "/api/reviews", reviews_api.start, A.REVIEW_REQUEST),
+    Route("POST", "/api/reviews/terms", review_desk_pages.api_import_terms, A.REVIEW_TERMS),
+    Route("GET", "/api/reviews/{request_id}", reviews_api.show, A.REVIEW_READ),
+    Route("POST", "/api/reviews/{request_id}/consent", reviews_api.consent, A.REVIEW_REQUEST),
+    Route("POST", "/api/reviews/{request_id}/submit", reviews_api.submit, A.REVIEW_REQUEST),
+    Route("POST", "/api/reviews/{request_id}/withdraw", reviews_api.withdraw, A.REVIEW_REQUEST),
+    Route("POST", "/api/reviews/{request_id}/appeal", reviews_api.appeal, A.REVIEW_REQUEST),
+    Route("POST", "/api/reviews/{request_id}/decide", reviews_api.decide, A.REVIEW_DECIDE),
+    Route("POST", "/api/reviews/{request_id}/begin", reviews_api.begin, A.REVIEW_DECIDE),
+    Route("POST", "/api/reviews/{request_id}/outcome", reviews_api.propose, A.REVIEW_DECIDE),
+    Route("POST", "/api/reviews/{request_id}/confirm", reviews_api.confirm, A.REVIEW_DECIDE),
+    Route("POST", "/api/reviews/{request_id}/invoice", reviews_api.invoice, A.REVIEW_DECIDE),
+    Route("GET", "/api/reviews/{request_id}/desk", reviews_api.desk, A.REVIEW_DESK),
+    Route("PUT", "/api/reviews/{request_id}/marks/{item_id}", reviews_api.mark, A.REVIEW_DESK),
+    Route("POST", "/api/missing-results", reviews_api.report, A.REVIEW_REQUEST),
+    Route("POST", "/api/missing-results/{report_id}/answer", reviews_api.answer, A.REVIEW_DECIDE),
+    Route("GET", "/api/series/{series_key}/retention", reviews_api.show_retention, A.RETENTION),
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
     Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),

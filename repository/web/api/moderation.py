@@ -17,6 +17,7 @@ from repository.errors import FieldRefused
 from repository.web import authentication
 from repository.web.api.cases import case_json
 from repository.web.api.samples import document_json
+from repository.web.pages.allocations import act_field
 from repository.web.requests import context_of, number_field, read_json, services_of, text_field
 
 MARK_LIMIT = 999
@@ -63,15 +64,16 @@ async def people(request: web.Request) -> web.Response:
 
 
 async def allocate(request: web.Request) -> web.Response:
-    """Give a moderator a component at a centre."""
+    """Give a moderator a component at a centre: to moderate, to review, or to hear an appeal."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     body = await read_json(request)
     person, series, component, centre = (
         text_field(body, name, limit=64) for name in ("person_id", "series", "component", "centre_number")
     )
+    act = act_field(body)
     context = context_of(request)
     made = await services_of(request).database.write(
-        lambda s: allocations.allocate(s, context, person, series, component, centre)
+        lambda s: allocations.allocate(s, context, person, series, component, centre, act)
     )
     return web.json_response({"id": made}, status=201)
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 from sqlalchemy.orm import Session
 
+from moderation.independence import Permission
 from repository.access import Role
 from repository.acts import allocations, series
 from repository.acts.allocations import Colleague
@@ -16,6 +17,7 @@ from repository.acts.series import SeriesPage
 from repository.errors import FieldRefused, NotFound
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
+from repository.web.pages.conflicts import ALLOCATION_WORDS
 from repository.web.requests import context_of, read_form, services_of, text_field
 
 
@@ -47,6 +49,86 @@ async def allocate(request: web.Request) -> web.Response:
         return await _allocations_page(request, key, form=form, errors=errors_of(error), status=422)
     text = f"{given} component{'s' if given != 1 else ''} at centres given to the moderator, who finds them on the worklist."
     return await redirect(request, f"/allocations?series={key}", title="Given", text=text)
+
+
+async def show_case(request: web.Request) -> web.Response:
+    """Show who could be given one case and who cannot, with the reasons."""
+    return await _case_page(request)
+
+
+async def allocate_case(request: web.Request) -> web.Response:
+    """Give one case to a person: to moderate, to review, or to hear an appeal."""
+    form = await read_form(request)
+    context, case_id = context_of(request), request.match_info["case_id"]
+
+    def work(session: Session) -> str:
+        act = act_field(form)
+        person = text_field(form, "person_id", required=False, limit=36)
+        if not person:
+            raise FieldRefused("Choose a person.", field="person_id")
+        case, _ = allocations.choices(session, context, case_id, act)
+        allocations.allocate(session, context, person, case.series_key, case.component_code, case.centre_number, act)
+        return f"{case.component_code} at centre {case.centre_number}"
+
+    try:
+        what = await services_of(request).database.write(work)
+    except FORM_ERRORS as error:
+        return await _case_page(request, form=form, errors=errors_of(error), status=422)
+    act = str(form.get("act", ""))
+    return await redirect(
+        request, f"/cases/{case_id}/allocation?act={act}", title="Given", text=f"{what} was given to the person."
+    )
+
+
+def act_field(form: Any) -> Permission:
+    """Return what an allocation is for, to moderate when nothing is said; raises ``FieldRefused``."""
+    try:
+        return Permission(text_field(form, "act", required=False, limit=20) or Permission.MODERATE)
+    except ValueError as error:
+        raise FieldRefused("Choose what the person is to do.", field="act") from error
+
+
+async def _case_page(
+    request: web.Request,
+    *,
+    form: MultiDictProxy[Any] | None = None,
+    errors: list[dict[str, str]] | None = None,
+    status: int = 200,
+) -> web.Response:
+    context, case_id = context_of(request), request.match_info["case_id"]
+    asked = str((form if form is not None else request.query).get("act", ""))
+    act = Permission(asked) if asked in set(Permission) else Permission.MODERATE
+    (case, choices), given = await services_of(request).database.read(
+        lambda s: (
+            allocations.choices(s, context, case_id, act),
+            allocations.allocations_of(s, context, case_id),
+        )
+    )
+    return await render(
+        request,
+        "allocations/case.html",
+        status=status,
+        case=case,
+        act=str(act),
+        acts=[{"value": str(one), "text": words} for one, words in ALLOCATION_WORDS.items()],
+        act_words=ALLOCATION_WORDS,
+        items=[
+            {
+                "value": one.person.person_id,
+                "text": one.person.name,
+                "hint": " ".join(["Cannot be chosen.", *(reason.detail for reason in one.reasons)])
+                if one.reasons
+                else "",
+                "disabled": bool(one.reasons),
+            }
+            for one in choices
+        ],
+        given=given,
+        state_words=STATE_WORDS,
+        typed_person=str(form.get("person_id", "")) if form is not None else "",
+        wrong={error["href"]: error["text"] for error in errors or []},
+        errors=errors or [],
+    )
 
 
 async def _allocations_page(
