@@ -49,7 +49,7 @@ async def ask_more(request: web.Request) -> web.Response:
     form, context, case_id = await read_form(request), context_of(request), request.match_info["case_id"]
     named = [str(value)[:64] for value in form.getall("candidates", [])]
     by_name = form.get("act") == "named"
-    ids = {"reason": "named-reason" if by_name else "more-reason", "count": "count"}
+    ids = {"reason": "named-reason", "count": "ranked"} if by_name else {"reason": "more-reason"}
     try:
         reason = text_field(form, "reason", limit=REASON_LIMIT)
         version = number_field(form, "version", 0, VERSION_LIMIT)
@@ -60,7 +60,7 @@ async def ask_more(request: web.Request) -> web.Response:
             )
         )
     except FORM_ERRORS as error:
-        return await _requests_page(request, form=form, errors=_errors(error, ids, "named-reason"), status=422)
+        return await _requests_page(request, form=form, errors=_errors(error, ids, "ranked"), status=422)
     total = len(done.item_ids)
     text = f"{total} further work{'s are' if total != 1 else ' is'} asked for. The whole sample is now read."
     return await redirect(request, _path(case_id), title="More work asked for", text=text)
