@@ -15,8 +15,10 @@ from secrets import randbits
 from typing import Any
 
 from sqlalchemy import JSON, Column, String, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from moderation.guards import fact_of
 from moderation.tables import Base
 
 _CACHE_KIB = 128 * 1024
@@ -73,15 +75,12 @@ def insert_rows(
     fixed = tuple(_processed(shape.c[name], value, dialect) for name, value in common.items())
     names = [*columns, *common]
     ready = _ready(rows, [shape.c[name] for name in columns], fixed, dialect)
-    cursor: Any = session.connection().connection.cursor()
-    try:
+    with _cursor(session) as cursor:
         if dialect.name == "sqlite":
             places = ", ".join("?" * len(names))
             cursor.executemany(f"INSERT INTO {shape.name} ({', '.join(names)}) VALUES ({places})", ready)  # noqa: S608
             return max(int(cursor.rowcount), 0)
         return _copy(cursor, shape.name, names, ready)
-    finally:
-        cursor.close()
 
 
 def change_rows(
@@ -104,8 +103,7 @@ def change_rows(
     fixed = tuple(_processed(shape.c[name], value, dialect) for name, value in common.items())
     columns = [shape.c[name] for name in (*match, *change)]
     changed = [*change, *common]
-    cursor: Any = session.connection().connection.cursor()
-    try:
+    with _cursor(session) as cursor:
         if dialect.name == "sqlite":
             setting = ", ".join(f"{name} = ?" for name in changed)
             where = " AND ".join(f"{name} = ?" for name in match)
@@ -127,8 +125,6 @@ def change_rows(
         found = int(cursor.rowcount)
         cursor.execute(f"DROP TABLE {room}")
         return found
-    finally:
-        cursor.close()
 
 
 def count_anew(session: Session, *tables: type[Base]) -> None:
@@ -137,6 +133,23 @@ def count_anew(session: Session, *tables: type[Base]) -> None:
     if connection.dialect.name != "sqlite":
         for table in tables:
             connection.exec_driver_sql(f"ANALYZE {table.__tablename__}")
+
+
+@contextmanager
+def _cursor(session: Session) -> Iterator[Any]:
+    """Give a cursor of the driver; what it raises becomes what every other statement would raise."""
+    connection = session.connection()
+    dialect: Any = connection.dialect
+    cursor: Any = connection.connection.cursor()
+    try:
+        yield cursor
+    except dialect.dbapi.Error as error:
+        fact = fact_of(error)
+        if fact is None:
+            raise DBAPIError.instance("many rows", None, error, dialect.dbapi.Error, dialect=dialect) from error
+        raise fact from error
+    finally:
+        cursor.close()
 
 
 def _shape(table: type[Base]) -> Table:

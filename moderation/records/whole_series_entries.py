@@ -257,9 +257,7 @@ def _give_receipts(
                 ModerationCase.submission_mode.in_(MODERATED_MODES),
             )
             .group_by(ModerationCase.centre_number)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     insert_rows(
         session,

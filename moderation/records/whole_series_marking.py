@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import MarksRefused, ModerationError
 from moderation.marking import Work, check_moderator_mark, report_stage
+from moderation.marks import is_adjustable
 from moderation.outcome import Stage
 from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows, ordered_ids
 from moderation.records.marking import MODERATE
@@ -27,12 +28,14 @@ from moderation.records.whole_series import (
     need_series,
     unseen,
 )
-from moderation.records.whole_series_outcomes import Proposals
+from moderation.records.whole_series_outcomes import Proposals, SampleFacts, outcomes_before
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import (
     Allocation,
     CaseTransition,
+    CentreMark,
     Component,
+    MalpracticeHold,
     ModerationCase,
     ModeratorMark,
     Outcome,
@@ -69,7 +72,7 @@ MarksFor = Callable[[str, Sequence[SeriesWork]], Iterable[WorkMark]]
 def allocate_series(
     session: Session, series_key: str, rows: Iterable[tuple[str, str, str]], *, actor: str, now: datetime
 ) -> StepReport:
-    """Allocate the cases of a series to moderators, without closing day; what is allocated already stays.
+    """Allocate the cases of a series to moderators, from now on and without a closing day; earlier allocations stay.
 
     Takes: ``rows`` of (moderator, component, centre).
     Raises: ``UnknownSeries``; what the database raises for an allocation that independence forbids.
@@ -80,7 +83,7 @@ def allocate_series(
             select(Allocation.person_id, Allocation.component_code, Allocation.centre_number).where(
                 Allocation.series_key == series_key, Allocation.act == MODERATE
             )
-        ).tuples()
+        )
     )
     report = StepReport("allocations")
     fresh = (row for row in dict.fromkeys(rows) if row not in there)
@@ -89,7 +92,7 @@ def allocate_series(
         Allocation,
         ("id", "person_id", "component_code", "centre_number"),
         ((identifier, *row) for identifier, row in zip(ordered_ids(), fresh, strict=False)),
-        {"series_key": series_key, "act": MODERATE, "granted_by": actor, "granted_at": now},
+        {"series_key": series_key, "act": MODERATE, "opens_at": now, "granted_by": actor, "granted_at": now},
     )
     report.add("allocations", made)
     count_anew(session, Allocation)
@@ -155,11 +158,19 @@ class _Item(NamedTuple):
     id: str
     sample_id: str
     case_id: str
-    centre_mark: int
+    candidate_id: str
     is_first: bool
+    status: str | None
+    centre_mark: int | None
     mark: int | None
     marked_by: str | None
     marked_at: datetime | None
+    hold_id: str | None
+
+    @property
+    def counts(self) -> bool:
+        """Say whether the work is read and compared, as ``works.SampledWork`` says it."""
+        return self.centre_mark is not None and is_adjustable(self.status or "", self.centre_mark) and not self.hold_id
 
 
 class _Marking:
@@ -172,22 +183,26 @@ class _Marking:
         self._policy = policy_for(session, component)
         self._cases = cases
         self._steps = CaseSteps()
-        self._proposals = Proposals(self._policy, self._outcomes_before())
+        self._proposals = Proposals(self._policy, outcomes_before(session, component, READABLE))
         self._to_full: list[tuple[str, str]] = []
+        self._facts: Mapping[str, tuple[Stage, SampleFacts]] = {}
+        self._all_work: set[str] = set()
 
     def run(self, marks_for: MarksFor | None) -> None:
         """Record marks, decide, and write."""
+        self._facts = self._samples()
+        self._all_work = {key for key, (stage, _) in self._facts.items() if stage is Stage.ALL_WORK}
         groups = [group for group in groups_of(self._cases) if self._is_readable(group)]
-        items, stages = self._items(), self._stages()
+        items = self._items()
         given: dict[str, WorkMark] = {}
         if marks_for is not None:
-            given = self._given(groups, items, stages, marks_for)
+            given = self._given(groups, items, marks_for)
         for members in groups:
             sample_id = members[0].sample_id or ""
             works = [self._marked(item, given) for item in items.get(sample_id, ())]
             if marks_for is not None and not any(item.id in given for item in works):
                 continue
-            self._decide(members, works, stages[sample_id])
+            self._decide(members, works, *self._facts[sample_id])
         self._write(given)
 
     def _is_readable(self, group: Sequence[CaseLine]) -> bool:
@@ -197,6 +212,10 @@ class _Marking:
         if self._component.tolerance_marks is None:
             for case in here:
                 self._report.leave(case, "tolerance-missing", "No tolerance is set for this component.")
+            return False
+        if here[0].sample_id in self._all_work:
+            for case in here:
+                self._report.leave(case, "all-work", "All work was called: mark and decide this case by itself.")
             return False
         late = [case.centre_number for case in group if case.state not in _DONE]
         if late:
@@ -209,7 +228,6 @@ class _Marking:
         self,
         groups: Sequence[Sequence[CaseLine]],
         items: Mapping[str, Sequence[_Item]],
-        stages: Mapping[str, Stage],
         marks_for: MarksFor,
     ) -> dict[str, WorkMark]:
         case_of = {case.id: case for group in groups for case in group}
@@ -217,10 +235,12 @@ class _Marking:
             item.id: item
             for group in groups
             for item in items.get(group[0].sample_id or "", ())
-            if item.mark is None and (item.is_first or stages[item.sample_id] is not Stage.SUB_SAMPLE)
+            if item.mark is None
+            and item.counts
+            and (item.is_first or self._facts[item.sample_id][0] is not Stage.SUB_SAMPLE)
         }
         works = [
-            SeriesWork(item.id, item.case_id, case_of[item.case_id].centre_number, item.centre_mark)
+            SeriesWork(item.id, item.case_id, case_of[item.case_id].centre_number, item.centre_mark or 0)
             for item in wanted.values()
         ]
         allocated = self._allocated()
@@ -248,19 +268,18 @@ class _Marking:
         row = given.get(item.id)
         return item if row is None else item._replace(mark=row.mark, marked_by=row.moderator, marked_at=self._now)
 
-    def _decide(self, members: Sequence[CaseLine], items: Sequence[_Item], stage: Stage) -> None:
+    def _decide(self, members: Sequence[CaseLine], items: Sequence[_Item], stage: Stage, sample: SampleFacts) -> None:
         tolerance, maximum = self._component.tolerance_marks, self._component.maximum_mark
         read = [item for item in items if item.mark is not None and item.marked_at is not None]
         if tolerance is None or not read:
             return
-        last = max(read, key=lambda item: item.marked_at or self._now)
-        moderator = [item for item in read if item.marked_at == last.marked_at][-1].marked_by or ""
+        in_order = sorted(read, key=lambda item: item.marked_at or self._now)  # stable: by position within an instant
+        first, moderator = in_order[0].marked_by or "", in_order[-1].marked_by or ""
         for case in members:
             if case.state in _JUST_ARRIVED:
-                reason = "The moderator began to mark"
-                self._step(case, CaseEvent.COMPLETE_RECEIPT, moderator, reason)
+                self._step(case, CaseEvent.COMPLETE_RECEIPT, first, "The moderator began to mark")
         report = report_stage(
-            [Work(item.id, item.centre_mark, item.mark, item.is_first) for item in items],
+            [Work(item.id, item.centre_mark or 0, item.mark, item.is_first) for item in items if item.counts],
             stage,
             tolerance_marks=tolerance,
             maximum=maximum,
@@ -269,7 +288,16 @@ class _Marking:
         if report.unread:
             return
         if report.decision is not None:
-            self._proposals.propose(self._steps, members, report.decision, actor=moderator, now=self._now)
+            left_out = sorted(item.candidate_id for item in items if item.hold_id)
+            self._proposals.propose(
+                self._steps,
+                members,
+                report.decision,
+                sample,
+                actor=moderator,
+                now=self._now,
+                particulars={"left_out": left_out, "moderator_marks": None},
+            )
             self._report.add(report.decision.kind.value.lower(), 1)
             return
         self._report.add("whole samples called", 1)
@@ -305,49 +333,57 @@ class _Marking:
             ModerationCase.component_code == self._component.component_code,
         )
 
-    def _outcomes_before(self) -> dict[str, int]:
-        rows = self._session.execute(
-            select(Outcome.case_id, func.max(Outcome.number))
-            .join(ModerationCase, ModerationCase.id == Outcome.case_id)
-            .where(*self._in_component(), ModerationCase.state.in_(READABLE))
-            .group_by(Outcome.case_id)
-        )
-        return {case_id: number for case_id, number in rows}  # noqa: C416
-
     def _items(self) -> Mapping[str, Sequence[_Item]]:
+        """Return sample → its works by position; those that do not exist or were replaced are left out."""
         samples = select(ModerationCase.sample_id).where(*self._in_component(), ModerationCase.state.in_(READABLE))
         rows = self._session.execute(
             select(
                 SampleItem.id,
                 SampleItem.sample_id,
                 SampleItem.case_id,
-                SampleItem.centre_mark,
+                SampleItem.candidate_id,
                 SampleItem.first_stage,
+                CentreMark.status,
+                CentreMark.mark,
                 ModeratorMark.mark,
                 ModeratorMark.marked_by,
                 ModeratorMark.marked_at,
+                MalpracticeHold.id,
+            )
+            .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
+            .outerjoin(
+                CentreMark,
+                (CentreMark.case_id == SampleItem.case_id)
+                & (CentreMark.candidate_id == SampleItem.candidate_id)
+                & (CentreMark.mark_set_version == ModerationCase.mark_set_version),
             )
             .outerjoin(
                 ModeratorMark,
                 (ModeratorMark.sample_item_id == SampleItem.id) & ModeratorMark.superseded_at.is_(None),
             )
-            .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "")
-            .order_by(SampleItem.sample_id, SampleItem.position)
+            .outerjoin(
+                MalpracticeHold,
+                (MalpracticeHold.case_id == SampleItem.case_id)
+                & (MalpracticeHold.candidate_id == SampleItem.candidate_id)
+                & MalpracticeHold.released_at.is_(None),
+            )
+            .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "", SampleItem.replaced_at.is_(None))
+            .order_by(SampleItem.sample_id, SampleItem.position, SampleItem.id)
         )
         found: dict[str, list[_Item]] = defaultdict(list)
         for row in rows:
             found[row[1]].append(_Item(*row))
         return found
 
-    def _stages(self) -> Mapping[str, Stage]:
+    def _samples(self) -> Mapping[str, tuple[Stage, SampleFacts]]:
         rows = self._session.execute(
-            select(Sample.id, Sample.stage).where(
+            select(Sample.id, Sample.stage, Sample.profile_id, Sample.profile_version).where(
                 Sample.series_key == self._component.series_key,
                 Sample.component_code == self._component.component_code,
                 Sample.superseded_at.is_(None),
             )
         )
-        return {sample_id: Stage(stage) for sample_id, stage in rows}
+        return {row[0]: (Stage(row[1]), SampleFacts(row[0], row[2], row[3])) for row in rows}
 
     def _allocated(self) -> Mapping[str, set[str]]:
         rows = self._session.execute(

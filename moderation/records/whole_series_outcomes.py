@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from moderation.checking import Verdict, needs_check
 from moderation.errors import RecomputationDiffers
 from moderation.marks import is_adjustable
 from moderation.outcome import Decision, OutcomeKind
@@ -33,8 +34,10 @@ from moderation.tables import (
     CaseTransition,
     CentreMark,
     Component,
+    MarkAmendment,
     ModeratedMark,
     ModerationCase,
+    ModeratorCheck,
     ModeratorMark,
     Outcome,
     SampleItem,
@@ -55,12 +58,23 @@ _OUTCOME = (
 )
 
 
-class Proposals:
-    """Outcomes that are proposed, written together; one of before is superseded, not changed."""
+class SampleFacts(NamedTuple):
+    """What an outcome keeps of the sample it rests on."""
 
-    def __init__(self, policy: ModerationPolicy, before: Mapping[str, int] | None = None) -> None:
+    sample_id: str
+    profile_id: str
+    profile_version: int
+
+
+class Proposals:
+    """Outcomes that are proposed, written together; one of before is superseded, not changed.
+
+    Takes: ``before``, case → number of its latest outcome.
+    """
+
+    def __init__(self, policy: ModerationPolicy, before: Mapping[str, int]) -> None:
         self._policy = policy
-        self._before = before or {}
+        self._before = before
         self._rows: list[tuple[Any, ...]] = []
         self._superseded: list[tuple[Any, ...]] = []
 
@@ -69,19 +83,31 @@ class Proposals:
         steps: CaseSteps,
         members: Iterable[CaseLine],
         decision: Decision,
+        sample: SampleFacts | None,
         *,
         actor: str,
         now: datetime,
         reason: str = "",
+        particulars: Mapping[str, Any] | None = None,
     ) -> None:
         """Propose one outcome for all cases moderated together, and move them on."""
         invalid = decision.kind is OutcomeKind.INVALID_ORDER
         event = CaseEvent.FIND_INVALID_ORDER if invalid else CaseEvent.PROPOSE_OUTCOME
-        numbers = decision.numbers()
+        policy = {
+            "policy_id": self._policy.policy_id,
+            "version": self._policy.version,
+            "team_leader_check": self._policy.team_leader_check.value,
+        }
+        numbers = {
+            **decision.numbers(),
+            "policy": policy,
+            "sample": None if sample is None else sample._asdict(),
+            **(particulars or {}),
+        }
         for case in members:
             before = self._before.get(case.id, 0)
             if before:
-                self._superseded.append((case.id, before, now))
+                self._superseded.append((case.id, before))
             self._rows.append(
                 (
                     next(steps.ids),
@@ -101,10 +127,26 @@ class Proposals:
 
     def write(self, session: Session) -> int:
         """Write what was proposed and return how many outcomes."""
-        if self._superseded:
-            change_rows(session, Outcome, ("case_id", "number"), ("superseded_at",), self._superseded)
+        for case_id, number in self._superseded:
+            old = session.scalars(select(Outcome).where(Outcome.case_id == case_id, Outcome.number == number)).one()
+            old.superseded_at = old.superseded_at or self._rows[0][-1]
         governed = {"policy_id": self._policy.policy_id, "policy_revision": self._policy.version}
         return insert_rows(session, Outcome, _OUTCOME, self._rows, governed) if self._rows else 0
+
+
+def outcomes_before(session: Session, component: Component, states: Collection[CaseState]) -> dict[str, int]:
+    """Return the number of the latest outcome of each case of a component that has one and stands in these states."""
+    rows = session.execute(
+        select(Outcome.case_id, func.max(Outcome.number))
+        .join(ModerationCase, ModerationCase.id == Outcome.case_id)
+        .where(
+            ModerationCase.series_key == component.series_key,
+            ModerationCase.component_code == component.component_code,
+            ModerationCase.state.in_(states),
+        )
+        .group_by(Outcome.case_id)
+    )
+    return {case_id: number for case_id, number in rows}  # noqa: C416
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +159,15 @@ class _Proposed:
     limits: Mapping[str, str]
     mark_set_version: int
     proposed_by: str
+    works_read: int
+    left_out: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Works:
-    """What was read of a sample: pairs of marks, whose each is, and everybody who ever marked in it."""
+    """What was read of a sample: candidate → pair of marks, and everybody who ever marked in it."""
 
-    pairs: list[tuple[int, int]]
+    pairs: dict[str, tuple[int, int]]
     markers: set[str]
 
 
@@ -132,16 +176,14 @@ def confirm_series(
 ) -> StepReport:
     """Confirm every outcome of a series that this officer may confirm, and give each candidate a moderated mark.
 
-    Each mark is computed a second time from the works read before it is kept; an invalid order of merit goes back to
-    the centre. Left and named: outcomes that the officer marked for or proposed, those that an officer must decide, and
-    those that a team leader has yet to check.
+    Each mark is computed a second time from the works read before it is kept. Left and named: outcomes that the officer
+    marked for, proposed or checked; that a team leader has yet to check; that give no marks, or the moderator's own;
+    those for which an amendment of a mark waits.
     Raises: ``UnknownSeries``; ``RecomputationDiffers`` with ``candidates``, and nothing is confirmed; ``StaleVersion``.
     """
     report = StepReport("outcomes confirmed")
     with many_rows(session):
-        for component, cases in each_component(
-            session, series_key, (CaseState.OUTCOME_PROPOSED, CaseState.INVALID_ORDER), seen
-        ):
+        for component, cases in each_component(session, series_key, _FOUND, seen):
             _Confirming(session, component, officer, now, report).run(cases)
         count_anew(session, Outcome, ModeratedMark, CaseTransition, ModerationCase)
     return report
@@ -155,6 +197,8 @@ class _Confirming:
         self._officer, self._now = officer, now
         self._policy = policy_for(session, component)
         self._steps = CaseSteps()
+        self._amended = self._amendments()
+        self._checks = self._last_checks()
 
     def run(self, cases: Sequence[CaseLine]) -> None:
         """Confirm what can be, write it, and move the cases on."""
@@ -167,7 +211,7 @@ class _Confirming:
             found = [(case, outcome) for case, outcome in zip(members, outcomes, strict=True) if outcome is not None]
             if not found:
                 continue
-            read = works.get(members[0].sample_id or "", _Works([], set()))
+            read = works.get(members[0].sample_id or "", _Works({}, set()))
             refusal = self._refusal(found, members, read)
             if refusal is not None:
                 for case, _ in found:
@@ -175,13 +219,9 @@ class _Confirming:
                 continue
             for case, outcome in found:
                 confirmed.append(outcome.id)
-                if outcome.kind is OutcomeKind.INVALID_ORDER:
-                    self._step(case, CaseEvent.RETURN_TO_CENTRE)
-                    self._report.add("returned to the centre", 1)
-                else:
-                    self._step(case, CaseEvent.CONFIRM_OUTCOME)
-                    self._report.add(outcome.kind.value.lower(), 1)
-                    to_apply[case.id] = (case, outcome, read)
+                self._step(case, CaseEvent.CONFIRM_OUTCOME)
+                self._report.add(outcome.kind.value.lower(), 1)
+                to_apply[case.id] = (case, outcome, read)
         self._write(confirmed, self._applied(to_apply))
 
     def _refusal(
@@ -192,10 +232,26 @@ class _Confirming:
             return "outcome-missing", "A case that is moderated with this one has no outcome."
         if self._officer == outcome.proposed_by or self._officer in read.markers:
             return "same-person", "Whoever marked the works or proposed the outcome cannot confirm it."
-        if outcome.kind is OutcomeKind.OFFICER_DECIDES:
-            return "outcome-not-confirmable", "The works read give no line: an officer decides this case by itself."
+        if outcome.kind not in _GIVES_MARKS:
+            return "outcome-not-confirmable", _WORDS[outcome.kind]
+        if any(case.id in self._amended for case in members):
+            return "outcome-not-confirmable", "An amendment of a centre mark waits for a decision."
+        if needs_check(outcome.kind, self._policy.team_leader_check, outcome.works_read):
+            return self._unchecked([one.id for _, one in found], read)
         if any(one.mark_set_version != case.mark_set_version for case, one in found):
             return "marks-changed", "The centre's marks changed after the outcome was found."
+        return None
+
+    def _unchecked(self, outcome_ids: Collection[str], read: _Works) -> tuple[str, str] | None:
+        """Return why the check of an outcome does not let this officer confirm it, or ``None``."""
+        found = [self._checks[one] for one in outcome_ids if one in self._checks]
+        if not found:
+            return "check-missing", "A team leader has yet to check the moderator."
+        _, verdict, checker = max(found)
+        if verdict != Verdict.AGREED:
+            return "check-missing", "The check did not agree with the moderator yet."
+        if checker == self._officer or checker in read.markers:
+            return "same-person", "Whoever checked the moderator neither marked the works nor confirms the outcome."
         return None
 
     def _applied(self, to_apply: Mapping[str, tuple[CaseLine, _Proposed, _Works]]) -> list[tuple[Any, ...]]:
@@ -203,9 +259,7 @@ class _Confirming:
         if not to_apply:
             return []
         entered = entered_in(self._session, self._component)
-        again = {
-            case_id: _Again(outcome, read.pairs, self._component) for case_id, (_, outcome, read) in to_apply.items()
-        }
+        again = {case_id: _Again(outcome, read, self._component) for case_id, (_, outcome, read) in to_apply.items()}
         rows: list[tuple[Any, ...]] = []
         differing: list[str] = []
         for case_id, candidate_id, status, mark in self._marks():
@@ -246,6 +300,35 @@ class _Confirming:
             ModerationCase.component_code == self._component.component_code,
         )
 
+    def _amendments(self) -> set[str]:
+        return set(
+            self._session.scalars(
+                select(MarkAmendment.case_id)
+                .join(ModerationCase, ModerationCase.id == MarkAmendment.case_id)
+                .where(*self._in_component(), MarkAmendment.decided_at.is_(None))
+            )
+        )
+
+    def _last_checks(self) -> dict[str, tuple[tuple[datetime, int], str, str]]:
+        """Return outcome → when its latest check was decided, its verdict and who made it."""
+        rows = self._session.execute(
+            select(
+                ModeratorCheck.outcome_id,
+                ModeratorCheck.decided_at,
+                ModeratorCheck.number,
+                ModeratorCheck.verdict,
+                ModeratorCheck.checker_id,
+            )
+            .join(Outcome, Outcome.id == ModeratorCheck.outcome_id)
+            .join(ModerationCase, ModerationCase.id == Outcome.case_id)
+            .where(*self._in_component(), Outcome.superseded_at.is_(None), ModeratorCheck.verdict.is_not(None))
+            .order_by(ModeratorCheck.decided_at, ModeratorCheck.number)
+        )
+        return {
+            outcome_id: ((decided_at, number), verdict, checker)
+            for outcome_id, decided_at, number, verdict, checker in rows
+        }
+
     def _proposed(self) -> dict[str, _Proposed]:
         rows = self._session.execute(
             select(
@@ -259,14 +342,21 @@ class _Confirming:
             .join(ModerationCase, ModerationCase.id == Outcome.case_id)
             .where(
                 *self._in_component(),
-                ModerationCase.state.in_((CaseState.OUTCOME_PROPOSED, CaseState.INVALID_ORDER)),
+                ModerationCase.state.in_(_FOUND),
                 Outcome.superseded_at.is_(None),
                 Outcome.confirmed_at.is_(None),
             )
         )
         return {
             case_id: _Proposed(
-                outcome_id, OutcomeKind(kind), numbers["mapping"], numbers["limits"], mark_set_version, proposed_by
+                outcome_id,
+                OutcomeKind(kind),
+                numbers["mapping"] if kind == OutcomeKind.ADJUSTED else None,
+                numbers["limits"],
+                mark_set_version,
+                proposed_by,
+                int(numbers.get("n") or 0),
+                frozenset(numbers.get("left_out") or ()),
             )
             for case_id, outcome_id, kind, numbers, mark_set_version, proposed_by in rows
         }
@@ -277,7 +367,10 @@ class _Confirming:
         rows = self._session.execute(
             select(
                 SampleItem.sample_id,
+                SampleItem.candidate_id,
                 SampleItem.no_work_reason,
+                SampleItem.replaced_at,
+                CentreMark.status,
                 CentreMark.mark,
                 ModeratorMark.mark,
                 ModeratorMark.marked_by,
@@ -293,12 +386,12 @@ class _Confirming:
             )
             .where(SampleItem.sample_id.in_(samples), *self._in_component())
         )
-        found: dict[str, _Works] = defaultdict(lambda: _Works([], set()))
-        for sample_id, no_work, centre_mark, mark, marked_by, superseded_at in rows:
+        found: dict[str, _Works] = defaultdict(lambda: _Works({}, set()))
+        for sample_id, candidate_id, no_work, replaced_at, status, centre_mark, mark, marked_by, superseded_at in rows:
             works = found[sample_id]
             works.markers.add(marked_by)
-            if superseded_at is None and not no_work and centre_mark is not None:
-                works.pairs.append((centre_mark, mark))
+            if superseded_at is None and replaced_at is None and not no_work and is_adjustable(status, centre_mark):
+                works.pairs[candidate_id] = (centre_mark, mark)
         return found
 
     def _marks(self) -> Iterable[tuple[str, str, str, int | None]]:
@@ -311,16 +404,17 @@ class _Confirming:
             )
             .where(
                 *self._in_component(),
-                ModerationCase.state.in_((CaseState.OUTCOME_PROPOSED, CaseState.INVALID_ORDER)),
+                ModerationCase.state.in_(_FOUND),
             )
-        ).tuples()
+        )
 
 
 class _Again:
     """The second calculation of one case's marks; it shares no code with the first."""
 
-    def __init__(self, outcome: _Proposed, pairs: list[tuple[int, int]], component: Component) -> None:
+    def __init__(self, outcome: _Proposed, read: _Works, component: Component) -> None:
         self._adjusts = outcome.kind is OutcomeKind.ADJUSTED
+        pairs = [pair for candidate_id, pair in read.pairs.items() if candidate_id not in outcome.left_out]
         self._pairs, self._maximum = pairs, component.maximum_mark
         self._known: dict[int, int | None] = {}
         limits = outcome.limits
@@ -337,4 +431,11 @@ class _Again:
         return self._known[mark]
 
 
+_FOUND = (CaseState.OUTCOME_PROPOSED,)
+_GIVES_MARKS = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.ADJUSTED})
+_WORDS = {
+    OutcomeKind.OFFICER_DECIDES: "The works read give no line: an officer decides this case by itself.",
+    OutcomeKind.MODERATOR_MARKS: "The moderator's own marks would stand: confirm this case by itself.",
+    OutcomeKind.INVALID_ORDER: "An invalid order of merit gives no marks: return them to the centre with feedback.",
+}
 _MODERATED = ("outcome_id", "candidate_id", "case_id", "centre_mark", "moderated_mark", "status")

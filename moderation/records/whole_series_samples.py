@@ -8,14 +8,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, select
+from sqlalchemy import String, cast, or_, select
 from sqlalchemy.orm import Session
 
-from moderation.errors import ProfileNotPicked
+from moderation.entries import Series
 from moderation.marks import MarkFlag, is_drawable
 from moderation.outcome import Stage, decide
-from moderation.profiles import SampleProfile
-from moderation.records.bulk import count_anew, insert_rows, many_rows
+from moderation.profiles import Basis, PickedBy, SampleProfile
+from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows
 from moderation.records.outcomes import SYSTEM
 from moderation.records.rules import policy_for, profile_for
 from moderation.records.whole_series import (
@@ -25,12 +25,11 @@ from moderation.records.whole_series import (
     StepReport,
     each_component,
     entered_in,
-    groups_of,
     unseen,
 )
-from moderation.records.whole_series_outcomes import Proposals
+from moderation.records.whole_series_outcomes import Proposals, SampleFacts, outcomes_before
 from moderation.rules import ModerationPolicy
-from moderation.sampling import PICKER_VERSION, Drawable, first_stage, pick
+from moderation.sampling import PICKER_VERSION, Drawable, first_stage, pick, size_for
 from moderation.sampling import Sample as Drawn
 from moderation.submission import CaseEvent, CaseState
 from moderation.tables import (
@@ -42,9 +41,10 @@ from moderation.tables import (
     ModerationCase,
     Outcome,
     Sample,
+    SampleExemption,
     SampleItem,
 )
-from moderation.working_days import Nation, due_at
+from moderation.working_days import LONDON, Nation, due_at
 
 READY = frozenset({CaseState.MARKS_CONFIRMED, CaseState.WAITING_FOR_MEMBERS})
 _WANTED = READY | {CaseState.MARKS_SUBMITTED}
@@ -53,16 +53,16 @@ _WANTED = READY | {CaseState.MARKS_SUBMITTED}
 def draw_series(session: Session, series_key: str, *, actor: str, now: datetime, seen: Seen = unseen) -> StepReport:
     """Confirm all submitted marks of a series and draw every sample; a consortium waits for its last member.
 
-    Left and named: cases with a candidate who has no mark; samples that by their profile a person chooses; cases whose
-    sample was drawn before and is to be drawn again, which needs a reason.
+    Left and named: cases with a candidate who has no mark; samples that by their profile a person chooses, whose marks
+    are confirmed all the same.
     Raises: ``UnknownSeries``; ``UnknownProfile``; ``StaleVersion``.
     """
     report = StepReport("samples")
-    nations = dict(session.execute(select(Centre.centre_number, Centre.nation)).tuples().all())
+    nations = dict(session.execute(select(Centre.centre_number, Centre.nation)).all())
     leads = dict(
-        session.execute(select(Consortium.id, Consortium.lead_centre_number).where(Consortium.series_key == series_key))
-        .tuples()
-        .all()
+        session.execute(
+            select(Consortium.id, Consortium.lead_centre_number).where(Consortium.series_key == series_key)
+        ).all()
     )
     with many_rows(session):
         for component, cases in each_component(session, series_key, _WANTED, seen):
@@ -93,66 +93,72 @@ class _Drawing:
         self._profile: SampleProfile = profile_for(session, component)
         self._policy: ModerationPolicy = policy_for(session, component)
         self._steps = CaseSteps()
-        self._proposals = Proposals(self._policy)
+        self._proposals = Proposals(self._policy, outcomes_before(session, component, _WANTED))
         self._due: dict[str, datetime] = {}
+        self._exempt = _exempt_centres(session, component, now)
+        self._cohorts: dict[str, list[Drawable]] = defaultdict(list)
+        self._marked: dict[str, int] = defaultdict(int)
+        self._entered_at: dict[str, int] = defaultdict(int)
+        self._old: list[str] = []
         self._samples: list[tuple[Any, ...]] = []
         self._items: list[tuple[Any, ...]] = []
 
     def run(self) -> None:
         """Confirm, draw and write."""
-        cohorts, marked = self._cohorts()
-        entered = self._entered_by_centre()
-        for members in groups_of(self._cases):
-            self._take_up(members, cohorts, marked, entered)
+        self._read()
+        groups: dict[str, list[CaseLine]] = defaultdict(list)
+        for case in self._cases:
+            groups[case.consortium_id or case.id].append(case)
+        for members in groups.values():
+            self._take_up(members)
         session, report = self._session, self._report
+        self._set_aside()
         report.add("samples", insert_rows(session, Sample, _SAMPLE, self._samples, self._common()))
-        items = insert_rows(session, SampleItem, _ITEM, self._items)
-        report.add("works asked for", items)
+        report.add("works asked for", insert_rows(session, SampleItem, _ITEM, self._items))
         report.add("outcomes without a sample", self._proposals.write(session))
         report.add("cases", self._steps.write(session))
 
-    def _take_up(
-        self,
-        members: list[CaseLine],
-        cohorts: Mapping[str, list[Drawable]],
-        marked: Mapping[str, int],
-        entered: Mapping[str, int],
-    ) -> None:
-        here = [case for case in members if case.state in _WANTED]
-        if not here:
-            return
-        for case in here:
-            if case.sample_id is not None:
-                self._report.leave(case, "drawn-before", "Its sample was drawn before; draw it again by itself.")
-                return
-        for case in here:
-            if case.state is CaseState.MARKS_SUBMITTED and marked.get(case.id, 0) < entered.get(case.centre_number, 0):
+    def _take_up(self, members: list[CaseLine]) -> None:
+        """Confirm the members' marks; draw their sample when all of them are confirmed."""
+        for case in members:
+            if case.state is not CaseState.MARKS_SUBMITTED:
+                continue
+            if self._marked.get(case.id, 0) < self._entered_at.get(case.centre_number, 0):
                 self._report.leave(case, "marks-incomplete", "A candidate was entered later and has no mark.")
-        blank = {one.case_id for one in self._report.left if one.code == "marks-incomplete"}
-        to_confirm = [case for case in here if case.state is CaseState.MARKS_SUBMITTED and case.id not in blank]
-        try:
-            drawn = self._drawn(members, to_confirm, cohorts)
-        except ProfileNotPicked as error:
-            for case in here:
-                self._report.leave(case, error.code, error.detail)
-            return
-        for case in to_confirm:
+                continue
             self._step(case, CaseEvent.CONFIRM_MARKS)
-            if case is not to_confirm[-1] or drawn is None:
+            if any(one.state not in READY for one in members):
                 self._step(case, CaseEvent.WAIT_FOR_MEMBERS)
-        if drawn is not None:
-            self._draw(members, drawn, cohorts)
+        if any(case.state not in READY for case in members):
+            return
+        self._old += [case.sample_id for case in members if case.sample_id is not None]
+        for case in members:
+            case.sample_id = None
+        exempt = self._all_exempt(members)
+        if exempt:
+            for case in members:
+                self._step(case, CaseEvent.NEED_NO_SAMPLE, exempt)
+            self._propose_without_sample(members, exempt, None)
+            return
+        self._draw_or_wait(members)
 
-    def _drawn(
-        self, members: list[CaseLine], to_confirm: list[CaseLine], cohorts: Mapping[str, list[Drawable]]
-    ) -> Drawn | None:
-        """Return the sample of a group, or ``None`` while it waits for a member."""
-        if any(case.state not in READY and case not in to_confirm for case in members):
-            return None
-        cohort = cohorts.get(members[0].id, []) if len(members) == 1 else _pooled(members, cohorts)
-        return pick(cohort, self._profile, self._component.tolerance_marks or 0)
+    def _draw_or_wait(self, members: list[CaseLine]) -> None:
+        cohort = self._cohorts.get(members[0].id, []) if len(members) == 1 else self._pooled(members)
+        entered = sum(self._entered_at.get(case.centre_number, 0) for case in members)
+        profile, total = self._profile, len(cohort)
+        if profile.picked_by is not PickedBy.SYSTEM and size_for(profile, total, entered) < total:
+            for case in members:
+                words = f"Under profile {profile.profile_id} the {profile.picked_by} chooses the sample."
+                self._report.leave(case, "profile-not-picked", words)
+            return
+        drawn = pick(cohort, profile, self._component.tolerance_marks or 0, entered_total=entered)
+        self._draw(members, drawn, entered if profile.basis is Basis.ENTERED else None)
 
-    def _draw(self, members: list[CaseLine], drawn: Drawn, cohorts: Mapping[str, list[Drawable]]) -> None:
+    def _all_exempt(self, members: list[CaseLine]) -> str:
+        reasons = [self._exempt[case.centre_number] for case in members if case.centre_number in self._exempt]
+        return f"No sample required: {reasons[0]}"[:500] if len(reasons) == len(members) else ""
+
+    def _draw(self, members: list[CaseLine], drawn: Drawn, entered_total: int | None) -> None:
         sample_id = next(self._steps.ids)
         self._samples.append(
             (
@@ -164,11 +170,12 @@ class _Drawing:
                 [asdict(swap) for swap in drawn.swaps],
                 drawn.uncovered_sets,
                 self._due_at(members),
+                entered_total,
             )
         )
         read_first = first_stage(drawn.picks, self._profile.sub_sample_size)
         ids, items = self._steps.ids, self._items
-        case_of = _case_of_candidate(members, cohorts)
+        case_of = self._case_of_candidate(members)
         drawn_from: set[str] = set()
         for position, key, mark, reason, explanation in drawn.picks:
             case_id = members[0].id if case_of is None else case_of[key]
@@ -184,9 +191,10 @@ class _Drawing:
             else:
                 self._step(case, CaseEvent.NEED_NO_SAMPLE, "No candidate of this centre was drawn")
         if not drawn.picks:
-            self._propose_without_sample(members)
+            sample = SampleFacts(sample_id, drawn.profile_id, drawn.profile_version)
+            self._propose_without_sample(members, "No candidate can be drawn", sample)
 
-    def _propose_without_sample(self, members: list[CaseLine]) -> None:
+    def _propose_without_sample(self, members: list[CaseLine], reason: str, sample: SampleFacts | None) -> None:
         decision = decide(
             Stage.NO_SAMPLE,
             (),
@@ -196,8 +204,7 @@ class _Drawing:
             limits=self._policy.limits,
         )
         if decision is not None:
-            reason = "No candidate can be drawn"
-            self._proposals.propose(self._steps, members, decision, actor=SYSTEM, now=self._now, reason=reason)
+            self._proposals.propose(self._steps, members, decision, sample, actor=SYSTEM, now=self._now, reason=reason)
 
     def _step(self, case: CaseLine, event: CaseEvent, reason: str = "") -> None:
         self._steps.step(case, event, actor=self._actor, now=self._now, reason=reason)
@@ -220,9 +227,22 @@ class _Drawing:
             self._due[nation] = due_at(self._now, nation, self._policy.sample_working_days)
         return self._due[nation]
 
-    def _cohorts(self) -> tuple[Mapping[str, list[Drawable]], Mapping[str, int]]:
-        """Return case → who can be drawn, and case → how many of the entered have a mark or status."""
-        places = self._entered = entered_in(self._session, self._component)
+    def _set_aside(self) -> None:
+        """Supersede the samples that the cases had before."""
+        still = [
+            (sample_id,)
+            for sample_id in self._session.scalars(
+                select(Sample.id).where(Sample.id.in_(self._old), Sample.superseded_at.is_(None))
+            )
+        ]
+        if still:
+            change_rows(self._session, Sample, ("id",), (), still, {"superseded_at": self._now})
+
+    def _read(self) -> None:
+        """Read who can be drawn, how many are entered at each centre, and how many of them have a mark or status."""
+        places = entered_in(self._session, self._component)
+        for centre_number, _ in places.values():
+            self._entered_at[centre_number] += 1
         rows = self._session.execute(
             select(
                 CentreMark.case_id,
@@ -243,8 +263,7 @@ class _Drawing:
                 ModerationCase.state.in_(_WANTED),
             )
         )
-        cohorts: dict[str, list[Drawable]] = defaultdict(list)
-        marked: dict[str, int] = defaultdict(int)
+        cohorts, marked = self._cohorts, self._marked
         interest = f'"{MarkFlag.PARENTAL_INTEREST}"'
         for case_id, key, status, mark, teaching_set, flags in rows:
             place = places.get(key)
@@ -253,27 +272,45 @@ class _Drawing:
             marked[case_id] += 1
             if is_drawable(status, mark):
                 cohorts[case_id].append(Drawable(mark, *place, key, teaching_set, interest in flags))
-        return cohorts, marked
 
-    def _entered_by_centre(self) -> Mapping[str, int]:
-        numbers: dict[str, int] = defaultdict(int)
-        for centre_number, _ in self._entered.values():
-            numbers[centre_number] += 1
-        return numbers
+    def _pooled(self, members: list[CaseLine]) -> list[Drawable]:
+        return [row for case in members for row in self._cohorts.get(case.id, ())]
 
-
-def _pooled(members: list[CaseLine], cohorts: Mapping[str, list[Drawable]]) -> list[Drawable]:
-    return [row for case in members for row in cohorts.get(case.id, ())]
+    def _case_of_candidate(self, members: list[CaseLine]) -> Mapping[str, str] | None:
+        """Return candidate → case of a group, or ``None`` for a case by itself."""
+        if len(members) == 1:
+            return None
+        return {row.key: case.id for case in members for row in self._cohorts.get(case.id, ())}
 
 
-def _case_of_candidate(members: list[CaseLine], cohorts: Mapping[str, list[Drawable]]) -> Mapping[str, str] | None:
-    """Return candidate → case of a group, or ``None`` for a case by itself."""
-    if len(members) == 1:
-        return None
-    return {row.key: case.id for case in members for row in cohorts.get(case.id, ())}
+def _exempt_centres(session: Session, component: Component, now: datetime) -> dict[str, str]:
+    """Return the centres that need send no sample of a component now, with the reason why."""
+    series = Series.from_key(component.series_key)
+    rows = session.execute(
+        select(SampleExemption.centre_number, SampleExemption.reason)
+        .where(
+            SampleExemption.awarding_body == series.awarding_body,
+            SampleExemption.ended_at.is_(None),
+            SampleExemption.expires_on >= now.astimezone(LONDON).date(),
+            or_(SampleExemption.component_code == "", SampleExemption.component_code == component.component_code),
+            or_(SampleExemption.family == "", SampleExemption.family == series.code[1]),
+        )
+        .order_by(SampleExemption.expires_on, SampleExemption.id.desc())
+    )
+    return {centre_number: reason for centre_number, reason in rows}  # noqa: C416
 
 
-_SAMPLE = ("id", "consortium_id", "list_sha256", "candidates_total", "size", "swaps", "uncovered_sets", "due_at")
+_SAMPLE = (
+    "id",
+    "consortium_id",
+    "list_sha256",
+    "candidates_total",
+    "size",
+    "swaps",
+    "uncovered_sets",
+    "due_at",
+    "entered_total",
+)
 _ITEM = (
     "id",
     "sample_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -231,7 +232,27 @@ def marks_for(series: National, code: str, works: Sequence[SeriesWork]) -> Itera
         yield WorkMark(work.item_id, mark, moderator_of(code, work.centre_number))
 
 
-# Codes
+# Rules and codes
+
+
+def rules() -> bytes:
+    """Return a rules file that spares the body of this series the check by a team leader, which is a person's work."""
+    policy = {
+        "policy_id": "national",
+        "version": 1,
+        "title": "Synthetic body",
+        "discordant_share": "1/20",
+        "correlation": "9/10",
+        "team_leader_check": "never",
+        "disclosure": "differences",
+        "sample_working_days": 3,
+        "reminder_working_days": [],
+        "source": "invented for a benchmark",
+        "verified": False,
+    }
+    assignment = {"awarding_body": SERIES.awarding_body, "policy_id": "national"}
+    content = {"format": "nea-rules/1", "profiles": [], "policies": [policy], "assignments": [assignment]}
+    return json.dumps(content).encode()
 
 
 def options_of(programme: int) -> list[tuple[str, tuple[int, ...]]]:

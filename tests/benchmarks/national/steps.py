@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from moderation.records import gate as gates
 from moderation.records import results
 from moderation.records.imports import FileFacts, import_basedata
 from moderation.records.reference import import_boundaries, set_component, set_consortium
+from moderation.records.rules_import import import_rules
 from moderation.records.whole_series_entries import enter_series
 from moderation.records.whole_series_marking import allocate_series, hand_in_series, mark_series
 from moderation.records.whole_series_marks import submit_series_marks
@@ -24,7 +24,7 @@ from moderation.results import Embargo
 from moderation.submission import SETTLED
 from moderation.tables import ModerationCase
 
-from .series import SERIES, National, marks_for
+from .series import SERIES, National, marks_for, rules
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 TEACHERS, SYSTEM, OFFICER, SECOND_OFFICER = "centre", "system", "officer-1", "officer-2"
@@ -45,13 +45,19 @@ class Measured:
 
 
 def walk(
-    engine: Engine, series: National, told: Callable[[str, float], None] = lambda _step, _seconds: None
+    engine: Engine,
+    series: National,
+    told: Callable[[str, float], None] = lambda _step, _seconds: None,
+    *,
+    until: str = "gate and release",
 ) -> Measured:
-    """Do everything, from reference data to the release, and return what it cost."""
+    """Do everything, from reference data to the release or ``until`` a step, and return what it cost."""
     measured = Measured()
     key = SERIES.key
 
     def step(name: str, work: Callable[[Session], Any]) -> Any:
+        if until in measured.seconds:
+            return None
         began = time.perf_counter()
         with Session(engine) as session, session.begin():
             done = work(session)
@@ -76,17 +82,16 @@ def walk(
     step("whole samples marked", moderators)
     step("outcomes confirmed", lambda session: confirm_series(session, key, officer=SECOND_OFFICER, now=NOW))
     held = step("cases held back", lambda session: unsettled(session, key))
-    report = step("gate", lambda session: gates.gate(session, key, held_case_ids=held))
-    if not report.is_open:
-        raise AssertionError(f"the gate is closed: {report.blocks[:5]}")
-    step("release", lambda session: release(session, key, held))
-    measured.counts["results"] = report.results_total
-    measured.counts["cases held back"] = len(held)
+    step("gate and release", lambda session: release(session, key, held))
+    measured.counts["cases held back"] = len(held or ())
+    with Session(engine) as session:
+        measured.counts["rows"] = rows_total(session)
     return measured
 
 
 def prepare(session: Session, series: National) -> None:
     """Put in the reference data, by the records that officers use."""
+    import_rules(session, "rules.json", rules(), actor=OFFICER, now=NOW)
     import_basedata(session, series.basedata(), FileFacts("O", "synthetic", "0" * 64, 0), actor=OFFICER, now=NOW)
     for component in series.references():
         set_component(session, SERIES.key, component)
