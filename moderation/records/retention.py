@@ -101,6 +101,14 @@ def dispose(session: Session, case_id: str, *, actor: str, now: datetime, legal_
     advance(session, case, CaseEvent.DISPOSE, actor=actor, now=now)
 
 
+def need_in_retention(session: Session, case_id: str, now: datetime, *, legal_hold: bool = False) -> None:
+    """Refuse with ``RetentionNotOver`` a case that is not in retention, or whose time is not over."""
+    case = case_of(session, case_id)
+    _need_over(_retention(session, case, now, legal_hold=legal_hold), now)
+    if case.state != CaseState.RETENTION:
+        raise RetentionNotOver("Close the case for good first; its works are disposed of after that.")
+
+
 def _retention(session: Session, case: ModerationCase, now: datetime, *, legal_hold: bool) -> Retention:
     things = [Kept(Keeping.LEGAL_HOLD, None)] if legal_hold else []
     things += _results(session, case, now)
