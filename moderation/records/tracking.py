@@ -96,6 +96,16 @@ class TrackedItem:
     missing_slots: tuple[Slot, ...]
     finding: FindingView | None
     missing: MissingView | None
+    in_post: bool
+
+    @property
+    def words(self) -> str:
+        """Return what there is to say of a work beside its state: why it is missing, what is wrong, where it is."""
+        if self.item.no_work_reason:
+            return self.item.no_work_reason
+        if self.finding is not None and self.finding.finding is not Finding.RECEIVED:
+            return f"{self.finding.words}. {self.finding.note}" if self.finding.note else self.finding.words
+        return "In the post" if self.in_post else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +165,7 @@ def track(
             sent_at=files.complete_at if uploaded else posted_at,
         )
         absent = missing_slots(slots, files.released) if uploaded else ()
-        items.append(TrackedItem(item, standing_of(facts), absent, finding, missing.get(item.item_id)))
+        items.append(TrackedItem(item, standing_of(facts), absent, finding, missing.get(item.item_id), facts.in_post))
     without = missing_slots(slots, cohort, SlotScope.COHORT) if uploaded else ()
     whole = sample_standing(
         (one.standing for one in items), (slot.slot for slot in without), due_at=sample.due_at, now=now

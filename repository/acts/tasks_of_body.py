@@ -8,11 +8,12 @@ from moderation.records import cases
 from moderation.records.amendments import open_amendments
 from moderation.records.checks import cases_to_check
 from moderation.records.holds import suspicions_of
+from moderation.records.ranked_lists import withdrawn_items
 from moderation.records.results import release_of
 from moderation.submission import SETTLED, WORK_EXPECTED, CaseState
 from moderation.tables import SeriesRow
 from repository.access import Role
-from repository.acts import checks, marking, results, series
+from repository.acts import checks, extensions, marking, results, series
 from repository.acts.allocations import moderators_of
 from repository.acts.cases import STATE_WORDS, actor_of
 from repository.acts.tasks import Board, Task
@@ -43,7 +44,7 @@ def moderator_board(session: Session, context: Context) -> Board:
 
 def officer_board(session: Session, context: Context) -> Board:
     """Return an officer's board: outcomes to confirm, orders not valid, cases without a moderator, late samples."""
-    tasks: list[Task] = []
+    tasks: list[Task] = _requests(session, context)
     waiting: list[Task] = []
     total = late = 0
     for one in series.listed(session, context):
@@ -54,12 +55,16 @@ def officer_board(session: Session, context: Context) -> Board:
         unchecked = cases_to_check(session, proposed) | cases_to_check(session, proposed, escalated=True)
         amended = open_amendments(session, one.key)
         tasks += _suspicions(session, one)
+        tasks += _withdrawals(session, one)
         for case in found:
             name = f"{case.component_code} at centre {case.centre_number}"
             if case.case_id in amended:
                 href = f"/cases/{case.case_id}/amendments"
                 tasks.append(Task(f"Decide on an amendment of marks: {name}", href, one.title, "Proposed", urgent=True))
             outcome = f"/cases/{case.case_id}/outcome"
+            if case.state == S.MARKS_CONFIRMED:
+                href = f"/cases/{case.case_id}/sample/requests"
+                waiting.append(Task(f"Sample of {name} to be chosen", href, one.title, "A person chooses this sample"))
             if case.case_id in unchecked:
                 waiting.append(Task(f"Outcome of {name}", outcome, one.title, "Waits for the check of the moderator"))
             elif case.state == S.OUTCOME_PROPOSED:
@@ -118,6 +123,20 @@ def _suspicions(session: Session, one: SeriesRow) -> list[Task]:
     ]
 
 
+def _withdrawals(session: Session, one: SeriesRow) -> list[Task]:
+    """Return the sampled works of a series whose candidates have withdrawn since the draw."""
+    return [
+        Task(
+            f"Replace candidate {item.candidate_number} of centre {item.centre_number} in the sample",
+            f"/cases/{item.case_id}/sample/requests?replace={item.item_id}#replace",
+            one.title,
+            "Withdrawn after the draw",
+            urgent=True,
+        )
+        for item in withdrawn_items(session, series_key=one.key)
+    ]
+
+
 def _release(session: Session, context: Context, one: SeriesRow) -> list[Task]:
     """Return the next step towards the release of a series whose outcomes are all confirmed."""
     waiting = results.is_waiting(session, one.key)
@@ -127,3 +146,15 @@ def _release(session: Session, context: Context, one: SeriesRow) -> list[Task]:
     if release_of(session, one.key) is not None:
         return []
     return [Task(f"Propose the release of results, {one.title}", href, "Every outcome is confirmed", "Not released")]
+
+
+def _requests(session: Session, context: Context) -> list[Task]:
+    """Return what centres, or another officer after an incident, have asked for and nobody has decided."""
+    found = extensions.open_requests(session, context)
+    mine = context.actor.person_id if context.actor else ""
+    waiting = [one for one in found.incidents if one.decided_at is None and one.asked_by != mine]
+    count = len(found.extensions) + len(found.reopenings) + len(waiting)
+    if not count:
+        return []
+    words = f"{count} request{'s' if count != 1 else ''} of centres or after incidents"
+    return [Task(f"Decide on {words}", "/requests", "More time, or something submitted back", "Waiting")]

@@ -88,6 +88,11 @@ def _task(context: Context, case: CaseView) -> Task | None:
         return Task(f"{verb} {name}", marks, status=status, due_at=due_at, urgent=case.state == S.RETURNED_TO_CENTRE)
     if case.state == S.MARKS_CHECKED and officer:
         return Task(f"Submit the marks of {name}", marks, status=status, due_at=due_at)
+    if case.state == S.RECEIPT_QUERY:
+        place = "sample" if case.submission_mode == SubmissionMode.UPLOAD else "post"
+        hint = "Something of it is missing, mislabelled or unreadable; the page says what"
+        title = f"Answer the moderator about the sample of {name}"
+        return Task(title, f"/cases/{case.case_id}/{place}", hint, status, case.sample_due_at, urgent=True)
     if case.state in WORK_ASKED_FOR | {S.UPLOADING}:
         if case.submission_mode == SubmissionMode.UPLOAD:
             hint = "Upload the work of the chosen candidates" + (", then submit the sample" if officer else "")

@@ -243,7 +243,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused_with_what_to_do(visit:
     page.reload()
     expect(row_of(page, number)).to_contain_text("essay.pdf")
     expect(row_of(page, number)).not_to_contain_text(RECEIVED)
-    expect(page.locator(".app-figures")).to_contain_text(re.compile(r"with work received\s*0"))
+    expect(page.locator(".app-figures")).to_contain_text(re.compile(r"received or explained\s*0"))
 
 
 def test_a_server_that_says_no_is_heard(visit: Visit) -> None:

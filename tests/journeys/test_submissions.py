@@ -71,7 +71,9 @@ def ask_for_more_time(centre: Visitor, body: Visitor, sample: str) -> None:
     expect(page.get_by_text("Waiting for a decision")).to_be_visible()
     centre.look("More time")
 
-    page = body.open("/requests")
+    page = body.open("/")
+    page.get_by_role("link", name="Decide on 1 request of centres").click()
+    body.look("Requests of centres")
     page.get_by_role("link", name=re.compile(f"Centre {CENTRE}")).click()
     page.get_by_label("New last day").fill("2099-08-01")
     page.get_by_role("button", name="Grant more time").click()

@@ -224,6 +224,7 @@ async def _case_page(
         mark_words=mark_words,
         may_ask=scope_of(actor, Action.EXTENSION_ASK) is not None,
         may_ask_back=scope_of(actor, Action.REOPEN_ASK) is not None,
+        may_read_amendments=scope_of(actor, Action.AMENDMENT_READ) is not None,
         may_decide=scope_of(actor, Action.EXTENSION_GRANT) is not None,
         may_decide_back=scope_of(actor, Action.REOPEN_GRANT) is not None,
         typed={"reason": "", "wanted_on": "", "back": ""} | (typed or {}),

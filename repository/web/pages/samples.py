@@ -19,7 +19,7 @@ from repository.documents import STATE_WORDS as DOCUMENT_WORDS
 from repository.errors import FieldRefused, FileTooLarge, RequestMalformed, SlotTypeRefused, SlotUnknown
 from repository.evidence import AttachedDocument
 from repository.records import NewUpload
-from repository.uploads import read_filename
+from repository.uploads import candidate_prefix, read_filename
 from repository.web import authentication, keys
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
@@ -196,16 +196,19 @@ async def _sample_page(
     may_view = scope_of(actor, Action.DOCUMENT_VIEW) is not None
     uploaded = page.case.submission_mode == "UPLOAD"
 
-    def files(documents: Iterable[AttachedDocument]) -> list[dict[str, Any]]:
-        titles = {slot.slot: slot.title for slot in page.tracking.slots}
-        return [document_row(one, titles, may_view=may_view, may_remove=may_upload) for one in documents]
+    titles = {slot.slot: slot.title for slot in page.tracking.slots}
+    numbers = {one.item.candidate_number for one in page.items}
+
+    def files(documents: Iterable[AttachedDocument], number: str = "") -> list[dict[str, Any]]:
+        others = numbers - {number} if number else set()
+        return [document_row(one, titles, others, may_view=may_view, may_remove=may_upload) for one in documents]
 
     return await render(
         request,
         "samples/show.html",
         status=status,
         page=page,
-        rows=[_row(page, one, files(one.documents), limit) for one in page.items],
+        rows=[_row(page, one, files(one.documents, one.item.candidate_number), limit) for one in page.items],
         cohort=cohort_row(page, files(page.cohort_documents), limit) if uploaded else None,
         accept=ACCEPT,
         maximum_bytes=limit,
@@ -239,15 +242,20 @@ def slot_rows(slots: Iterable[Slot], limit: int) -> list[dict[str, Any]]:
 
 
 def document_row(
-    document: AttachedDocument, titles: dict[str, str], *, may_view: bool, may_remove: bool
+    document: AttachedDocument, titles: dict[str, str], others: set[str], *, may_view: bool, may_remove: bool
 ) -> dict[str, Any]:
-    """Return a file as it is listed: its state, what is wrong with it, and what may be done with it."""
+    """Return a file as it is listed: its state, what is wrong with it, and what may be done with it.
+
+    Takes: ``others``, numbers of the other candidates of the sample: a name that starts with one may be misplaced.
+    """
+    named = candidate_prefix(document.filename)
+    misplaced = f"Its name starts with {named}, another candidate. Is it in the right place?" if named in others else ""
     return {
         "filename": document.filename,
         "size_bytes": document.size_bytes,
         "state": document.state,
         "state_words": DOCUMENT_WORDS[document.state],
-        "reason": " ".join(filter(None, (document.reason, document.remedy))),
+        "reason": " ".join(filter(None, (document.reason, document.remedy, misplaced))),
         "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
         "remove_href": f"/documents/{document.document_id}/withdraw" if may_remove else None,
         "slot_title": titles.get(document.slot, document.slot),
