@@ -9,7 +9,7 @@ from itertools import groupby
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from moderation.errors import UnknownComponent
+from moderation.errors import ImportRefused
 from moderation.exchange.criteria_csv import CriterionRow
 from moderation.tables import Component, Criterion
 
@@ -36,15 +36,18 @@ def criteria_of(session: Session, series_key: str, component_code: str) -> tuple
 def set_criteria(session: Session, series_key: str, rows: Sequence[CriterionRow]) -> None:
     """Replace the criteria of every component named; reports keep the codes that they were written under.
 
-    Raises: ``UnknownComponent`` naming the first that the series does not have.
+    Raises: ``ImportRefused`` with ``faults`` naming every component that the series does not have.
     """
     by_component = sorted(rows, key=lambda row: row.component_code)
-    for code, group in groupby(by_component, key=lambda row: row.component_code):
-        if session.get(Component, (series_key, code)) is None:
-            raise UnknownComponent(
-                f"There is no component {code} in this series. Import the basedata that describes it.",
-                component_code=code,
-            )
+    groups = {code: list(group) for code, group in groupby(by_component, key=lambda row: row.component_code)}
+    unknown = [code for code in groups if session.get(Component, (series_key, code)) is None]
+    if unknown:
+        faults = [
+            (code, "unknown-component", f"There is no component {code} in this series. Import its basedata first.")
+            for code in unknown
+        ]
+        raise ImportRefused(faults[0][2], faults=faults)
+    for code, group in groups.items():
         session.execute(delete(Criterion).where(Criterion.series_key == series_key, Criterion.component_code == code))
         session.add_all(
             Criterion(

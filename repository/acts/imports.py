@@ -16,11 +16,13 @@ from moderation.entries import Series
 from moderation.errors import ImportRefused
 from moderation.exchange import reference_csv
 from moderation.exchange.basedata import Option, SeriesBasedata, read_basedata
+from moderation.exchange.criteria_csv import read_criteria_csv
 from moderation.exchange.faults import FAULTS_LIMIT, Fault, FileRefused
 from moderation.exchange.slots_csv import read_slots_csv
 from moderation.records import changes, reference, sequences
 from moderation.records import imports as import_records
 from moderation.records.changes import Changes
+from moderation.records.criteria import set_criteria
 from moderation.records.imports import BasedataRows, ComponentRow, FileFacts, ImportReceipt, OptionRow
 from moderation.records.sequences import WaitingView
 from moderation.records.slots import set_slots
@@ -47,6 +49,7 @@ class ImportKind(StrEnum):
     CONSORTIA = "consortia"
     CENTRES = "centres"
     SLOTS = "slots"
+    CRITERIA = "criteria"
     MARKS = "marks"
 
 
@@ -295,6 +298,7 @@ _READERS: Mapping[ImportKind, Callable[[str, bytes, Series], Any]] = {
     ),
     ImportKind.CONSORTIA: lambda name, data, series: reference_csv.read_consortia_csv(name, data, series=series),
     ImportKind.CENTRES: lambda name, data, _series: reference_csv.read_centres_csv(name, data),
+    ImportKind.CRITERIA: lambda name, data, series: read_criteria_csv(name, data, series=series),
     ImportKind.SLOTS: lambda name, data, series: read_slots_csv(name, data, series=series, type_words=TYPE_WORDS),
 }
 
@@ -312,6 +316,8 @@ def _store(session: Session, context: Context, kind: ImportKind, series_key: str
     elif kind is ImportKind.CONSORTIA:
         for row in rows:
             reference.set_consortium(session, series_key, reference.ConsortiumReference(**asdict(row)))
+    elif kind is ImportKind.CRITERIA:
+        set_criteria(session, series_key, rows)
     elif kind is ImportKind.SLOTS:
         set_slots(session, series_key, {code: [one for of, one in rows if of == code] for code, _ in rows})
     else:

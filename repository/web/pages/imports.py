@@ -33,6 +33,10 @@ KIND_WORDS: Mapping[ImportKind, tuple[str, str]] = {
         "The project’s marks file (M) of one centre or many, or the CSV of one component at one centre.",
     ),
     ImportKind.CENTRES: ("Centres", "CSV: name and nation of each centre; the nation decides its bank holidays."),
+    ImportKind.CRITERIA: (
+        "Criteria",
+        "CSV: the marking criteria of each component, which the moderator’s report goes through.",
+    ),
     ImportKind.SLOTS: ("Evidence slots", "CSV: the files each component asks for, their types and sizes."),
 }
 FILE_WORDS: Mapping[str, str] = {

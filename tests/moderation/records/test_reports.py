@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
+    ImportRefused,
     MarksInReport,
     ReasonMissing,
     ReportIncomplete,
@@ -15,7 +16,6 @@ from moderation.errors import (
     ReportMissing,
     SamePerson,
     StaleVersion,
-    UnknownComponent,
     UnknownCriterion,
     UnknownSampleItem,
 )
@@ -80,7 +80,7 @@ def test_criteria_keep_the_order_of_the_mark_scheme_and_are_restated_whole(sessi
     assert [one.code for one in criteria_of(session, SERIES, COMPONENT)] == ["AO2", "AO1"]
     set_criteria(session, SERIES, CRITERIA[1:])
     assert [(one.code, one.maximum_mark) for one in criteria_of(session, SERIES, COMPONENT)] == [("AO1", 40)]
-    with pytest.raises(UnknownComponent, match="X999/01"):
+    with pytest.raises(ImportRefused, match="X999/01"):
         set_criteria(session, SERIES, [CriterionRow("X999/01", "AO1", "Analysis", 40)])
 
 
