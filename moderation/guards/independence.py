@@ -239,8 +239,7 @@ def _one_human(row: Row) -> Sequence[str]:
         f"{insert}SELECT x.id, y.id, {n}.merged_by, {n}.merged_at, {n}.reason "
         f"FROM (SELECT {one} AS id UNION SELECT e.other_id FROM person_alias e WHERE e.person_id = {one}) x, "
         f"(SELECT {other} AS id UNION SELECT e.other_id FROM person_alias e WHERE e.person_id = {other}) y "
-        "WHERE x.id <> y.id AND NOT EXISTS "
-        "(SELECT 1 FROM person_alias p WHERE p.person_id = x.id AND p.other_id = y.id)"
+        "WHERE x.id <> y.id ON CONFLICT DO NOTHING"
         for one, other in (
             (f"{n}.person_id", f"{n}.other_id"),
             (f"{n}.other_id", f"{n}.person_id"),

@@ -64,7 +64,9 @@ class ConflictView:
 def holds_for(person: Any, centre: Any, series: Any, now: Any) -> ColumnElement[bool]:
     """Return the condition that a tie of the person, under any account, to the centre holds at an instant."""
     alias = aliased(PersonAlias)
-    one_human = exists().where(alias.person_id == Conflict.person_id, alias.other_id == person)
+    one_human = (
+        exists().where(alias.person_id == Conflict.person_id, alias.other_id == person).correlate(Conflict, Allocation)
+    )
     return exists().where(
         Conflict.centre_number == centre,
         or_(Conflict.series_key.is_(None), Conflict.series_key == series),
@@ -85,7 +87,11 @@ def is_independent(now: Any) -> ColumnElement[bool]:
         other.component_code == own.component_code,
         or_(other.id == own.id, other.consortium_id == own.consortium_id),
     )
-    one_human = exists().where(alias.person_id == Involvement.person_id, alias.other_id == Allocation.person_id)
+    one_human = (
+        exists()
+        .where(alias.person_id == Involvement.person_id, alias.other_id == Allocation.person_id)
+        .correlate(Involvement, Allocation)
+    )
     had_part = (
         select(Involvement.case_id)
         .join(other, other.id == Involvement.case_id)
