@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, select
@@ -33,9 +35,11 @@ EMBARGO = Embargo(NOW.replace(month=8), NOW.replace(month=8, day=2), NOW.replace
 
 @dataclass(slots=True)
 class Measured:
-    """What each step cost, in its order, and what it made."""
+    """What each step cost, in its order, and what it made; ``processor`` is that of this process and of the server's."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
+    server_peak_kib: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -58,10 +62,15 @@ def walk(
     def step(name: str, work: Callable[[Session], Any]) -> Any:
         if until in measured.seconds:
             return None
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         with Session(engine) as session, session.begin():
+            server = Server.of(session)
             done = work(session)
+            session.flush()
+            measured.server_peak_kib = max(measured.server_peak_kib, server.peak_kib())
+            spent = server.spent()
         measured.seconds[name] = time.perf_counter() - began
+        measured.processor[name] = time.process_time() - processor + spent
         told(name, measured.seconds[name])
         for what, number in getattr(done, "counts", {}).items():
             measured.counts[f"{name}: {what}"] = number
@@ -87,6 +96,38 @@ def walk(
     with Session(engine) as session:
         measured.counts["rows"] = rows_total(session)
     return measured
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server's process that works for a session, on this machine; none for SQLite, which works in ours."""
+
+    pid: int | None
+    began: float
+
+    @classmethod
+    def of(cls, session: Session) -> Server:
+        """Return the process and what it has used until now."""
+        if session.get_bind().dialect.name == "sqlite":
+            return cls(None, 0.0)
+        pid = int(session.scalar(select(func.pg_backend_pid())))
+        return cls(pid, _processor_of(pid))
+
+    def spent(self) -> float:
+        """Return the processor seconds since."""
+        return 0.0 if self.pid is None else _processor_of(self.pid) - self.began
+
+    def peak_kib(self) -> int:
+        """Return its peak memory, shared buffers that it touched included."""
+        if self.pid is None:
+            return 0
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def _processor_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def prepare(session: Session, series: National) -> None:
