@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from moderation.entries import SubmissionMode
 from moderation.records.cases import case_of, group_of
@@ -14,7 +14,7 @@ from moderation.records.draws import cohort_of, members_of
 from moderation.records.samples import SampleItemView, sample_item_of
 from moderation.sampling import list_digest
 from moderation.submission import SETTLED
-from moderation.tables import Entry, EntryOption, ModerationCase, OptionComponent, Sample, SampleItem
+from moderation.tables import Candidate, Entry, EntryOption, ModerationCase, OptionComponent, Sample, SampleItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +77,56 @@ def withdrawn_items(
     session: Session, *, series_key: str | None = None, case_id: str | None = None
 ) -> list[SampleItemView]:
     """Return sampled works whose candidates have withdrawn since the draw and are not replaced: for an officer to see to."""
+    carried = SubmissionMode.CARRIED_FORWARD.value
+    other, other_link, other_option = aliased(Entry), aliased(OptionComponent), aliased(EntryOption)
     still_entered = (
-        select(Entry.candidate_id)
+        select(other.candidate_id)
+        .join(other_link, (other_link.series_key == other.series_key) & (other_link.option_code == other.option_code))
+        .join(
+            other_option,
+            (other_option.series_key == other.series_key) & (other_option.option_code == other.option_code),
+        )
+        .where(
+            other.candidate_id == Entry.candidate_id,
+            other_link.component_code == OptionComponent.component_code,
+            other.withdrawn_at.is_(None),
+            or_(other_option.submission_mode.is_(None), other_option.submission_mode != carried),
+        )
+    )
+    # From the few withdrawn entries to their cases and samples: every step has an index.
+    query = (
+        select(SampleItem.id, SampleItem.position)
+        .select_from(Entry)
+        .join(Candidate, Candidate.id == Entry.candidate_id)
         .join(
             OptionComponent,
             (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
         )
         .join(
-            EntryOption, (EntryOption.series_key == Entry.series_key) & (EntryOption.option_code == Entry.option_code)
+            ModerationCase,
+            (ModerationCase.series_key == Entry.series_key)
+            & (ModerationCase.component_code == OptionComponent.component_code)
+            & (ModerationCase.centre_number == Candidate.centre_number),
+        )
+        .join(
+            SampleItem,
+            (SampleItem.sample_id == ModerationCase.sample_id) & (SampleItem.candidate_id == Entry.candidate_id),
         )
         .where(
-            Entry.candidate_id == SampleItem.candidate_id,
-            OptionComponent.component_code == ModerationCase.component_code,
-            Entry.withdrawn_at.is_(None),
-            or_(
-                EntryOption.submission_mode.is_(None),
-                EntryOption.submission_mode != SubmissionMode.CARRIED_FORWARD.value,
-            ),
-        )
-    )
-    query = (
-        select(SampleItem.id)
-        .join(ModerationCase, (ModerationCase.id == SampleItem.case_id))
-        .where(
-            ModerationCase.sample_id == SampleItem.sample_id,
+            Entry.withdrawn_at.is_not(None),
             ModerationCase.state.not_in([str(state) for state in SETTLED]),
             SampleItem.replaced_at.is_(None),
             ~still_entered.exists(),
         )
+        .distinct()
         .order_by(SampleItem.position)
     )
     if series_key is not None:
-        query = query.where(ModerationCase.series_key == series_key)
+        query = query.where(Entry.series_key == series_key)
     if case_id is not None:
-        query = query.where(SampleItem.sample_id == case_of(session, case_id).sample_id)
-    return [sample_item_of(session, item_id) for item_id in session.scalars(query).all()]
+        case = case_of(session, case_id)
+        query = query.where(Entry.series_key == case.series_key, SampleItem.sample_id == case.sample_id)
+    return [sample_item_of(session, item_id) for item_id, _ in session.execute(query).all()]
 
 
 def items_of(session: Session, sample: Sample) -> Sequence[SampleItem]:

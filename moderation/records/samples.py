@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from moderation.errors import NoSample, ReasonMissing, SampleIncomplete, UnknownSampleItem
+from moderation.errors import AlreadyReplaced, NoSample, ReasonMissing, SampleIncomplete, UnknownSampleItem
 from moderation.outcome import Stage
 from moderation.records.cases import advance, case_of
 from moderation.records.draws import draw_when_complete
@@ -176,6 +176,8 @@ def explain_missing_work(session: Session, item_id: str, *, reason: str, actor: 
     item = session.get(SampleItem, item_id)
     if item is None:
         raise UnknownSampleItem(item_id=item_id)
+    if item.replaced_at is not None:
+        raise AlreadyReplaced
     case = case_of(session, item.case_id)
     if case.state not in WORK_EXPECTED:
         raise SampleIncomplete("The sample is not open for changes any more.", state=case.state)

@@ -215,7 +215,7 @@ def take_back_missing(session: Session, item_id: str, *, actor: str, now: dateti
     case = case_of(session, item.case_id)
     if case.state not in WORK_EXPECTED:
         raise SampleIncomplete("The sample is not open for changes any more.", state=case.state)
-    if item.no_work_reason:
+    if item.no_work_reason and item.replaced_at is None:
         item.no_work_reason = ""
         _add_missing(session, item_id, FOUND_AGAIN, "", "", actor, now)
     return sample_item_of(session, item_id)

@@ -170,10 +170,16 @@ def replace_sampled(
         session.flush()
         return None
     row = cohort.order[place - 1]
-    item.no_work_reason = f"Replaced ({words}) by candidate {row.candidate_number} of centre {row.centre_number}"
+    is_own = cohort.case_of[row.key] == item.case_id
+    # A member of a consortium sees nothing of the others: neither their candidates nor how far their marks are.
+    taker = f"candidate {row.candidate_number}" if is_own else "a candidate of another centre"
+    item.no_work_reason = f"Replaced ({words}) by {taker}"
     request = _request(session, sample, members, RequestKind.REPLACEMENT, note, actor, now)
-    apart = abs(row.mark - item.centre_mark)
-    marks = "the same mark" if apart == 0 else f"{apart} mark{'s' if apart > 1 else ''} apart"
+    explanation = f"In place of a candidate of another centre, {words}"
+    if is_own:
+        apart = abs(row.mark - item.centre_mark)
+        marks = "the same mark" if apart == 0 else f"{apart} mark{'s' if apart > 1 else ''} apart"
+        explanation = f"In place of position {item.position}, {words} ({marks})"
     new = SampleItem(
         id=new_id(),
         sample_id=sample.id,
@@ -182,7 +188,7 @@ def replace_sampled(
         position=place,
         centre_mark=row.mark,
         reason=PickReason.REPLACEMENT.value,
-        explanation=f"In place of position {item.position}, {words} ({marks})",
+        explanation=explanation,
         first_stage=item.first_stage,
         request_id=request.id,
         replaces_item_id=item.id,

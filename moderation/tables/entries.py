@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from moderation.tables.base import Base, new_id
+
+_WITHDRAWN = text("withdrawn_at IS NOT NULL")
 
 
 class Centre(Base):
@@ -75,6 +77,7 @@ class Entry(Base):
             name="fk_entry_option",
         ),
         Index(None, "series_key", "option_code"),
+        Index("ix_entry_withdrawn", "series_key", sqlite_where=_WITHDRAWN, postgresql_where=_WITHDRAWN),
     )
 
     candidate_id: Mapped[str] = mapped_column(ForeignKey("candidate.id"), primary_key=True)

@@ -14,7 +14,7 @@ from moderation.records.outstanding import Outstanding
 from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
 from moderation.tracking import Subject
 from repository.access import Actor, Role
-from repository.acts import cases, tasks_of_scripts
+from repository.acts import cases, sample_requests, tasks_of_scripts
 from repository.acts.cases import actor_of, state_words
 from repository.acts.tasks import Board, Task
 from repository.audit import Context
@@ -28,6 +28,16 @@ def board(session: Session, context: Context) -> Board:
     actor = actor_of(context)
     found = cases.listed(session, context)
     tasks = [task for case in found if (task := _task(context, case)) is not None]
+    tasks += [
+        Task(
+            f"Choose the sample of {case.component_code}, {case.component_title}",
+            f"/cases/{case.case_id}/sample/choose",
+            "Your centre chooses whose work is sent",
+            state_words(actor, case.state),
+        )
+        for case in found
+        if case.state == S.MARKS_CONFIRMED and sample_requests.is_waiting_for(session, context, case.case_id)
+    ]
     if actor.role is Role.EXAMS_OFFICER:
         tasks += tasks_of_scripts.centre_tasks(session, context)
     waiting = tuple(

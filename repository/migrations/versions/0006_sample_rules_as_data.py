@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 _CURRENT = sa.text("superseded_at IS NULL")
+_WITHDRAWN = sa.text("withdrawn_at IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -98,6 +99,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_work_request_sample_id"), "work_request", ["sample_id"], unique=False)
 
+    op.create_index("ix_entry_withdrawn", "entry", ["series_key"], sqlite_where=_WITHDRAWN, postgresql_where=_WITHDRAWN)
     with op.batch_alter_table("sample") as batch:
         batch.add_column(sa.Column("entered_total", sa.Integer(), nullable=True))
         batch.add_column(sa.Column("chosen_by", sa.String(64), nullable=True))
@@ -123,6 +125,7 @@ def downgrade() -> None:
     with op.batch_alter_table("sample") as batch:
         for name in ("choice_reason", "chosen_by", "entered_total"):
             batch.drop_column(name)
+    op.drop_index("ix_entry_withdrawn", table_name="entry")
     op.drop_index(op.f("ix_work_request_sample_id"), table_name="work_request")
     op.drop_table("work_request")
     op.drop_index(op.f("ix_sample_exemption_centre_number"), table_name="sample_exemption")

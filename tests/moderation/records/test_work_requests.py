@@ -226,6 +226,24 @@ def in_consortium(session: Session) -> tuple[str, str, str]:
     return first, second, third
 
 
+def test_a_replacement_at_another_centre_tells_neither_centre_of_the_other(session: Session) -> None:
+    first, second, _ = in_consortium(session)
+    nobody_else = [line for line in ranked_list(session, second).lines if line.case_id == second and line.can_be_named]
+    session.execute(
+        update(Entry)
+        .where(Entry.candidate_id.in_([line.candidate_id for line in nobody_else]))
+        .values(withdrawn_at=LATER)
+    )
+    item = sample_of(session, second).items[-1]
+    new = replace_sampled(session, item.item_id, reason=ReplacementReason.LOST, note="x", actor=OFFICER, now=LATER)
+    assert new is not None
+    assert new.case_id == first
+    assert new.explanation == "In place of a candidate of another centre, work lost"
+    old = next(one for one in sample_of(session, second).items if one.item_id == item.item_id)
+    assert old.no_work_reason == "Replaced (work lost) by a candidate of another centre"
+    assert new.item_id not in {one.item_id for one in sample_of(session, second).items}
+
+
 @pytest.mark.fault("att:H14")
 def test_members_without_new_items_stay_where_they_are(session: Session) -> None:
     first, second, third = in_consortium(session)

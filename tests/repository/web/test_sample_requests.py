@@ -72,7 +72,7 @@ async def test_more_and_all_work_by_program(service_on_each: Service) -> None:
     assert await audited(service, "sample.more") == []
     status, made = await post(officer, path, {"kind": "more_work", "count": 3, "reason": "Order unclear"})
     assert (status, len(made["items"])) == (201, 3)
-    service.clock.advance(hours=1)
+    service.clock.advance(minutes=5)
     status, made = await post(officer, path, {"kind": "all_work", "reason": "No order at all"})
     assert (status, len(made["items"])) == (201, 22)
     assert (await post(officer, path, {"kind": "all_work", "reason": "again"}))[0] == 409
