@@ -25,7 +25,8 @@ from repository.errors import RepositoryError
 from repository.settings import Settings
 from repository.tables import new_id
 
-AUDIENCES = {"centre": Audience.CENTRE, "body": Audience.AWARDING_BODY, "public": Audience.PUBLIC}
+AUDIENCES = {"centre": Audience.CENTRE, "body": Audience.AWARDING_BODY}
+"""Who may hold files that name candidates; the public is given none of them."""
 SHOWN = 20
 
 
