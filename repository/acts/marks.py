@@ -14,6 +14,7 @@ from moderation.marks import MarkStatus
 from moderation.records import marks as records
 from moderation.records import reopening
 from moderation.records.cases import CaseView
+from moderation.records.invalid_order import FeedbackView, feedback_of
 from moderation.records.marks import MarkEntry, MarkSheet
 from moderation.submission import MARKS_EDITABLE
 from moderation.tables import Candidate, Entry, EntryOption
@@ -41,6 +42,12 @@ def sheet(session: Session, context: Context, case_id: str) -> MarkSheet:
     """Return the marks of a case."""
     permitted(session, context, Action.MARKS_READ, case_id)
     return records.case_marks(session, case_id)
+
+
+def feedback(session: Session, context: Context, case_id: str) -> tuple[FeedbackView, ...]:
+    """Return what the centre was told when its marks were returned, the latest last: about order, never about marks."""
+    permitted(session, context, Action.MARKS_READ, case_id)
+    return tuple(feedback_of(session, case_id))
 
 
 def save(session: Session, context: Context, case_id: str, rows: Sequence[Typed], version: int | None) -> MarkSheet:

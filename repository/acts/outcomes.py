@@ -169,7 +169,7 @@ def _proofs(
             else "Agrees on every mark"
             if gives
             else "No marks to compare",
-            gives and not differing,
+            not differing,
         ),
         Proof(
             "Mark set",

@@ -115,8 +115,14 @@ async def _page(
         candidates=_candidates(page),
         kinds=[{"value": kind.value, "text": words} for kind, words in KIND_WORDS.items()],
         choices=[{"value": c.value, "text": w[0], "hint": w[1]} for c, w in CHOICE_WORDS.items()],
+        choices_sampled=[
+            {"value": c.value, "text": w[0], "hint": w[1]}
+            for c, w in CHOICE_WORDS.items()
+            if c is not SampleChoice.ADD
+        ],
         statuses=[{"value": one.value, "text": STATUS_WORDS[one] or "Present, with a mark"} for one in STATUSES],
         kind_words=KIND_WORDS,
+        short_kinds={AmendmentKind.CLERICAL_ERROR: "Clerical error", AmendmentKind.CENTRE_ERROR: "Centre’s error"},
         choice_words={choice: words[0] for choice, words in CHOICE_WORDS.items()},
         decision_words={AmendmentDecision.APPROVED: "Approved", AmendmentDecision.REFUSED: "Refused"},
         in_words=in_words,

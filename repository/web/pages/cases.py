@@ -151,6 +151,8 @@ async def _marks_page(
         error = next((e["text"] for e in errors or [] if e["href"] == f"#mark-{number}"), "")
         rows.append({"line": line, "mark": typed_mark, "absent": absent, "error": error})
     editable = sheet.case.state in MARKS_EDITABLE and scope_of(actor, Action.MARKS_SAVE) is not None
+    context = context_of(request)
+    told = await services_of(request).database.read(lambda s: marks.feedback(s, context, sheet.case.case_id))
     return await render(
         request,
         "cases/marks.html",
@@ -158,6 +160,7 @@ async def _marks_page(
         sheet=sheet,
         rows=rows,
         editable=editable,
+        feedback=told if sheet.case.state in MARKS_EDITABLE else (),
         may_submit=scope_of(actor, Action.MARKS_SUBMIT) is not None,
         counts={
             "marked": sum(line.mark is not None for line in sheet.lines),

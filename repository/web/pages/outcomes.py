@@ -253,7 +253,8 @@ def _barred(page: OutcomePage, actor: Actor) -> str:
         return "There are no marks to confirm yet. Decide below."
     if any(actor.person_id == one.checker_id for one in page.checks):
         return "You checked the moderator. Another officer must confirm the outcome."
-    return ""
+    unmet = [f"{proof.title}: {proof.words[0].lower()}{proof.words[1:]}." for proof in page.proofs if not proof.is_met]
+    return f"This cannot be confirmed yet. {' '.join(unmet)}" if unmet else ""
 
 
 def _numbers(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
