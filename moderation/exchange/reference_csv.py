@@ -6,17 +6,16 @@ Whole files or nothing: every fault is located, and any fault refuses the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
 from moderation.entries import Series, SubmissionMode
-from moderation.errors import UnknownProfile
 from moderation.exchange.csv_text import Findings, Row, Table, padded, read_table, whole_number, write_table
 from moderation.exchange.faults import Fault
 from moderation.marks import WITHOUT_MARK, MarkStatus
-from moderation.sampling import profile_of
+from moderation.sampling import packaged_profiles
 from moderation.working_days import Nation
 
 COMPONENT_COLUMNS = (
@@ -109,9 +108,12 @@ class ReferenceFile(Generic[T]):
 # Components
 
 
-def read_components_csv(name: str, data: bytes, *, series: Series) -> ReferenceFile[ComponentSetting]:
+def read_components_csv(
+    name: str, data: bytes, *, series: Series, profiles: Collection[str] | None = None
+) -> ReferenceFile[ComponentSetting]:
     """Return submission mode, tolerance, weight and sample profile of components; a blank cell leaves a value as it is.
 
+    Takes: ``profiles``, the sample profiles that are known; without them those that ship.
     Raises: ``FileRefused`` with every fault.
     """
     findings = Findings(name)
@@ -125,7 +127,7 @@ def read_components_csv(name: str, data: bytes, *, series: Series) -> ReferenceF
         tolerance = whole_number(row, "tolerance_marks", findings) if row["tolerance_marks"].strip() else None
         weight = _fraction(row, "weighted_maximum", findings) if row["weighted_maximum"].strip() else None
         profile = row["sample_profile"].strip() or None
-        if profile is not None and not _is_profile(profile):
+        if profile is not None and profile not in (packaged_profiles() if profiles is None else profiles):
             message = "There is no sample profile of this name."
             findings.error("unknown-profile", row.line, "sample_profile", message, "Enter the name of a profile.")
         if code is not None:
@@ -405,11 +407,3 @@ def _fraction_text(value: Fraction) -> str:
     if scaled.denominator == 1:
         return f"{value.numerator // value.denominator}.{int(scaled) % 10**6:06d}".rstrip("0")
     return f"{value.numerator}/{value.denominator}"
-
-
-def _is_profile(profile_id: str) -> bool:
-    try:
-        profile_of(profile_id)
-    except UnknownProfile:
-        return False
-    return True

@@ -37,7 +37,7 @@ from moderation.working_days import Nation
 
 @dataclass(frozen=True, slots=True)
 class ComponentReference:
-    """What an officer enters for a component; ``None`` leaves a value as it is."""
+    """What an officer enters for a component; ``None`` leaves a value as it is, an empty profile leaves it to the rules."""
 
     component_code: str
     submission_mode: SubmissionMode | None = None
@@ -98,7 +98,9 @@ def set_component(session: Session, series_key: str, row: ComponentReference) ->
         _set_mode(session, component, row.submission_mode)
     if row.weighted_maximum is not None:
         component.weighted_maximum = str(row.weighted_maximum)
-    if row.sample_profile_id is not None:
+    if row.sample_profile_id == "":
+        component.sample_profile_id = None
+    elif row.sample_profile_id is not None:
         component.sample_profile_id = usable_profile(session, row.sample_profile_id).profile_id
     session.flush()
 

@@ -24,6 +24,7 @@ from moderation.records import imports as import_records
 from moderation.records.changes import Changes
 from moderation.records.criteria import set_criteria
 from moderation.records.imports import BasedataRows, ComponentRow, FileFacts, ImportReceipt, OptionRow
+from moderation.records.rules import listed_profiles
 from moderation.records.sequences import WaitingView
 from moderation.records.slots import set_slots
 from moderation.tables import SeriesRow
@@ -235,9 +236,10 @@ def _csv(
     receipts: list[ImportReceipt] = []
     refused = Refusals()
     read: list[tuple[str, bytes, Any]] = []
+    reader = _reader(session, kind)
     for name, data in files:
         with refused.collected():
-            read.append((name, data, _READERS[kind](name, data, series)))
+            read.append((name, data, reader(name, data, series)))
     refused.refuse_if_any()
     for name, data, one in read:
         file = FileFacts(kind_name, name, hashlib.sha256(data).hexdigest(), len(data))
@@ -253,6 +255,14 @@ def _csv(
         receipts.append(known)
     compared = changes.compare(before, _snapshot(session, kind_name, [key])) if shows else None
     return Imported(tuple(receipts), tuple(warning for _, _, one in read for warning in one.warnings), compared)
+
+
+def _reader(session: Session, kind: ImportKind) -> Callable[[str, bytes, Series], Any]:
+    """Return what reads files of a kind; components may name every profile that is known, imported or shipped."""
+    if kind is not ImportKind.COMPONENTS:
+        return _READERS[kind]
+    profiles = frozenset(profile.profile_id for profile in listed_profiles(session))
+    return lambda name, data, series: reference_csv.read_components_csv(name, data, series=series, profiles=profiles)
 
 
 class Refusals:
@@ -291,7 +301,6 @@ def _located(name: str, error: ImportRefused) -> Exception:
 
 
 _READERS: Mapping[ImportKind, Callable[[str, bytes, Series], Any]] = {
-    ImportKind.COMPONENTS: lambda name, data, series: reference_csv.read_components_csv(name, data, series=series),
     ImportKind.BOUNDARIES: lambda name, data, series: reference_csv.read_boundaries_csv(name, data, series=series),
     ImportKind.EXTERNAL_MARKS: lambda name, data, series: reference_csv.read_external_marks_csv(
         name, data, series=series

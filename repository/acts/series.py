@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
-from moderation.records import reference
+from moderation.profiles import SampleProfile
+from moderation.records import reference, rules
 from moderation.records.cases import CaseView, list_cases
 from moderation.records.reference import ComponentReference
 from moderation.submission import WORK_EXPECTED, CaseState
@@ -34,6 +35,14 @@ class SeriesPage:
     components: tuple[Component, ...]
     imports: tuple[ImportFile, ...]
     late: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRules:
+    """The profile that governs a component, and those it could be given: identifier and title."""
+
+    profile: SampleProfile
+    choices: tuple[tuple[str, str], ...]
 
 
 def listed(session: Session, context: Context) -> tuple[SeriesRow, ...]:
@@ -78,6 +87,13 @@ def component(session: Session, context: Context, series_key: str, component_cod
     return found
 
 
+def rules_of(session: Session, context: Context, series_key: str, component_code: str) -> ComponentRules:
+    """Return what governs a component, and the profiles it could be given; for officers."""
+    found = component(session, context, series_key, component_code)
+    profiles = {one.profile_id: one.title for one in reversed(rules.listed_profiles(session)) if one.is_usable}
+    return ComponentRules(rules.profile_for(session, found), tuple(sorted(profiles.items())))
+
+
 def set_component(
     session: Session,
     context: Context,
@@ -86,12 +102,14 @@ def set_component(
     mode: SubmissionMode | None,
     tolerance: int | None,
     weighted_maximum: Fraction | None = None,
+    sample_profile_id: str | None = None,
 ) -> None:
-    """Confirm how a component's work is submitted, and enter its tolerance and weighted maximum in marks.
+    """Confirm how a component's work is submitted, enter its tolerance and weighted maximum in marks, and its profile.
 
-    Takes: None for what stays as it is.
+    Takes: None for what stays as it is; an empty profile leaves the component to the assignments.
     """
     component(session, context, series_key, component_code)
-    reference.set_component(session, series_key, ComponentReference(component_code, mode, tolerance, weighted_maximum))
+    entered = ComponentReference(component_code, mode, tolerance, weighted_maximum, sample_profile_id)
+    reference.set_component(session, series_key, entered)
     reference.open_all_cases(session, series_key, actor=actor_of(context).person_id, now=context.now)
     audit.record(session, context, "component.set", "component", f"{series_key}/{component_code}")

@@ -74,8 +74,9 @@ async def set_component(request: web.Request) -> web.Response:
         mode = mode_field(form)
         tolerance = number_field(form, "tolerance", 0, TOLERANCE_LIMIT) if form.get("tolerance") else None
         weighted = weighted_field(form)
+        profile = text_field(form, "sample_profile", required=False, limit=40) if "sample_profile" in form else None
         await services_of(request).database.write(
-            lambda s: series.set_component(s, context, key, code, mode, tolerance, weighted)
+            lambda s: series.set_component(s, context, key, code, mode, tolerance, weighted, profile)
         )
     except FORM_ERRORS as error:
         return await _component_page(request, form=form, errors=errors_of(error), status=422)
@@ -90,11 +91,14 @@ async def _component_page(
     status: int = 200,
 ) -> web.Response:
     context, key, code = context_of(request), request.match_info["series_key"], request.query.get("code", "")
-    found = await services_of(request).database.read(lambda s: series.component(s, context, key, code))
+    found, rules = await services_of(request).database.read(
+        lambda s: (series.component(s, context, key, code), series.rules_of(s, context, key, code))
+    )
     typed: Mapping[str, str] = {
         "mode": found.submission_mode or "",
         "tolerance": "" if found.tolerance_marks is None else str(found.tolerance_marks),
         "weighted_maximum": found.weighted_maximum or "",
+        "sample_profile": found.sample_profile_id or "",
     }
     if form is not None:
         typed = {name: str(form.get(name, "")) for name in typed}
@@ -103,6 +107,9 @@ async def _component_page(
         "series/component.html",
         status=status,
         component=found,
+        profile=rules.profile,
+        profiles=[{"value": "", "text": "As assigned"}]
+        + [{"value": name, "text": f"{name}: {title}"} for name, title in rules.choices],
         key=key,
         typed=typed,
         modes=[{"value": str(mode), "text": f"Work is {words}"} for mode, words in MODE_WORDS.items()],

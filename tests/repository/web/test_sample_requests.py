@@ -340,3 +340,53 @@ async def test_bad_rules_are_a_named_refusal(service: Service, body: bytes) -> N
     assert answer.status == 422
     assert (await answer.json())["faults"]
     assert await service.services.database.read(lambda session: session.scalars(select(Component.title)).all()) == []
+
+
+async def test_an_officer_gives_a_component_a_profile_of_its_own(service: Service) -> None:
+    await make_case(service)
+    officer = await service.browser(Role.AB_OFFICER)
+    path = f"/series/{SERIES}/component?code=X446%2F03"
+    assert "Governing now: ocr-gq-current, version 1" in await (await officer.get(path)).text()
+    form = {"csrf_token": await csrf(officer, path), "mode": "UPLOAD", "tolerance": "4"}
+
+    async def own() -> str | None:
+        return await service.services.database.read(
+            lambda session: session.get_one(Component, (SERIES, COMPONENT)).sample_profile_id
+        )
+
+    for name, status, kept in (
+        ("cxc-5", 303, "cxc-5"),
+        ("ncfe-staged", 422, "cxc-5"),
+        ("no-such-profile", 422, "cxc-5"),
+        ("", 303, None),
+    ):
+        answer = await officer.post(path, data={**form, "sample_profile": name}, allow_redirects=False)
+        assert (answer.status, await own()) == (status, kept), name
+
+
+async def test_components_as_csv_may_name_a_profile_that_was_imported(service: Service) -> None:
+    await make_case(service)
+    officer = await service.client(Role.AB_OFFICER)
+    profile = {
+        "profile_id": "ours",
+        "version": 1,
+        "title": "Ours",
+        "bands": [{"first": 1, "last": None, "size": 1}],
+        "basis": "eligible",
+        "sub_sample_size": 1,
+        "picked_by": "system",
+        "all_work_outcome": "fit",
+        "source": "project policy",
+        "verified": False,
+    }
+
+    async def send() -> int:
+        form = FormData()
+        rows = b"series,component,submission_mode,tolerance_marks,weighted_maximum,sample_profile\r\n01-6A26,X446/03,,,,ours\r\n"
+        form.add_field("files", rows, filename="components.csv", content_type="text/csv")
+        return (await officer.post("/api/imports/components", data=form)).status
+
+    assert await send() == 422
+    rules = {"format": FORMAT, "profiles": [profile]}
+    assert (await officer.post("/api/rules", data=json.dumps(rules).encode())).status == 201
+    assert await send() in {200, 201}
