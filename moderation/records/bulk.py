@@ -6,6 +6,7 @@ tables' own classes, never from outside. The session's connection is a synchrono
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,18 @@ def ordered_ids() -> Iterator[str]:
     instant = f"{time.time_ns() // 1_000_000:012x}"
     head = f"{instant[:8]}-{instant[8:]}-7{randbits(12):03x}-{0x8000 | randbits(14):04x}-"
     return (f"{head}{number:012x}" for number in count(randbits(46)))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave the collector of cycles off within the block: plain rows make none, and each of its passes walks them all."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

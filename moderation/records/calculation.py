@@ -122,6 +122,20 @@ class Calculation:
         self._known: dict[tuple[str, tuple[_Mark, ...]], _Known] = {}
         self._parts_shown: dict[tuple[str, int | None, str | None], _Shown] = {}
 
+    def entered(self, centres: Range) -> list[Entered]:
+        """Return the entries of a range of centres by centre, candidate and option; withdrawn ones are left out."""
+        rows = self._session.execute(
+            select(Candidate.id, Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
+            .join(Entry, Entry.candidate_id == Candidate.id)
+            .where(
+                Candidate.series_key == self._series_key,
+                Candidate.centre_number.between(*centres),
+                Entry.withdrawn_at.is_(None),
+            )
+            .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
+        )
+        return [Entered(*row) for row in rows]
+
     def lines(self, centres: Range, entered: Sequence[Entered] | None = None) -> Iterator[ResultLine]:
         """Yield the results of a range of centres by centre, candidate and option.
 
@@ -131,7 +145,7 @@ class Calculation:
         waiting, reviewed = self._places(centres)
         published = self._published_grades(centres) if reviewed else {}
         nothing: Mapping[str, _Mark] = {}
-        for entry in entered_in(self._session, self._series_key, centres) if entered is None else entered:
+        for entry in self.entered(centres) if entered is None else entered:
             candidate_id, centre_number, number, code = entry
             option = self._options[code]
             own = marks.get(candidate_id, nothing)
@@ -282,21 +296,6 @@ def published_version(session: Session, series_key: str) -> ResultVersion | None
 
 def _cases_in(series_key: str, centres: Range) -> tuple[Any, ...]:
     return ModerationCase.series_key == series_key, ModerationCase.centre_number.between(*centres)
-
-
-def entered_in(session: Session, series_key: str, centres: Range) -> list[Entered]:
-    """Return the entries of a range of centres by centre, candidate and option; withdrawn ones are left out."""
-    rows = session.execute(
-        select(Candidate.id, Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
-        .join(Entry, Entry.candidate_id == Candidate.id)
-        .where(
-            Candidate.series_key == series_key,
-            Candidate.centre_number.between(*centres),
-            Entry.withdrawn_at.is_(None),
-        )
-        .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
-    )
-    return [Entered(*row) for row in rows]
 
 
 def _options(session: Session, series_key: str) -> Mapping[str, _Option]:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import UnknownSeries
-from moderation.records.calculation import Calculation, Entered, ResultLine, entered_in
+from moderation.records.bulk import uncollected
+from moderation.records.calculation import Calculation, Entered, ResultLine
 from moderation.records.entries import MODERATED_MODES
 from moderation.records.holds import held_candidates
 from moderation.records.ranges import Range, centre_ranges
@@ -147,15 +148,8 @@ def gate(
     examination = _Examination(session, series_key, frozenset(held_case_ids), alone)
     digest, total = sha256(), 0
     for done, centres in enumerate(ranges, 1):
-        cases = second.cases(centres)
-        entered = entered_in(session, series_key, centres)
-        examination.cases(centres, cases, entered)
-        of_entry = ((one.candidate_id, one.centre_number, one.option_code) for one in entered)
-        again = {(row.candidate_id, row.option_code): row for row in second.results(centres, cases, of_entry)}
-        lines = list(first.lines(centres, entered))
-        for line in lines:
-            examination.result(line, again.pop((line.candidate_id, line.option_code), None))
-        examination.end_of_range(len(again))
+        with uncollected():
+            lines = _examine(session, centres, first, second, examination)
         digest.update("".join([line.text for line in lines]).encode())
         total += len(lines)
         if take is not None:
@@ -171,6 +165,26 @@ def gate(
         digest.hexdigest(),
         total,
     )
+
+
+def _examine(
+    session: Session,
+    centres: Range,
+    first: Calculation,
+    second: SecondCalculation,
+    examination: _Examination,
+) -> list[ResultLine]:
+    """Examine a range of centres, and return its results by the first calculation."""
+    cases = second.cases(centres)
+    entered = first.entered(centres)
+    examination.cases(centres, cases, entered)
+    of_entry = ((one.candidate_id, one.centre_number, one.option_code) for one in entered)
+    again = {(row.candidate_id, row.option_code): row for row in second.results(centres, cases, of_entry)}
+    lines = list(first.lines(centres, entered))
+    for line in lines:
+        examination.result(line, again.pop((line.candidate_id, line.option_code), None))
+    examination.end_of_range(len(again))
+    return lines
 
 
 def record_run(session: Session, report: GateReport, *, actor: str, now: datetime) -> str:
