@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, inspect, text
@@ -87,4 +90,73 @@ async def test_0004_keeps_keys_and_what_refers_to_them(database_url: str) -> Non
     if database.embedded:
         watched = await database.on_connection(lambda c: c.exec_driver_sql("PRAGMA foreign_keys").scalar())
         assert watched == 1
+    await database.close()
+
+
+async def test_0007_says_to_which_case_a_file_belongs_and_can_be_taken_back(database_url: str) -> None:
+    database = Database(database_url)
+    settings = migrating.config()
+    at = "2026-05-15 10:00:00"
+    rows = (
+        ("series", {"key": "S", "awarding_body": "01", "code": "6A", "year": 26, "title": ""}),
+        ("centre", {"centre_number": "99901", "name": "", "nation": "ENGLAND"}),
+        (
+            "component",
+            {"series_key": "S", "component_code": "X", "title": "", "teacher_marks": True, "maximum_mark": 9,
+             "maximum_entered": False, "timetabled": False, "timetable_session": "", "mode_source": ""},
+        ),
+        (
+            "sample",
+            {"id": "s", "series_key": "S", "component_code": "X", "profile_id": "p", "profile_version": 1,
+             "picker_version": "1", "list_sha256": "00", "candidates_total": 1, "size": 1, "swaps": "[]",
+             "uncovered_sets": "[]", "requested_at": at, "due_at": at},
+        ),
+        (
+            "moderation_case",
+            {"id": "c", "series_key": "S", "component_code": "X", "centre_number": "99901", "submission_mode": "UPLOAD",
+             "state": "UPLOADING", "version": 1, "mark_set_version": 1, "sample_id": "s", "opened_at": at},
+        ),
+        (
+            "candidate",
+            {"id": "k", "series_key": "S", "centre_number": "99901", "candidate_number": "1001", "surname": "",
+             "forenames": "", "uci": "", "sex": ""},
+        ),
+        (
+            "sample_item",
+            {"id": "i", "sample_id": "s", "case_id": "c", "candidate_id": "k", "position": 1, "centre_mark": 5,
+             "reason": "picked", "explanation": "", "first_stage": True, "no_work_reason": ""},
+        ),
+        ("person", {"id": "p", "display_name": "", "created_at": at}),
+        ("assignment", {"id": "a", "person_id": "p", "role": "teacher", "valid_from": at}),
+        (
+            "upload",
+            {"oid": "o", "token_sha256": bytes(32), "person_id": "p", "assignment_id": "a", "centre_number": "99901",
+             "sample_item_id": "i", "slot": "work", "filename": "", "total_bytes": 9, "offset_bytes": 4, "state": "open",
+             "created_at": at, "expires_at": at},
+        ),
+    )  # fmt: skip
+
+    def walk(connection: Connection) -> list[tuple[object, ...]]:
+        settings.attributes["connection"] = connection
+
+        def go(step: Callable[[Config, str], None], to: str) -> None:
+            with migrating._rebuilding(database, connection), connection.begin():
+                step(settings, to)
+
+        go(command.upgrade, "0006")
+        for table, values in rows:
+            names = ", ".join(values)
+            places = ", ".join(f":{name}" for name in values)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+        connection.commit()
+        go(command.upgrade, "0007")
+        read = "SELECT oid, case_id, sample_item_id, offset_bytes FROM upload"
+        found = [tuple(row) for row in connection.execute(text(read))]
+        connection.commit()
+        go(command.downgrade, "0006")
+        found += [tuple(row) for row in connection.execute(text("SELECT oid, sample_item_id FROM upload"))]
+        connection.commit()
+        return found
+
+    assert await database.on_connection(walk) == [("o", "c", "i", 4), ("o", "i")]
     await database.close()

@@ -14,7 +14,6 @@ branch_labels = None
 depends_on = None
 
 _UNDECIDED = sa.text("decided_at IS NULL")
-_OFFSET = sa.CheckConstraint("offset_bytes >= 0 AND offset_bytes <= total_bytes", name="ck_upload_offset_within_total")
 
 
 def upgrade() -> None:
@@ -28,14 +27,14 @@ def upgrade() -> None:
         op.create_index(name, table, columns, unique=True, sqlite_where=_UNDECIDED, postgresql_where=_UNDECIDED)
     with op.batch_alter_table("moderation_case") as batch:
         batch.add_column(sa.Column("marks_extended_on", sa.Date(), nullable=True))
-    for table, checks in (("upload", (_OFFSET,)), ("evidence", ())):
+    for table in ("upload", "evidence"):
         with op.batch_alter_table(table) as batch:
             batch.add_column(sa.Column("case_id", sa.String(36), nullable=True))
         op.execute(
             f"UPDATE {table} SET case_id = "  # noqa: S608
             f"(SELECT sample_item.case_id FROM sample_item WHERE sample_item.id = {table}.sample_item_id)"
         )
-        with op.batch_alter_table(table, table_args=checks) as batch:
+        with op.batch_alter_table(table) as batch:
             batch.alter_column("case_id", existing_type=sa.String(36), nullable=False)
             batch.alter_column("sample_item_id", existing_type=sa.String(36), nullable=True)
             batch.create_index(f"ix_{table}_case_id", ["case_id"])
@@ -43,10 +42,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table, checks in (("upload", (_OFFSET,)), ("evidence", ())):
+    for table in ("upload", "evidence"):
         # What belongs to a whole cohort has no place in the older shape.
         op.execute(f"DELETE FROM {table} WHERE sample_item_id IS NULL")  # noqa: S608
-        with op.batch_alter_table(table, table_args=checks) as batch:
+        with op.batch_alter_table(table) as batch:
             batch.drop_constraint(f"fk_{table}_case_id_moderation_case", type_="foreignkey")
             batch.drop_index(f"ix_{table}_case_id")
             batch.alter_column("sample_item_id", existing_type=sa.String(36), nullable=False)
