@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import mul
 
 MONTHS = {
     "1": "January",
@@ -84,6 +85,8 @@ class Series:
 
 
 UCI_LETTERS = "ABCDEFGHKLMRTVWXY"
+_UCI_WEIGHTS = tuple(range(16, 4, -1))
+_UCI_VALUES = {**{digit: int(digit) for digit in "0123456789"}, "B": 2}
 UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 
 
@@ -109,8 +112,7 @@ def uci_check_letter(twelve: str) -> str:
     """
     if not re.fullmatch(r"[0-9]{5}[0B][0-9]{6}", twelve):
         raise ValueError("a UCI begins with the centre number, 0 or B, and six digits")
-    values = [int(c) if c.isdigit() else ord(c) - ord("A") + 1 for c in twelve]
-    return UCI_LETTERS[sum(value * weight for value, weight in zip(values, range(16, 4, -1), strict=True)) % 17]
+    return UCI_LETTERS[sum(map(mul, map(_UCI_VALUES.__getitem__, twelve), _UCI_WEIGHTS)) % 17]
 
 
 def check_uci(text: str) -> str:

@@ -155,7 +155,7 @@ def test_a_name_too_long_is_proposed_shorter_and_confirmed_by_a_person(installat
 def test_any_file_is_read_and_its_faults_are_said(installation: Installation, files: Path) -> None:
     status, out, err = installation.nea("read", *[str(path) for path in sorted(files.glob("*.X0*"))])
     assert status == 0, err
-    assert "not JCQ" in out
+    assert "JCQ-style" in out
     (files / "wrong").write_bytes((files / "M9999999.X01").read_bytes().replace(b"M0062", b"M0026"))
     status, _, err = installation.nea("read", str(files / "wrong"), str(files / "missing"))
     assert status == 1
