@@ -21,12 +21,13 @@ from moderation.outcome import Stage
 from moderation.records.cases import advance, case_of, history_of, view_case
 from moderation.records.marking import record_moderator_mark, stage_of
 from moderation.records.marks import MarkEntry, check_marks, confirm_marks, save_marks, submit_marks
+from moderation.records.outcomes import outcome_of
 from moderation.records.ranked_lists import ranked_list, withdrawn_items
 from moderation.records.samples import progress_of, sample_of, submit_sample
 from moderation.records.work_requests import replace_sampled, request_all_work, request_more_work, requests_of
 from moderation.sampling import PickReason, ReplacementReason, RequestKind
 from moderation.submission import CaseEvent, CaseState
-from moderation.tables import Entry
+from moderation.tables import CentreMark, Entry, SampleItem
 from tests.moderation.records import stage
 from tests.moderation.records.stage import MODERATOR, NOW, OFFICER
 
@@ -283,7 +284,6 @@ def test_excluded_statuses_are_never_drawn_nor_asked_for(session: Session, statu
     marked = [MarkEntry(one, 60 - i) for i, one in enumerate(ids)]
     save_marks(session, case_id, marked, actor=stage.TEACHER, now=NOW)
     # The statuses that only the awarding body gives are set where they are kept.
-    from moderation.tables import CentreMark
 
     kept = 20 if status is MarkStatus.LOST else (0 if status.startswith("ZERO") else None)
     session.execute(
@@ -298,3 +298,46 @@ def test_excluded_statuses_are_never_drawn_nor_asked_for(session: Session, statu
     request_all_work(session, case_id, reason="All", actor=OFFICER, now=LATER)
     asked = {item.candidate_id for item in sample_of(session, case_id).items}
     assert asked == set(ids) - set(ids[::3])
+
+
+def mark_what_is_unread(session: Session, case_id: str) -> None:
+    """Mark everything that is to be read six marks lower, stage after stage."""
+    for _ in range(2):
+        for item_id in stage_of(session, case_id).unread:
+            item = session.get_one(SampleItem, item_id)
+            record_moderator_mark(session, item_id, mark=max(0, item.centre_mark - 6), moderator=MODERATOR, now=LATER)
+
+
+def test_all_work_leads_to_an_outcome_over_all_of_it(session: Session) -> None:
+    case_id = read(session, 20)
+    mark_what_is_unread(session, case_id)
+    before = outcome_of(session, case_id)
+    assert before is not None
+    assert before.stage is Stage.FULL_SAMPLE
+    request_all_work(session, case_id, reason="Two readings of the task", actor=MODERATOR, now=LATER)
+    everything = {item.item_id for item in sample_of(session, case_id).items}
+    submit_sample(session, case_id, items_with_work=everything, actor=OFFICER, now=LATER)
+    mark_what_is_unread(session, case_id)
+    after = outcome_of(session, case_id)
+    assert after is not None
+    assert (after.stage, len(after.numbers["pairs"])) == (Stage.ALL_WORK, 20)
+    assert view_case(session, case_id).state is CaseState.OUTCOME_PROPOSED
+
+
+@pytest.mark.fault("att:H14")
+def test_a_consortium_asked_for_more_is_found_again_as_one(session: Session) -> None:
+    first, second, third = in_consortium(session)
+    for case_id in (first, second):
+        stage.hand_in(session, case_id)
+        stage.give_to_moderator(session, case_id)
+    mark_what_is_unread(session, first)
+    assert {view_case(session, one).state for one in (first, second, third)} == {CaseState.OUTCOME_PROPOSED}
+    mine = [line for line in ranked_list(session, first).lines if line.can_be_named and line.case_id == first]
+    asked = [mine[0].candidate_id]
+    request_more_work(session, second, candidate_ids=asked, reason="One more", actor=OFFICER, now=LATER)
+    items = {item.item_id for item in sample_of(session, first).items}
+    submit_sample(session, first, items_with_work=items, actor=OFFICER, now=LATER)
+    mark_what_is_unread(session, first)
+    found = [outcome_of(session, one) for one in (first, second, third)]
+    assert {view_case(session, one).state for one in (first, second, third)} == {CaseState.OUTCOME_PROPOSED}
+    assert {len(one.numbers["pairs"]) for one in found if one is not None} == {16}
