@@ -173,6 +173,11 @@ def _shape(table: type[Base]) -> Table:
 
 
 def _copy(cursor: Any, table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+    if not hasattr(cursor, "copy"):
+        # The running service speaks to PostgreSQL asynchronously, where the driver's cursor gives no COPY here.
+        places = ", ".join(["%s"] * len(names))
+        cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", rows)  # noqa: S608
+        return max(int(cursor.rowcount), 0)
     with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
         write = copy.write_row
         for row in rows:

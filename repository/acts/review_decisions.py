@@ -16,13 +16,14 @@ from moderation.records.review_marks import ReviewItem, found_by, record_review_
 from moderation.records.review_outcomes import FindingView, Proposal
 from moderation.records.review_requests import RequestView, list_requests
 from moderation.records.review_terms import import_terms, terms_for
-from moderation.review import APPEALS, DONE, Finding, ReasonCode, RequestEvent, RequestState
+from moderation.review import APPEALS, DONE, Finding, ReasonCode, RequestEvent, RequestState, Service
 from moderation.review_terms import ServiceTerms
 from moderation.tables import Candidate, Entry, EntryOption, OptionComponent, SeriesRow
 from moderation.working_days import LONDON
 from repository import access, audit, evidence
 from repository.access import Action
 from repository.acts import allocations
+from repository.acts.allocations import Colleague
 from repository.acts.cases import actor_of
 from repository.acts.reviews import permitted
 from repository.acts.sealed_samples import proof_of
@@ -101,7 +102,7 @@ def begin(
     """
     found = permitted(session, context, Action.REVIEW_DECIDE, request_id)
     actor = actor_of(context).person_id
-    known = {one.person_id for one in allocations.people(session, context)}
+    known = {one.person_id for one in people_for(session, context, found.service)}
     strangers = [person for person in people if person and person not in known]
     if strangers:
         raise FieldRefused("Choose people from the list.", field="people")
@@ -118,8 +119,20 @@ def begin(
             proof=proof,
             expected_version=version,
         )
-    audit.record(session, context, "review.begin", "review", request_id, people=list(people))
+    audit.record(session, context, "review.begin", "review", request_id, people=" ".join(people))
     return done
+
+
+def people_for(session: Session, context: Context, service: Service) -> tuple[Colleague, ...]:
+    """Return who could look at a request: for a review of moderation those who have a desk, for an appeal nobody of a centre.
+
+    Whoever had a part is among them; giving the work to them is refused.
+    """
+    found = [one for one in allocations.people(session, context) if one.centre_number is None]
+    me = actor_of(context).person_id
+    if service is Service.REVIEW_OF_MODERATION:
+        found = [one for one in found if one.role in access.POLICY[Action.REVIEW_DESK]]
+    return tuple(one for one in found if one.person_id != me)
 
 
 def propose(session: Session, context: Context, request_id: str, proposal: Proposal) -> FindingView:

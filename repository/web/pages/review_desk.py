@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from moderation.errors import TermsInvalid
+from moderation.records.review_outcomes import RATIONALE_LIMIT
 from moderation.review import Finding, ReasonCode
 from repository.acts import retention, review_decisions, series
 from repository.acts.reviews import STATE_WORDS
@@ -16,7 +17,7 @@ from repository.keys import shredding
 from repository.web import authentication
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.reviews import FINDING_WORDS, RATIONALE_LIMIT, choice_field
+from repository.web.pages.reviews import FINDING_WORDS, choice_field
 from repository.web.requests import context_of, number_field, read_file, read_form, services_of, text_field
 
 COMMENT_LIMIT = 2000
@@ -161,7 +162,7 @@ async def import_terms(request: web.Request) -> web.Response:
     context = context_of(request)
     sent = form.get("file")
     try:
-        body = sent.file.read(TERMS_LIMIT_BYTES + 1) if hasattr(sent, "file") else b""
+        body = sent.file.read(TERMS_LIMIT_BYTES + 1) if isinstance(sent, web.FileField) else b""
         text = terms_text(body)
         added = await services_of(request).database.write(lambda s: review_decisions.take_terms(s, context, text))
     except FORM_ERRORS as error:

@@ -27,7 +27,7 @@ from moderation.review import (
     Service,
 )
 from repository.access import Action, scope_of
-from repository.acts import allocations, review_decisions, reviews, series
+from repository.acts import review_decisions, reviews, series
 from repository.acts.reviews import SERVICE_WORDS, STATE_WORDS, TRIGGER_WORDS
 from repository.errors import FieldRefused
 from repository.web.forms import FORM_ERRORS, errors_of
@@ -271,7 +271,8 @@ async def answer(request: web.Request) -> web.Response:
 
 def service_field(form: Mapping[str, Any]) -> Service:
     """Return the service asked for; raises ``FieldRefused``."""
-    return choice_field(form, "service", Service)
+    found: Service = choice_field(form, "service", Service)
+    return found
 
 
 def choice_field(form: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
@@ -380,8 +381,7 @@ async def _show(
     if is_officer and one.state is RequestState.ACKNOWLEDGED:
         people = [
             {"value": person.person_id, "text": f"{person.name}, {person.role_title.lower()}"}
-            for person in await database.read(lambda s: allocations.people(s, context))
-            if person.centre_number is None and person.person_id != actor.person_id
+            for person in await database.read(lambda s: review_decisions.people_for(s, context, one.service))
         ]
     return await render(
         request,
