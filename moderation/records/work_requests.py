@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
@@ -16,6 +17,7 @@ from moderation.errors import (
     NoSample,
     NothingToRequest,
     ReasonMissing,
+    StaleVersion,
     UnknownSampleItem,
 )
 from moderation.outcome import Stage
@@ -194,6 +196,7 @@ def replace_sampled(
         replaces_item_id=item.id,
     )
     session.add(new)
+    _flush(session)
     asked = next(member for member in members if member.id == new.case_id)
     if asked.state not in WORK_EXPECTED:
         sample.due_at = max(sample.due_at, request.due_at)
@@ -267,8 +270,18 @@ def _add(
                 request_id=request.id,
             )
         )
-    session.flush()
+    _flush(session)
     return {cohort.case_of[cohort.order[place - 1].key] for place in places}
+
+
+def _flush(session: Session) -> None:
+    """Write new items; somebody else may have asked for the same work at the same moment."""
+    try:
+        session.flush()
+    except IntegrityError:
+        raise StaleVersion(
+            "Somebody else asked for work of this sample at the same moment. Look, then ask again."
+        ) from None
 
 
 def _ask(

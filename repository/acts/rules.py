@@ -14,8 +14,10 @@ from moderation.records.rules import Governing
 from moderation.records.rules_import import RulesImport, import_rules
 from moderation.rule_files import Assignment
 from moderation.rules import ModerationPolicy
+from moderation.tables import SeriesRow
 from repository import access, audit
 from repository.access import Action
+from repository.acts import series
 from repository.acts.cases import actor_of
 from repository.acts.imports import COMMAND
 from repository.audit import Context
@@ -31,17 +33,24 @@ class RulesPage:
     assignments: tuple[Assignment, ...]
     governing: tuple[Governing, ...]
     exemptions: tuple[ExemptionView, ...]
+    series: tuple[SeriesRow, ...]
+    series_key: str
+    """The series whose components are shown; nothing when there is none."""
 
 
-def page(session: Session, context: Context) -> RulesPage:
-    """Return every rule and what it governs; for officers."""
+def page(session: Session, context: Context, series_key: str | None = None) -> RulesPage:
+    """Return every rule, and which govern the components of a series: the newest, unless another is named."""
     access.require(actor_of(context), Action.RULES_WRITE)
+    known = series.listed(session, context)
+    shown = series_key if series_key in {one.key for one in known} else (known[0].key if known else "")
     return RulesPage(
         tuple(rules.listed_profiles(session)),
         tuple(rules.listed_policies(session)),
         tuple(rules.listed_assignments(session)),
-        tuple(rules.governing_of(session)),
+        tuple(rules.governing_of(session, shown)),
         tuple(exemptions.listed_exemptions(session)),
+        known,
+        shown or "",
     )
 
 

@@ -48,9 +48,9 @@ def exemption_json(one: ExemptionView) -> dict[str, Any]:
 
 
 async def index(request: web.Request) -> web.Response:
-    """Answer every rule and what governs each component."""
+    """Answer every rule, and what governs each component of a series (``?series=``, the newest without it)."""
     context = context_of(request)
-    page = await services_of(request).database.read(lambda s: rules.page(s, context))
+    page = await services_of(request).database.read(lambda s: rules.page(s, context, request.query.get("series")))
     return web.json_response(
         {
             "profiles": [profile_json(one) for one in page.profiles],

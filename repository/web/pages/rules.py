@@ -98,13 +98,14 @@ async def _page(
     status: int = 200,
 ) -> web.Response:
     services, context = services_of(request), context_of(request)
-    page = await services.database.read(lambda s: rules.page(s, context))
+    page = await services.database.read(lambda s: rules.page(s, context, request.query.get("series")))
     names = ("awarding_body", "centre_number", "family", "component_code", "expires_on", "reason")
     return await render(
         request,
         "rules/index.html",
         status=status,
         page=page,
+        series=[{"value": one.key, "text": f"{one.title} ({one.key})"} for one in page.series],
         today=services.clock().astimezone(LONDON).date(),
         band_words=band_words,
         picked_by_words=PICKED_BY_WORDS,

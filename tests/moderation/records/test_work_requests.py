@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import create_engine, update
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
@@ -27,7 +28,7 @@ from moderation.records.samples import progress_of, sample_of, submit_sample
 from moderation.records.work_requests import replace_sampled, request_all_work, request_more_work, requests_of
 from moderation.sampling import PickReason, ReplacementReason, RequestKind
 from moderation.submission import CaseEvent, CaseState
-from moderation.tables import CentreMark, Entry, SampleItem
+from moderation.tables import Base, CentreMark, Entry, SampleItem
 from tests.moderation.records import stage
 from tests.moderation.records.stage import MODERATOR, NOW, OFFICER
 
@@ -341,3 +342,36 @@ def test_a_consortium_asked_for_more_is_found_again_as_one(session: Session) -> 
     found = [outcome_of(session, one) for one in (first, second, third)]
     assert {view_case(session, one).state for one in (first, second, third)} == {CaseState.OUTCOME_PROPOSED}
     assert {len(one.numbers["pairs"]) for one in found if one is not None} == {16}
+
+
+@pytest.mark.postgres
+def test_two_who_ask_at_once_do_not_ask_twice(postgres_url: str) -> None:
+    """The second waits for the first on the database's own rule, and is then told to look again."""
+    engine = create_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        case_id = read(session, 20)
+        session.commit()
+    refused: list[Exception] = []
+    asked = Barrier(2)
+
+    def ask() -> None:
+        with Session(engine) as session:
+            case_of(session, case_id)  # seen before the other has committed
+            asked.wait()
+            try:
+                request_all_work(session, case_id, reason="All", actor=OFFICER, now=LATER)
+                session.commit()
+            except (StaleVersion, IllegalTransition, NothingToRequest) as error:
+                refused.append(error)
+
+    threads = [Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 1
+    with Session(engine) as session:
+        assert len(requests_of(session, case_id)) == 1
+        assert len(sample_of(session, case_id).items) == 20
+    engine.dispose()
