@@ -133,6 +133,7 @@ class SecondCalculation:
                 Outcome.numbers["tolerance_marks"].as_integer(),
                 Outcome.numbers["limits"]["discordant_share"].as_string(),
                 Outcome.numbers["limits"]["correlation"].as_string(),
+                Outcome.numbers["left_out"],
             )
             .outerjoin(Outcome, (Outcome.case_id == ModerationCase.id) & Outcome.superseded_at.is_(None))
             .where(*self._cases_in(centres))
@@ -142,12 +143,13 @@ class SecondCalculation:
         found = []
         for row in rows:
             case_id, code, centre_number, state, version, sample_id, kind, reason, of_version, *people_and_limits = row
-            proposed_by, confirmed_by, tolerance, share, correlation = people_and_limits
+            proposed_by, confirmed_by, tolerance, share, correlation, left_out = people_and_limits
             case = SecondCase(case_id, code, centre_number, state, kind, confirmed_by is not None)
             found.append(case)
             if state not in _CONFIRMED_STATES or kind is None:
                 continue
-            works = read.get(sample_id or "", [])
+            # Candidates held while the outcome was found are left out of it, and it says who they were.
+            works = [work for work in read.get(sample_id or "", []) if work.candidate_id not in (left_out or ())]
             if of_version != version:
                 case.faults.append(("marks-changed", "the centre’s marks changed after the outcome was found"))
             if confirmed_by == proposed_by or confirmed_by in markers.get(sample_id or "", ()):

@@ -13,6 +13,7 @@ from moderation.errors import (
 )
 from moderation.outcome import OutcomeKind
 from moderation.records.cases import history_of, view_case
+from moderation.records.gate import gate
 from moderation.records.holds import (
     SuspicionDecision,
     decide_suspicion,
@@ -135,3 +136,29 @@ def test_a_suspicion_about_nobody_cannot_hold_a_candidate(session: Session) -> N
     )
     assert done is not None
     assert view_case(session, case_id).state is CaseState.MALPRACTICE_HOLD
+
+
+def test_the_gate_counts_a_held_candidate_as_held_and_its_second_calculation_leaves_the_work_out(
+    session: Session,
+) -> None:
+    case_id = with_moderator(session)
+    items = {item.item_id: item for item in stage.sample_of(session, case_id).items}
+    for item_id in stage_of(session, case_id).unread:
+        centre = items[item_id].centre_mark
+        given = 20 if centre == 68 else centre - 3
+        record_moderator_mark(session, item_id, mark=given, moderator=MODERATOR, now=NOW)
+    one = stage.candidate_ids(session)[0]
+    made = hold(session, case_id, candidate_id=one, reason=WHY, officer=OFFICER, now=NOW)
+    # The work was read before the hold; so far from the others, it would leave no valid order.
+    stage.moderate(session, case_id, {mark: mark - 5 for mark in CENTRE_B})
+    outcome = outcome_of(session, case_id)
+    assert outcome is not None
+    assert outcome.numbers["left_out"] == [one]
+    stage.check_if_due(session, case_id)
+    confirm_outcome(session, case_id, officer=OFFICER, now=NOW)
+    report = gate(session, SERIES)
+    assert [block.code for block in report.blocks] == []
+    assert [(row.held, row.difference) for row in report.reconciliations] == [(1, 0)]
+    release(session, made.hold_id, reason="its own work", officer=OFFICER, now=NOW)
+    report = gate(session, SERIES)
+    assert [(row.held, row.difference) for row in report.reconciliations] == [(0, 0)]
