@@ -187,14 +187,16 @@ def explain(
     *,
     level: Disclosure,
     is_group: bool = False,
+    is_review: bool = False,
     first_differed: bool | None = None,
     is_recorded: bool = True,
 ) -> Explanation:
     """Return the explained outcome of one centre, with nothing in it that ``level`` does not disclose.
 
     Takes: ``marks`` and ``works`` of this centre only; ``is_group``, true for a centre of a consortium;
-    ``first_differed``, whether a first work was outside tolerance, ``None`` when that is not known;
-    ``is_recorded``, false before the outcome is confirmed: the marks are then those it would give.
+    ``is_review``, when a review or an appeal found it; ``first_differed``, whether a first work was outside
+    tolerance, ``None`` when that is not known; ``is_recorded``, false before the outcome is confirmed: the marks are
+    then those it would give.
     Raises: ``ExplanationDiffers`` when the arithmetic does not give a recorded mark: nothing false is explained.
     Source: project policy v1, steps 5 and 6, for the arithmetic; disclosure is each awarding body's own.
     """
@@ -209,6 +211,7 @@ def explain(
         is_outside=int(numbers["greatest_difference"]) > int(numbers["tolerance_marks"]),
         is_group=is_group,
         is_shift=line is not None and line.method is Method.SHIFT,
+        is_review=is_review,
         first_differed=first_differed,
         lean=lean,
         tally=_tally(explained),
@@ -227,7 +230,7 @@ def explain(
         what_happened=what_happened(told),
         what_it_means=what_it_means(told),
         what_you_can_do=what_you_can_do(told),
-        may_be_reviewed=found.kind is OutcomeKind.ADJUSTED or is_moderator_marks,
+        may_be_reviewed=not is_review and (found.kind is OutcomeKind.ADJUSTED or is_moderator_marks),
         marks=explained if shows_arithmetic else tuple(_without_arithmetic(one) for one in explained),
         line=line if shows_arithmetic else None,
         differences=_differences(found, marks, works, is_group=is_group) if level is Disclosure.DIFFERENCES else None,

@@ -37,6 +37,7 @@ class Told:
     is_outside: bool
     is_group: bool
     is_shift: bool
+    is_review: bool
     first_differed: bool | None
     lean: Lean | None
     tally: Tally
@@ -45,6 +46,8 @@ class Told:
 def what_happened(told: Told) -> tuple[str, ...]:
     """Return what was read, what was found at each stage, and why the next step followed."""
     said = [*_reading(told), *_finding(told)]
+    if told.is_review:
+        said.insert(0, "A review looked at the moderation again, on the same works. This is what it found.")
     if told.lean is not None:
         word = "generous" if told.lean is Lean.GENEROUS else "severe"
         within = "" if told.is_outside else ", within the tolerance"
@@ -94,6 +97,8 @@ def what_you_can_do(told: Told) -> tuple[str, ...]:
         )
     if told.kind is OutcomeKind.OFFICER_DECIDES:
         return ("Nothing yet.",)
+    if told.is_review:
+        return ("The page of your request says what is open to you after the review.",)
     read_report = "Read the moderator’s report with the colleagues who marked, before the next series."
     if told.kind is OutcomeKind.ACCEPTED:
         said = "A review of moderation is not offered, because your marks were accepted unchanged."
@@ -129,13 +134,15 @@ def _reading(told: Told) -> list[str]:
 
 def _finding(told: Told) -> list[str]:
     tolerance = _marks(told.tolerance_marks)
+    said_before = told.first_differed is True and told.stage is Stage.FULL_SAMPLE
     outside = f"At least one work differed from your mark by more than the tolerance of {tolerance}."
+    differed = [] if said_before else [outside]
     if told.kind is OutcomeKind.ACCEPTED:
         if told.stage is Stage.NO_SAMPLE:
             return ["Your marks stand as you gave them."]
         if told.is_outside:
             return [
-                outside,
+                *differed,
                 "An officer of the awarding body decided, for a reason that is kept on record, that your marks stand; "
                 "a second officer confirmed it.",
             ]
@@ -147,7 +154,7 @@ def _finding(told: Told) -> list[str]:
         ]
     if told.kind is OutcomeKind.INVALID_ORDER:
         return [
-            outside,
+            *differed,
             "The works read do not follow the order in which they were placed by your marks: works that you marked "
             "higher were found weaker than works that you marked lower, too often or by too much.",
             "No adjustment could be fair to your candidates, because one rule for all would keep that order. None was made.",
@@ -155,15 +162,15 @@ def _finding(told: Told) -> list[str]:
     if told.kind is OutcomeKind.OFFICER_DECIDES:
         return ["The rule cannot decide from the works that could be read."]
     if told.kind is OutcomeKind.MODERATOR_MARKS:
-        return [outside, "Under the rules of this component the moderator’s marks for the works stand."]
+        return [*differed, "Under the rules of this component the moderator’s marks for the works stand."]
     if told.is_shift:
         return [
-            outside,
+            *differed,
             "You gave all the works read the same mark, so there is no order to compare: every mark moves by the "
             "average difference.",
         ]
     return [
-        outside,
+        *differed,
         "The moderator placed the works in nearly the same order as your marks do, so one rule could be found that "
         "brings all your marks to the standard.",
     ]

@@ -7,7 +7,7 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-from reportlab.graphics.shapes import Circle, Drawing, Line, Polygon, PolyLine, Rect, String
+from reportlab.graphics.shapes import Circle, Drawing, Group, Line, Polygon, PolyLine, Rect, String
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
@@ -63,6 +63,8 @@ def explanation_pdf(case: CaseView, shown: ExplainedOutcome, *, made: str, is_pr
 _SHEET = getSampleStyleSheet()
 _BODY = ParagraphStyle("words", parent=_SHEET["BodyText"], fontSize=10, leading=14, spaceAfter=4)
 _CELL = ParagraphStyle("cell", parent=_BODY, fontSize=8.5, leading=11, spaceAfter=0)
+_SECTION = ParagraphStyle("section", parent=_SHEET["Heading2"], keepWithNext=1)
+_PART = ParagraphStyle("part", parent=_SHEET["Heading3"], fontName="Helvetica-Bold", keepWithNext=1)
 _HEAD = ParagraphStyle("head", parent=_CELL, fontName="Helvetica-Bold")
 
 
@@ -76,7 +78,7 @@ def _words(words: str, style: ParagraphStyle = _BODY) -> Paragraph:
 
 
 def _heading(words: str) -> Paragraph:
-    return _words(words, _SHEET["Heading2"])
+    return _words(words, _SECTION)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
@@ -171,16 +173,23 @@ def _differences(one: Explanation) -> list[Flowable]:
     head = ("Candidate", "Your mark", "Moderator’s mark", "Difference", "Tolerance")
     return [
         KeepTogether(
-            [_heading("Differences between your marks and the moderator’s"), _words(plot.summary), _drawn(plot)]
+            [
+                _heading("Differences between your marks and the moderator’s"),
+                _words(plot.summary),
+                _drawn(plot),
+                *(_words(words, _CELL) for words in text.legend_of(plot, one.tolerance_marks)),
+                Spacer(1, 3 * mm),
+            ]
         ),
         _table(head, rows, (28, 28, 36, 28, 28)),
+        *(_words(words) for words in text.group_and_order(one.differences)),
     ]
 
 
 def _report(report: CentreReport) -> list[Flowable]:
     story: list[Flowable] = [_heading("The moderator’s report")]
     for section, words in report.sections:
-        story.append(_words(text.SECTION_WORDS[section], _SHEET["Heading3"]))
+        story.append(_words(text.SECTION_WORDS[section], _PART))
         story += [_words(line) for line in words.splitlines() if line.strip()]
     rows = [
         (
@@ -220,7 +229,10 @@ def _drawn(plot: Plot) -> Drawing:
         drawing.add(Line(LEFT - 5, y(tick.at), LEFT, y(tick.at), strokeColor=black))
         drawing.add(String(LEFT - 9, y(tick.at + 4), _plain(tick.text), textAnchor="end", fontSize=11))
     drawing.add(String((LEFT + right) / 2, y(HEIGHT - 14), "Your mark", textAnchor="middle", fontSize=12))
-    drawing.add(String(4, y(TOP - 4), "Your mark less the moderator’s", fontSize=11))
+    middle = Group(String(0, 0, "Your mark less the moderator’s", textAnchor="middle", fontSize=12))
+    middle.translate(18, y((TOP + foot) / 2))
+    middle.rotate(90)
+    drawing.add(middle)
     if plot.line:
         points = [value for x, down in plot.line for value in (x, y(down))]
         drawing.add(PolyLine(points, strokeColor=black, strokeWidth=1.5, strokeDashArray=[6, 4]))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from moderation.adjustment import Method
-from moderation.explanation import ExplainedMark, Explanation, Line, MarkReason, decimal_text
+from moderation.explanation import Differences, ExplainedMark, Explanation, Line, MarkReason, decimal_text
 from moderation.outcome import OutcomeKind, Stage
 from moderation.reports import Section, Verdict
-from repository.differences_plot import signed
+from repository.differences_plot import Plot, signed
 
 R, K = MarkReason, OutcomeKind
 KIND_WORDS: Mapping[OutcomeKind, tuple[str, str]] = {
@@ -97,3 +97,33 @@ def step_rows(explanation: Explanation) -> list[tuple[str, int, str, str, int, i
         for one in explanation.marks
         if one.steps is not None
     ]
+
+
+def legend_of(plot: Plot, tolerance_marks: int) -> tuple[str, ...]:
+    """Return what each thing in the plot means."""
+    said = [
+        f"Grey band: within the tolerance of {tolerance_marks} marks",
+        "Filled circle: a work within the tolerance. Hollow diamond: a work outside it",
+    ]
+    if plot.line:
+        said.append("Dashed line: what the rule takes from each of your marks (or adds, below 0)")
+    if plot.unread:
+        said.append("Small hollow circles on the line: your candidates whose work was not read")
+    return tuple(said)
+
+
+def group_and_order(differences: Differences) -> tuple[str, ...]:
+    """Return what else was read in the consortium, and how the order of merit was tested."""
+    said = []
+    if differences.others:
+        said.append(
+            f"{differences.others} works of other centres of the consortium were read as well. They are not shown here."
+        )
+    order = differences.order
+    if order is not None:
+        said.append(
+            f"Order of merit: of {order.comparable} pairs of works, {order.discordant} were placed the other way round "
+            f"by the moderator (at most {order.discordant_limit} of them may be). Correlation "
+            f"{order.correlation or 'cannot be computed'} (at least {order.correlation_limit} is needed)."
+        )
+    return tuple(said)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from moderation.records.cases import case_of, component_of
 from moderation.records.criteria import CriterionView, criteria_of
 from moderation.records.reports import ReportView, own_report, released_report, report_of
 from moderation.records.results import ReleaseView, open_release
+from moderation.records.reviewed_marks import reviewed_marks
 from moderation.records.rules import policy_for
 from moderation.reports import Section, Verdict
 from moderation.results import Audience
@@ -113,6 +115,8 @@ def preview(session: Session, case_id: str, *, level: Disclosure | None = None) 
 
 # Piece by piece
 
+_REVIEWED = frozenset({Origin.REVIEW, Origin.APPEAL})
+
 
 def _open_outcome(session: Session, case: ModerationCase, now: datetime) -> tuple[Outcome, ReleaseView]:
     """Return the outcome that the release holds, and the release; raises as ``explanation_for_centre``."""
@@ -151,7 +155,7 @@ def _explained(
     release: ReleaseView | None,
 ) -> ExplainedOutcome:
     found = Found(OutcomeKind(outcome.kind), Stage(outcome.stage), outcome.numbers, outcome.policy_version)
-    pending = _pending(session, case, release)
+    pending = _pending(session, case, release) | _left_out(session, case, outcome)
     marks = [
         OwnMark(one.candidate_number, None, MarkStatus.PENDING_Q) if one.candidate_number in pending else one
         for one in _own_marks(session, case, outcome)
@@ -163,6 +167,7 @@ def _explained(
         works,
         level=level,
         is_group=case.consortium_id is not None,
+        is_review=outcome.origin in _REVIEWED,
         first_differed=_first_differed(session, case, outcome),
         is_recorded=outcome.confirmed_at is not None,
     )
@@ -207,6 +212,17 @@ def _pending(session: Session, case: ModerationCase, release: ReleaseView | None
     }
 
 
+def _left_out(session: Session, case: ModerationCase, outcome: Outcome) -> set[str]:
+    """Return the numbers of candidates about whom something was pending when all work was read: they got no mark."""
+    left_out = outcome.numbers.get("left_out") or []
+    if outcome.kind != OutcomeKind.MODERATOR_MARKS or not left_out:
+        return set()
+    rows = select(Candidate.candidate_number).where(
+        Candidate.id.in_(left_out), Candidate.centre_number == case.centre_number
+    )
+    return set(session.scalars(rows))
+
+
 def _own_marks(session: Session, case: ModerationCase, outcome: Outcome) -> list[OwnMark]:
     """Return the centre's candidates with what was recorded; those withdrawn before anything was recorded are not in it."""
     query = (
@@ -227,11 +243,25 @@ def _own_marks(session: Session, case: ModerationCase, outcome: Outcome) -> list
     return [OwnMark(number, mark, status, recorded) for number, mark, status, recorded in session.execute(query)]
 
 
-def _marks_then(session: Session, case: ModerationCase, outcome: Outcome) -> Sequence[tuple[str, str, bool, int, int]]:
-    """Return (case, candidate number, is first, centre mark, moderator mark) of the works read when it was proposed."""
+class _Read(NamedTuple):
+    """A work that was read when an outcome was proposed."""
+
+    item_id: str
+    case_id: str
+    candidate_id: str
+    candidate_number: str
+    is_first: bool
+    centre_mark: int
+    mark: int
+
+
+def _marks_then(session: Session, case: ModerationCase, outcome: Outcome) -> list[_Read]:
+    """Return the works read when the outcome was proposed, of the whole consortium."""
     rows = session.execute(
         select(
+            SampleItem.id,
             SampleItem.case_id,
+            SampleItem.candidate_id,
             Candidate.candidate_number,
             SampleItem.first_stage,
             SampleItem.centre_mark,
@@ -246,17 +276,27 @@ def _marks_then(session: Session, case: ModerationCase, outcome: Outcome) -> Seq
         )
         .order_by(Candidate.centre_number, Candidate.candidate_number)
     )
-    return [(owner, number, first, centre, mark) for owner, number, first, centre, mark in rows]
+    return [_Read(*row) for row in rows]
 
 
 def _own_works(session: Session, case: ModerationCase, outcome: Outcome) -> list[OwnWork]:
-    """Return the centre's own works among those the outcome rests on, with the centre mark of its mark set."""
+    """Return the centre's own works among those the outcome rests on, with the centre mark of its mark set.
+
+    After a review the reviewer's marks stand in for the moderator's; where moderator's marks stand, those it holds.
+    """
     centre_marks = {one.candidate_number: one.centre_mark for one in _own_marks_of_set(session, case, outcome)}
+    given: Mapping[str, int] = outcome.numbers.get("moderator_marks") or {}
+    in_force = outcome.origin == Origin.REVIEW and outcome.superseded_at is None
+    reviewed = reviewed_marks(session, [case.sample_id]) if in_force else {}
     pairs = {(centre, moderator) for centre, moderator in outcome.numbers["pairs"]}
     works = [
-        OwnWork(number, centre_marks.get(number) or 0, moderator)
-        for owner, number, _, _, moderator in _marks_then(session, case, outcome)
-        if owner == case.id
+        OwnWork(
+            one.candidate_number,
+            centre_marks.get(one.candidate_number) or 0,
+            given.get(one.candidate_id, reviewed.get(one.item_id, one.mark)),
+        )
+        for one in _marks_then(session, case, outcome)
+        if one.case_id == case.id
     ]
     # A work whose marks the outcome does not hold had no part in it: replaced, or without a mark any more.
     return [work for work in works if (work.centre_mark, work.moderator_mark) in pairs]
@@ -274,11 +314,11 @@ def _own_marks_of_set(session: Session, case: ModerationCase, outcome: Outcome) 
 def _first_differed(session: Session, case: ModerationCase, outcome: Outcome) -> bool | None:
     """Say whether a first work was outside tolerance; ``None`` when all was asked for at once, or that is not known."""
     sample = None if case.sample_id is None else session.get(Sample, case.sample_id)
-    if sample is None or outcome.stage != Stage.FULL_SAMPLE:
+    if sample is None or outcome.stage != Stage.FULL_SAMPLE or outcome.origin in _REVIEWED:
         return None
     tolerance = int(outcome.numbers["tolerance_marks"])
-    first = [(c, m) for _, _, is_first, c, m in _marks_then(session, case, outcome) if is_first]
-    return any(abs(centre - moderator) > tolerance for centre, moderator in first) if first else None
+    first = [one for one in _marks_then(session, case, outcome) if one.is_first]
+    return any(abs(one.centre_mark - one.mark) > tolerance for one in first) if first else None
 
 
 def _centre_report(session: Session, case: ModerationCase, report: ReportView) -> CentreReport:

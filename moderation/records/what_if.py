@@ -202,7 +202,8 @@ def _group(
     after = simulate(works_after, stage, changed, nobody_unread=nobody_unread)
     recorded = _recorded(session, members)
     marks_before = recorded or marks_under(before.decision, cohort)
-    moved = moves(marks_before, marks_under(after.decision, cohort_after))
+    # While works must be read first nobody knows which marks would move.
+    moved = () if after.decision is None else moves(marks_before, marks_under(after.decision, cohort_after))
     kind = session.scalars(
         select(Outcome.kind).where(Outcome.case_id == case.id, Outcome.superseded_at.is_(None))
     ).one_or_none()

@@ -321,3 +321,16 @@ def test_a_centre_of_a_consortium_is_told_of_the_group_and_shown_its_own() -> No
 )
 def test_decimals_of_fractions(value: Fraction, text: str) -> None:
     assert decimal_text(value) == text
+
+
+def test_what_a_review_found_says_so_and_offers_no_second_one() -> None:
+    one = explained_b(D.OUTCOME, is_review=True)
+    assert "A review looked at the moderation again" in one.what_happened[0]
+    assert not one.may_be_reviewed
+    assert "page of your request" in " ".join(one.what_you_can_do)
+
+
+def test_that_works_differed_is_said_once() -> None:
+    for first_differed in (True, False, None):
+        said = " ".join(explained_b(D.OUTCOME, first_differed=first_differed).what_happened)
+        assert said.count("more than the tolerance") == 1

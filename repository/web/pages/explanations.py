@@ -9,7 +9,7 @@ from aiohttp import web
 from moderation.errors import ExplanationDiffers, ResultsEmbargoed, ResultsWithdrawn
 from moderation.rules import Disclosure
 from repository import explanation_text as text
-from repository.access import Role
+from repository.access import Action, Role, scope_of
 from repository.acts import explanations
 from repository.acts.explanations import ExplanationPage
 from repository.differences_plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, plot_of, signed
@@ -62,7 +62,10 @@ async def show(request: web.Request) -> web.Response:
         verdicts=text.VERDICT_WORDS,
         signed=signed,
         plot=plot,
+        legend=text.legend_of(plot, one.tolerance_marks) if plot else (),
+        order_words=text.group_and_order(differences) if differences else (),
         frame=FRAME,
+        may_ask=scope_of(actor_of(request), Action.REVIEW_REQUEST) is not None,
         may_choose=actor_of(request).role is Role.AB_OFFICER,
         levels=[{"value": str(level), "text": words} for level, words in LEVEL_WORDS.items()],
         query=f"?level={one.level}" if request.query.get("level") else "",

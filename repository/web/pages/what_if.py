@@ -66,6 +66,7 @@ async def show_component(request: web.Request) -> web.Response:
         figures=[
             {"label": "Centres or consortia looked at", "value": len(groups)},
             {"label": "With another kind of outcome", "value": sum(group.kind_changes for group in groups)},
+            {"label": "With works to read first", "value": sum(group.after.kind is None for group in groups)},
             {"label": "Marks that would move", "value": sum(len(group.moved) for group in groups)},
             {"label": "Grades that would change", "value": sum(group.grades_moved for group in groups)},
         ],
@@ -131,7 +132,7 @@ def _common(request: web.Request, before: Rules, after: Rules, errors: list[dict
         "kind_words": _kind_words,
         "recorded_words": _recorded_words,
         "is_asked": any(name in asked for name in FIELDS if name != "whose") and not errors,
-        "query": urlencode(asked),
+        "query": urlencode({name: text for name, text in asked.items() if not errors or name == "code"}),
         "wrong": {error["href"]: error["text"] for error in errors},
         "errors": errors,
     }

@@ -176,3 +176,4 @@ def test_works_that_are_not_read_are_counted(session: Session) -> None:
     stage.hand_in(session, case_id)
     group = what_if_case(session, case_id, Change()).group
     assert (group.recorded, group.before.kind, group.before.unread) == (None, None, 6)
+    assert group.moved == ()
