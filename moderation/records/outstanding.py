@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import TypeVar
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -86,7 +86,19 @@ def outstanding(
 ) -> list[Outstanding]:
     """Return what centres still have to send, what is due first at the top and what has no day at the end."""
     query = (
-        select(ModerationCase, Component.title, Component.due_on, Sample.due_at, Centre.name, Centre.nation)
+        select(
+            ModerationCase.id,
+            ModerationCase.series_key,
+            ModerationCase.component_code,
+            Component.title,
+            ModerationCase.centre_number,
+            Centre.name,
+            Centre.nation,
+            ModerationCase.submission_mode,
+            ModerationCase.state,
+            func.coalesce(ModerationCase.marks_extended_on, Component.due_on),
+            Sample.due_at,
+        )
         .join(
             Component,
             (Component.series_key == ModerationCase.series_key)
@@ -103,35 +115,25 @@ def outstanding(
     ):
         if value is not None:
             query = query.where(column == value)
+    ends: dict[date, datetime] = {}
     found = []
-    for case, title, due_on, sample_due_at, name, nation in session.execute(query):
-        marks = case.state in MARKS_EDITABLE
-        marks_due_on = case.marks_extended_on or due_on
-        due_at = (end_of_day(marks_due_on) if marks_due_on else None) if marks else sample_due_at
+    for *facts, name, nation, mode, state, marks_due_on, sample_due_at in session.execute(query):
+        marks = state in MARKS_EDITABLE
+        if marks and marks_due_on is not None and marks_due_on not in ends:
+            ends[marks_due_on] = end_of_day(marks_due_on)
         found.append(
             Outstanding(
-                case.id,
-                case.series_key,
-                case.component_code,
-                title,
-                case.centre_number,
+                *facts,
                 name or "",
                 Nation(nation or Nation.ENGLAND),
-                case.submission_mode,
-                CaseState(case.state),
+                mode,
+                CaseState(state),
                 Subject.MARKS if marks else Subject.SAMPLE,
-                due_at,
+                ends.get(marks_due_on) if marks else sample_due_at,
             )
         )
-    return sorted(
-        found,
-        key=lambda one: (
-            one.due_at is None,
-            one.due_at.timestamp() if one.due_at else 0,
-            one.centre_number,
-            one.component_code,
-        ),
-    )
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(found, key=lambda one: (one.due_at or never, one.centre_number, one.component_code))
 
 
 def missing_of(
@@ -157,41 +159,58 @@ def extensions_asked(session: Session) -> frozenset[str]:
 # Reminders
 
 
-def make_reminders(session: Session, now: datetime) -> int:
-    """Make the reminders that are due and were not made before; returns how many.
+def reminders_due(session: Session, now: datetime) -> list[ReminderView]:
+    """Return the reminders that are due and were not made before; it only reads.
 
     Source: days are the policy's of each component, ``ModerationPolicy.reminder_working_days``; for marks and samples
     alike, which is project policy.
     """
     days: dict[tuple[str, str], tuple[int, ...]] = {}
-    due: dict[tuple[str, str, datetime, int], dict[str, Any]] = {}
+    clocks: dict[tuple[datetime, Nation, tuple[int, ...]], int | None] = {}
+    due: list[ReminderView] = []
     for line in outstanding(session):
-        place = (line.series_key, line.component_code)
         if line.due_at is None:
             continue
+        place = (line.series_key, line.component_code)
         if place not in days:
-            component = session.get_one(Component, place)
-            days[place] = policy_for(session, component).reminder_working_days
-        when = reminder_due(line.due_at, now, line.nation, days[place])
+            days[place] = policy_for(session, session.get_one(Component, place)).reminder_working_days
+        clock = (line.due_at, line.nation, days[place])
+        if clock not in clocks:
+            clocks[clock] = reminder_due(line.due_at, now, line.nation, days[place])
+        when = clocks[clock]
         if when is not None:
-            key = (line.case_id, line.subject.value, line.due_at, when)
-            names = ("case_id", "subject", "due_at", "working_days")
-            due[key] = {"id": new_id(), **dict(zip(names, key, strict=True)), "made_at": now}
-    made = 0
-    for part in _parts(list(due)):
-        ids = {key[0] for key in part}
-        known = {
-            (row.case_id, row.subject, row.due_at, row.working_days)
-            for row in session.scalars(select(Reminder).where(Reminder.case_id.in_(ids)))
-        }
-        # A later one of the same clock stands for those before it.
-        newest: dict[tuple[str, str, datetime], int] = {}
-        for case_id, subject, due_at, when in known:
-            newest[case_id, subject, due_at] = min(when, newest.get((case_id, subject, due_at), when))
-        rows = [due[key] for key in part if newest.get(key[:3], key[3] + 1) > key[3]]
-        if rows:
-            session.execute(insert(Reminder), rows)
-        made += len(rows)
+            due.append(ReminderView(line.case_id, line.subject, line.due_at, when, now))
+    made = _made(session, [one.case_id for one in due])
+    # A later one of the same clock stands for those before it.
+    return [
+        one for one in due if made.get((one.case_id, one.subject, one.due_at), one.working_days + 1) > one.working_days
+    ]
+
+
+def add_reminders(session: Session, reminders: Sequence[ReminderView]) -> None:
+    """Write reminders; the database refuses one that was made before."""
+    rows = [{"id": new_id(), **asdict(one), "subject": one.subject.value} for one in reminders]
+    for part in _parts(rows):
+        session.execute(insert(Reminder), part)
+
+
+def make_reminders(session: Session, now: datetime) -> int:
+    """Make the reminders that are due and were not made before; returns how many."""
+    due = reminders_due(session, now)
+    add_reminders(session, due)
+    return len(due)
+
+
+def _made(session: Session, case_ids: Sequence[str]) -> dict[tuple[str, str, datetime], int]:
+    """Return the newest reminder made of each clock of the cases."""
+    made: dict[tuple[str, str, datetime], int] = {}
+    for part in _parts(case_ids):
+        query = (
+            select(Reminder.case_id, Reminder.subject, Reminder.due_at, func.min(Reminder.working_days))
+            .where(Reminder.case_id.in_(part))
+            .group_by(Reminder.case_id, Reminder.subject, Reminder.due_at)
+        )
+        made |= {(case_id, subject, due_at): when for case_id, subject, due_at, when in session.execute(query)}
     return made
 
 
