@@ -150,7 +150,8 @@ def track(
         posted_at = parcel.despatched_at if parcel else None
         newest_at = files.newest_at if uploaded else posted_at
         finding = findings.get(item.item_id) or _unpacked(parcel, item.item_id)
-        if finding and newest_at and newest_at > finding.found_at:
+        in_post = parcel is not None and parcel.received_at is None
+        if finding and newest_at and (newest_at > finding.found_at or (in_post and newest_at == finding.found_at)):
             finding = None  # it was sent again since
         facts = ItemFacts(
             due_at=sample.due_at,
@@ -161,7 +162,7 @@ def track(
             finding=finding.finding if finding else None,
             explained=bool(item.no_work_reason),
             seen=seen,
-            in_post=parcel is not None and parcel.received_at is None,
+            in_post=in_post,
             sent_at=files.complete_at if uploaded else posted_at,
         )
         absent = missing_slots(slots, files.released) if uploaded else ()
