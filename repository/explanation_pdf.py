@@ -156,7 +156,7 @@ def _arithmetic(one: Explanation) -> list[Flowable]:
 
 def _differences(one: Explanation) -> list[Flowable]:
     if one.differences is None:
-        return []
+        return [_words(text.WITHHELD)]
     if not one.differences.points:
         return [_heading("Differences"), _words("None of your works was read.")]
     plot = plot_of(one.differences, one.maximum, one.tolerance_marks)

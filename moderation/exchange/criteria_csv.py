@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from moderation.entries import Series
@@ -33,7 +33,8 @@ def read_criteria_csv(name: str, data: bytes, *, series: Series) -> ReferenceFil
     """
     findings = Findings(name)
     table = read_table(data, findings, columns=CRITERIA_COLUMNS)
-    rows, first_lines = [], {}
+    rows: list[CriterionRow] = []
+    first_lines: dict[tuple[str, str], int] = {}
     for row in table.rows:
         component, code, title = (row[column].strip() for column in CRITERIA_COLUMNS[1:4])
         if row["series"].strip() not in {series.key, series.label}:
@@ -62,7 +63,7 @@ def read_criteria_csv(name: str, data: bytes, *, series: Series) -> ReferenceFil
 
 def write_criteria_csv(rows: Iterable[CriterionRow], *, series: Series, bom: bool = True) -> bytes:
     """Return criteria as a file that ``read_criteria_csv`` reads back."""
-    lines = [
+    lines: list[Mapping[str, str | int | None]] = [
         {
             "series": series.key,
             "component": row.component_code,
