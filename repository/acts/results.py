@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,13 +115,22 @@ def gate(
     )
 
 
-def run_gate(session: Session, context: Context, series_key: str) -> GateReport:
-    """Run the gate and record what it found."""
+def run_gate(
+    session: Session,
+    context: Context,
+    series_key: str,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> GateReport:
+    """Run the gate and record what it found.
+
+    Takes: ``progress``, told (done, total) after each range of centres.
+    """
     actor = actor_of(context)
     access.require(actor, Action.RESULTS_GATE)
     _series(session, series_key)
     proposal = _open_proposal(session, series_key)
-    report = _examine(session, series_key, proposal.held_case_ids if proposal else ())
+    report = _examine(session, series_key, proposal.held_case_ids if proposal else (), progress)
     _note_run(session, context, report)
     return report
 
@@ -339,9 +348,18 @@ def is_waiting(session: Session, series_key: str) -> str:
     return "" if proposal is None else proposal.proposed_by_name
 
 
-def _examine(session: Session, series_key: str, held_case_ids: Sequence[str]) -> GateReport:
+def _examine(
+    session: Session,
+    series_key: str,
+    held_case_ids: Sequence[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> GateReport:
     return gate_records.gate(
-        session, series_key, held_case_ids=held_case_ids, more_blocks=_script_blocks(session, series_key)
+        session,
+        series_key,
+        held_case_ids=held_case_ids,
+        more_blocks=_script_blocks(session, series_key),
+        progress=progress,
     )
 
 
