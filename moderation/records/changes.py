@@ -25,6 +25,7 @@ from moderation.tables import (
     DisallowedPair,
     Entry,
     EntryOption,
+    EvidenceSlot,
     ExternalMark,
     GradeBoundary,
     ModerationCase,
@@ -206,6 +207,11 @@ def boundaries_of(session: Session, series_key: str) -> Snapshot:
     return _of_table(session, series_key, "boundary", GradeBoundary, ("option_code", "grade"))
 
 
+def slots_of(session: Session, series_key: str) -> Snapshot:
+    """Return the evidence slots of a series' components."""
+    return _of_table(session, series_key, "slot", EvidenceSlot, ("component_code", "slot"))
+
+
 def consortia_of(session: Session, series_key: str) -> Snapshot:
     """Return the consortia of a series with their members."""
     members: dict[str, list[str]] = defaultdict(list)
@@ -252,6 +258,7 @@ OF_REFERENCE: Mapping[str, Callable[[Session, str], Snapshot]] = {
     "EXTERNAL_MARKS": external_marks_of,
     "CONSORTIA": consortia_of,
     "CENTRES": centres_of,
+    "SLOTS": slots_of,
 }
 
 
@@ -271,4 +278,8 @@ def _of_table(
 
 
 def _text(value: object) -> str:
-    return "" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,8 @@ from moderation.tables import ImportFile, ImportTurn, WaitingFile, new_id
 
 ENTRIES, AMENDMENTS = "E", "A"
 ENTRY_TURN = "ENTRIES"
+TURN_WAIT_SECONDS = 10
+"""As long as SQLite's other writers wait for each other."""
 
 
 class Place(StrEnum):
@@ -51,6 +53,8 @@ def take_turn(
 ) -> None:
     """Wait until nobody else imports this kind for this centre, and keep others out until this transaction ends.
 
+    Raises: SQLAlchemy's ``OperationalError`` when the other one takes longer than ``TURN_WAIT_SECONDS``; the service
+    then says that it is busy, and nothing was done.
     Source: project policy: one import per centre and type at a time, as a lock of the database's that cannot outlive
     its holder.
     """
@@ -62,8 +66,11 @@ def take_turn(
         of_sqlite = sqlite.insert(ImportTurn).values(**values, taken_at=now, taken_by=actor)
         session.execute(of_sqlite.on_conflict_do_update(index_elements=keys, set_=changed))
     else:
+        wait = text("SELECT set_config('lock_timeout', :wait, true)")
+        session.execute(wait, {"wait": f"{TURN_WAIT_SECONDS}s"})
         of_server = postgresql.insert(ImportTurn).values(**values, taken_at=now, taken_by=actor)
         session.execute(of_server.on_conflict_do_update(index_elements=keys, set_=changed))
+        session.execute(wait, {"wait": "0"})
     session.expire_all()
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series, SubmissionMode
-from moderation.errors import DuplicateSequence, EntriesMade, ModerationError, OlderSequence
+from moderation.errors import DuplicateSequence, EntriesMade, ImportRefused, ModerationError, OlderSequence
 from moderation.exchange.basedata import DisallowedPair, Option, SeriesBasedata
 from moderation.exchange.entry_checks import check_findings
 from moderation.exchange.entry_files import EntryFile, read_entries
@@ -24,7 +24,7 @@ from moderation.tables import Component, EntryOption, OptionComponent, SeriesRow
 from moderation.tables import DisallowedPair as DisallowedPairRow
 from repository import audit
 from repository.access import Action, Scope, scope_of
-from repository.acts.imports import File, Imported, Refusals, actor_id, permit
+from repository.acts.imports import File, Imported, Refusals, actor_id, located, permit
 from repository.audit import Context
 
 
@@ -43,7 +43,13 @@ class _Known:
 
 
 def run(
-    session: Session, context: Context, files: Sequence[File], *, preview: bool = False, accept_gap: bool = False
+    session: Session,
+    context: Context,
+    files: Sequence[File],
+    *,
+    preview: bool = False,
+    accept_gap: bool = False,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Import entry and amendment files, all or none; a file whose turn has not come is kept and waits.
 
@@ -76,6 +82,7 @@ def run(
     waiting: list[WaitingView] = []
     warnings = [warning for one, _ in read for warning in one.warnings]
     for one, data in read:
+        seen(1)
         earlier = _receipt(session, one)
         if earlier is None and not accept_gap and _place(session, one) is Place.WAITS:
             waiting.append(
@@ -208,16 +215,19 @@ def _import(session: Session, context: Context, one: EntryFile) -> ImportReceipt
         )
         for entry in one.entries
     ]
-    return records.import_entries(
-        session,
-        one.series,
-        one.centre_number,
-        candidates,
-        _facts(one),
-        actor=actor_id(context),
-        now=context.now,
-        warnings=[str(warning) for warning in one.warnings],
-    )
+    try:
+        return records.import_entries(
+            session,
+            one.series,
+            one.centre_number,
+            candidates,
+            _facts(one),
+            actor=actor_id(context),
+            now=context.now,
+            warnings=[str(warning) for warning in one.warnings],
+        )
+    except ImportRefused as error:
+        raise located(one.name, error) from error
 
 
 def _snapshot(session: Session, places: Sequence[tuple[Series, str]]) -> changes.Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 
 from sqlalchemy import select
@@ -54,7 +54,14 @@ class _Changes:
         return changes.compare(self.before, after)
 
 
-def run(session: Session, context: Context, files: Sequence[File], *, preview: bool = False) -> Imported:
+def run(
+    session: Session,
+    context: Context,
+    files: Sequence[File],
+    *,
+    preview: bool = False,
+    seen: Callable[[int], None] = lambda _: None,
+) -> Imported:
     """Import marks into the saved marks of cases, all or none: they are then checked and submitted on screen.
 
     Raises: ``FileRefused`` with every located fault of all files; ``OlderSequence``; ``DuplicateSequence``; ``NotFound``
@@ -67,19 +74,26 @@ def run(session: Session, context: Context, files: Sequence[File], *, preview: b
     for name, data in files:
         read = _records if data[:2].upper() in {b"M1", b"\xef\xbb"} and b"M1" in data[:5].upper() else _csv
         with refused.collected():
-            receipts += read(session, context, name, data, compared, warnings)
+            receipts += read(session, context, name, data, compared, warnings, seen)
     refused.refuse_if_any()
     return Imported(tuple(receipts), tuple(warnings), compared.found())
 
 
 def _records(
-    session: Session, context: Context, name: str, data: bytes, compared: _Changes, warnings: list[Fault]
+    session: Session,
+    context: Context,
+    name: str,
+    data: bytes,
+    compared: _Changes,
+    warnings: list[Fault],
+    seen: Callable[[int], None],
 ) -> list[ImportReceipt]:
     findings = Findings(name)
     reader = OwnReader(LETTER, findings)
     digest = hashlib.sha256(data).hexdigest()
     receipts: list[ImportReceipt] = []
     for centre in centres_of(reader, BytesIO(data)):
+        seen(1)
         if findings.errors or reader.series is None:
             continue  # the rest is only read for its faults
         key = reader.series.key
@@ -106,8 +120,15 @@ def _records(
 
 
 def _csv(
-    session: Session, context: Context, name: str, data: bytes, compared: _Changes, warnings: list[Fault]
+    session: Session,
+    context: Context,
+    name: str,
+    data: bytes,
+    compared: _Changes,
+    warnings: list[Fault],
+    seen: Callable[[int], None],
 ) -> list[ImportReceipt]:
+    seen(1)
     series, centre_number, component_code = _named_in(name, data)
     permit(context, Action.MARKS_IMPORT, centre_number)
     sequences.take_turn(session, series.key, centre_number, KIND, actor=actor_id(context), now=context.now)

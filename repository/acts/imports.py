@@ -73,12 +73,13 @@ def run(
     *,
     preview: bool = False,
     accept_gap: bool = False,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Import files of one kind, in one transaction: a fault in any refuses them all.
 
     Takes: ``series_key`` for CSV reference data; without it the only series there is. ``preview``, whether to say what
     changes: whoever only wants to know undoes the transaction. ``accept_gap``, an officer's word that the file before an
-    amendment will not come.
+    amendment will not come. ``seen`` is told of every file of entries and every centre of marks that is done.
     Raises: ``FileRefused`` with every located fault; errors of moderation for values that do not fit what is there.
     """
     from repository.acts import import_entries, import_marks  # they build upon this module
@@ -86,9 +87,9 @@ def run(
     if not files:
         raise FieldRefused("Choose at least one file.", field="files")
     if kind is ImportKind.ENTRIES:
-        done = import_entries.run(session, context, files, preview=preview, accept_gap=accept_gap)
+        done = import_entries.run(session, context, files, preview=preview, accept_gap=accept_gap, seen=seen)
     elif kind is ImportKind.MARKS:
-        done = import_marks.run(session, context, files, preview=preview)
+        done = import_marks.run(session, context, files, preview=preview, seen=seen)
     else:
         permit(context, Action.REFERENCE_IMPORT)
         done = (
@@ -248,7 +249,7 @@ def _csv(
             try:
                 _store(session, context, kind, key, one.rows)
             except ImportRefused as error:
-                raise _located(name, error) from error
+                raise located(name, error) from error
             texts = [str(warning) for warning in one.warnings]
             counts = {"rows": len(one.rows)}
             known = import_records.receipt(session, file, key, None, counts, texts, actor_id(context), context.now)
@@ -291,7 +292,7 @@ class Refusals:
             raise FileRefused(self.faults, self.total)
 
 
-def _located(name: str, error: ImportRefused) -> Exception:
+def located(name: str, error: ImportRefused) -> Exception:
     """Return what a record function refused as faults of the file, where it named them."""
     named = error.facts.get("faults")
     if not isinstance(named, list):

@@ -16,6 +16,7 @@ from repository import app
 from repository.acts.imports import COMMAND, Imported, ImportKind
 from repository.audit import Context
 from repository.commands import rules
+from repository.commands.progress import Bar
 from repository.commands.service import run
 from repository.settings import Settings
 from repository.tables import new_id
@@ -52,15 +53,18 @@ def _import(arguments: argparse.Namespace, settings: Settings) -> int:
         services = await app.compose(settings)
         try:
             context = Context(None, services.clock(), new_id(), origin=COMMAND)
-            return await import_files(
-                services,
-                context,
-                kind,
-                files,
-                arguments.series,
-                dry_run=arguments.dry_run,
-                accept_gap=arguments.accept_gap,
-            )
+            with Bar("Importing") as bar:
+                bar.total(len(files))
+                return await import_files(
+                    services,
+                    context,
+                    kind,
+                    files,
+                    arguments.series,
+                    dry_run=arguments.dry_run,
+                    accept_gap=arguments.accept_gap,
+                    seen=bar.seen,
+                )
         finally:
             await services.database.close()
 

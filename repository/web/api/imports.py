@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from sqlalchemy.orm import Session
 
@@ -79,11 +81,12 @@ async def import_files(
     *,
     dry_run: bool,
     accept_gap: bool = False,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Import files in one transaction, which a dry run does not commit; a dry run says what would change."""
 
     def work(session: Session) -> Imported:
-        done = imports.run(session, context, kind, files, series_key, preview=dry_run, accept_gap=accept_gap)
+        done = imports.run(session, context, kind, files, series_key, preview=dry_run, accept_gap=accept_gap, seen=seen)
         if dry_run:
             raise _DryRun(done)
         return done

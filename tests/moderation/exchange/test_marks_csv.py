@@ -62,6 +62,7 @@ def test_a_whole_file() -> None:
 
 
 @pytest.mark.fault("att:H02")
+@pytest.mark.fault("att:H02")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -213,6 +213,7 @@ PLACES = CentrePlaces(
 )
 
 
+@pytest.mark.fault("att:H02")
 @pytest.mark.parametrize(
     ("row", "code"),
     [

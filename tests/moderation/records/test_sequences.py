@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from moderation.errors import DuplicateSequence, EntriesMade, ModerationError, OlderSequence, UnknownWaitingFile
+from moderation.records import sequences
 from moderation.records.imports import FileFacts, ImportReceipt
 from moderation.records.sequences import (
     Place,
@@ -106,7 +107,7 @@ def shared_engine(engine: Engine, tmp_path: object) -> Engine:
     """A database that several threads can open; SQLite as the service opens it: a writer says so as it begins."""
     if engine.dialect.name != "sqlite":
         return engine
-    made = create_engine(f"sqlite:///{tmp_path}/both.sqlite3", connect_args={"timeout": 20})
+    made = create_engine(f"sqlite:///{tmp_path}/both.sqlite3", connect_args={"timeout": 5})
 
     @event.listens_for(made, "connect")
     def connect(connection, _record) -> None:  # type: ignore[no-untyped-def]
@@ -164,6 +165,14 @@ def test_of_two_files_with_one_number_at_once_one_is_refused(shared_engine: Engi
     assert sorted(type(one) for one in found if isinstance(one, ModerationError)) == [DuplicateSequence]
     with Session(shared_engine) as session:
         assert session.scalar(select(func.count()).select_from(ImportFile).where(ImportFile.kind == "E")) == 1
+
+
+def test_who_waits_too_long_for_a_turn_is_told(shared_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequences, "TURN_WAIT_SECONDS", 1)
+    with Session(shared_engine) as holder:
+        take_turn(holder, KEY, CENTRE, "ENTRIES", actor=OFFICER, now=NOW)
+        with pytest.raises(OperationalError), Session(shared_engine) as other:
+            take_turn(other, KEY, CENTRE, "ENTRIES", actor=OFFICER, now=NOW)
 
 
 def test_a_turn_ends_with_its_holder(shared_engine: Engine) -> None:
