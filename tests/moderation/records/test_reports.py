@@ -94,6 +94,7 @@ def test_versions_are_kept_and_the_same_again_makes_none(session: Session, case_
     assert len(second.lines) == 30
 
 
+@pytest.mark.fault("att:H06")
 def test_two_tabs_cannot_overwrite_each_other(session: Session, case_id: str) -> None:
     saved(session, case_id)
     with pytest.raises(StaleVersion):

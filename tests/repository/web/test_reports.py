@@ -82,6 +82,7 @@ async def test_what_is_not_right_comes_back_as_it_was_typed(desk: Desk) -> None:
     assert (found.number, found.is_submitted) == (1, False)
 
 
+@pytest.mark.fault("att:H06")
 async def test_two_tabs(desk: Desk) -> None:
     await desk.post(desk.moderator, desk.path, desk.form())
     text = await desk.post(desk.moderator, desk.path, desk.form(general="The other tab"), 422)
