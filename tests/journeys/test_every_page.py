@@ -20,6 +20,8 @@ PEOPLE = (
     ("exams officer", "99002"),
     ("exams officer", "99004"),
     ("moderator", None),
+    ("team leader", None),
+    ("principal moderator", None),
     ("awarding body officer A", None),
     ("script tracking clerk", None),
 )

@@ -251,3 +251,49 @@ async def test_teams_are_put_together_by_officers(service: Service) -> None:
     members = {"leader_id": leader.person_id, "member_ids": moderator.person_id}  # type: ignore[attr-defined]
     assert "Test team_leader" in await (await officer.post("/teams", data=form | members)).text()
     assert (await officer.post("/teams/principal", data=form | {"person_id": leader.person_id})).status == 422  # type: ignore[attr-defined]
+
+
+async def test_an_officer_withdraws_an_outcome_and_has_it_found_again(service_on_each: Service) -> None:
+    service = service_on_each
+    moderator = await service.client(Role.MODERATOR)
+    case_id = await proposed(service, moderator, CENTRE_B, CENTRE_B)
+    officer = await service.browser(Role.AB_OFFICER)
+    token = await csrf(officer)
+    path = f"/cases/{case_id}/outcome"
+
+    async def step(name: str, **form: str) -> str:
+        version = (await service.services.database.read(lambda s: view_case(s, case_id))).version
+        answer = await officer.post(f"{path}/{name}", data={"csrf_token": token, "version": str(version), **form})
+        return await answer.text()
+
+    assert "Withdraw the outcome" in await step("confirm")
+    assert "Enter reason" in await step("withdraw", reason=" ")
+    assert "Find the outcome again" in await step("withdraw", reason="the wrong criteria were used")
+    assert await state_of(service, case_id) is CaseState.RECEIPT_COMPLETE
+    desk = await moderator.get(f"/marking/{case_id}", headers={"Accept": "text/html"})
+    assert "Let the rule decide from these marks" in await desk.text()
+    shown = await step("find-again")
+    assert "Outcomes before this one" in shown
+    assert await state_of(service, case_id) is CaseState.OUTCOME_PROPOSED
+    shown = await step("reopen", reason="read all of it")
+    assert await state_of(service, case_id) is CaseState.FULL_SAMPLE
+    assert "Nothing of yours was saved over it" not in shown
+    for name in ("support-call", "support-call/notes", "return"):
+        text = await step(name, reason="x", spoken_with="x", notes="x", feedback="x")
+        assert "There is a problem" in text
+
+
+@pytest.mark.parametrize("state", ["no sample", "sample out"])
+async def test_the_page_of_an_outcome_that_is_not_there_yet(service: Service, state: str) -> None:
+    def build(session: Session) -> str:
+        records.make_series(session)
+        case_id = records.make_centre(session, 3, CENTRE)
+        if state == "sample out":
+            records.confirm(session, case_id, [30, 20, 10])
+        return case_id
+
+    case_id = await service.write(build)
+    officer = await service.browser(Role.AB_OFFICER)
+    answer = await officer.get(f"/cases/{case_id}/outcome")
+    assert answer.status == 200
+    assert "Nothing has been found yet" in await answer.text()
