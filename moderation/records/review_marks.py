@@ -17,6 +17,7 @@ from moderation.errors import (
     IllegalTransition,
     NotAllocated,
     OutcomeMissing,
+    ReasonMissing,
     ReviewIncomplete,
     StaleVersion,
     UnknownSampleItem,
@@ -148,7 +149,7 @@ def record_review_mark(
 
     Takes: ``expected_number``, the number of the review mark that the person saw, 0 for none.
     Raises: ``IllegalTransition`` unless the review is under way; ``NotAllocated``; ``UnknownSampleItem``;
-    ``MarkOutOfRange``; ``StaleVersion``.
+    ``MarkOutOfRange``; ``ReasonMissing`` for another mark than the moderator's without a comment; ``StaleVersion``.
     """
     row = under_review(session, request_id)
     if row.reviewer != reviewer or not is_allocated(session, row.case_id or "", reviewer, now, act=REVIEW):
@@ -160,6 +161,10 @@ def record_review_mark(
     check_moderator_mark(mark, component_of(session, case_of(session, item.case_id)).maximum_mark)
     if expected_number is not None and expected_number != item.number:
         raise StaleVersion(expected=expected_number, found=item.number)
+    if item.original_mark is not None and mark != item.original_mark and not comment.strip():
+        raise ReasonMissing(
+            "Say why the mark differs from the moderator’s: a second person follows it.", field="comment"
+        )
     if item.number and (item.review_mark, item.review_comment) == (mark, comment.strip()):
         return
     before = session.scalars(

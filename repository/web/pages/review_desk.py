@@ -21,6 +21,7 @@ from repository.web.pages.reviews import FINDING_WORDS, choice_field
 from repository.web.requests import context_of, number_field, read_file, read_form, services_of, text_field
 
 COMMENT_LIMIT = 2000
+_BY_ITEM = frozenset({"#mark", "#comment"})
 TERMS_LIMIT_BYTES = 1024 * 1024
 
 
@@ -80,9 +81,14 @@ async def _desk(
         desk = await database.write(lambda s: review_decisions.desk(s, context, request_id, is_decided=False))
         stuck = errors_of(error)[0]["text"]
     wrong_item = str(form.get("item_id", "")) if form is not None else ""
-    number = next((item.candidate_number for item, _ in desk.items if item.item_id == wrong_item), "")
+    names = {
+        item.item_id: item.candidate_number
+        + ("" if item.centre_number == desk.request.centre_number else f"-{item.centre_number}")
+        for item, _ in desk.items
+    }
+    name = names.get(wrong_item, "")
     shown = [
-        {"text": one["text"], "href": f"#mark-{number}" if number and one["href"] == "#mark" else one["href"]}
+        {"text": one["text"], "href": f"{one['href']}-{name}" if name and one["href"] in _BY_ITEM else one["href"]}
         for one in errors or []
     ]
     return await render(

@@ -71,7 +71,7 @@ def lodged(session: Session, about_id: str, stage_of: Service, now: datetime) ->
     return made.request_id
 
 
-@pytest.mark.fault("H11")
+@pytest.mark.fault("att:H11")
 def test_two_stages_heard_by_people_without_a_part(session: Session, case_id: str) -> None:
     review = upheld(session)
     found = appeal_window(session, review)

@@ -19,6 +19,7 @@ from moderation.errors import (
     NotAllocated,
     NotIndependent,
     OutcomeMissing,
+    ReasonMissing,
     RecordKept,
     ResultsEmbargoed,
     ResultVersionPending,
@@ -103,7 +104,9 @@ def mark_all(session: Session, request_id: str, change: dict[int, int] | None = 
         if item.original_mark is None:
             continue
         mark = (change or {}).get(item.centre_mark, item.original_mark)
-        record_review_mark(session, request_id, item.item_id, mark=mark, reviewer=REVIEWER, now=LATER)
+        record_review_mark(
+            session, request_id, item.item_id, mark=mark, comment="See the criteria.", reviewer=REVIEWER, now=LATER
+        )
 
 
 # Before and around results
@@ -212,7 +215,7 @@ def test_a_visit_is_reviewed_only_where_it_was_filmed(session: Session, case_id:
 # Service 3
 
 
-@pytest.mark.fault("H11")
+@pytest.mark.fault("att:H11")
 def test_a_reviewer_had_no_part_in_the_moderation(session: Session, case_id: str) -> None:
     made = start(session, service_3(), actor=EXAMS, now=LATER)
     submit(session, made.request_id, proof=WHOLE, actor=EXAMS, now=LATER)
@@ -245,6 +248,33 @@ def test_the_clock_runs_from_the_reviewer_having_the_sample(session: Session, ca
     (found,) = list_requests(session, request_id=under_way(session))
     assert found.trigger_at == LATER
     assert found.due_at == datetime(2026, 9, 25, 22, 59, 59, tzinfo=UTC)  # 35 days, still summer time
+
+
+def test_another_mark_needs_a_comment_and_two_tabs_are_told_apart(session: Session, case_id: str) -> None:
+    request_id = under_way(session)
+    item = next(item for item in review_items(session, request_id) if item.original_mark)
+    assert item.original_mark is not None
+
+    def give(mark: int, comment: str, number: int) -> None:
+        record_review_mark(
+            session,
+            request_id,
+            item.item_id,
+            mark=mark,
+            comment=comment,
+            reviewer=REVIEWER,
+            now=LATER,
+            expected_number=number,
+        )
+
+    with pytest.raises(ReasonMissing):
+        give(item.original_mark + 1, " ", 0)
+    give(item.original_mark, "", 0)
+    with pytest.raises(StaleVersion):
+        give(item.original_mark + 1, "Band 4.", 0)
+    give(item.original_mark + 1, "Band 4.", 1)
+    found = next(one for one in review_items(session, request_id) if one.item_id == item.item_id)
+    assert (found.review_mark, found.number, found.original_mark) == (item.original_mark + 1, 2, item.original_mark)
 
 
 def test_an_upheld_review_leaves_the_outcome_in_force(session: Session, case_id: str) -> None:

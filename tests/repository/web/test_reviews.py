@@ -178,6 +178,8 @@ async def test_a_review_of_moderation_from_request_to_new_results(released: Rele
     assert desk["left"] == len([item for item in desk["items"] if item["moderator_mark"] is not None])
     for item in desk["items"]:
         body = {"mark": item["centre_mark"], "number": 0}
+        await refused(await one.reviewer.put(f"{path}/marks/{item['id']}", json=body), 422)
+        body |= {"comment": "Band 4."}
         await done(await one.reviewer.put(f"{path}/marks/{item['id']}", json=body))
     assert (await done(await one.reviewer.get(f"{path}/desk")))["found"] == "CENTRE_MARKS_REINSTATED"
     form = {
