@@ -117,13 +117,19 @@ def outstanding(
             query = query.where(column == value)
     ends: dict[date, datetime] = {}
     found = []
-    for *facts, name, nation, mode, state, marks_due_on, sample_due_at in session.execute(query):
+    for case_id, key, code, title, number, name, nation, mode, state, marks_due_on, sample_due_at in session.execute(
+        query
+    ):
         marks = state in MARKS_EDITABLE
         if marks and marks_due_on is not None and marks_due_on not in ends:
             ends[marks_due_on] = end_of_day(marks_due_on)
         found.append(
             Outstanding(
-                *facts,
+                case_id,
+                key,
+                code,
+                title,
+                number,
                 name or "",
                 Nation(nation or Nation.ENGLAND),
                 mode,
@@ -263,6 +269,7 @@ def _missing_works(
             SampleItem.case_id.in_(by_case),
             SampleItem.sample_id == ModerationCase.sample_id,
             SampleItem.no_work_reason == "",
+            SampleItem.replaced_at.is_(None),
         )
         .order_by(SampleItem.position)
     ).all()

@@ -103,6 +103,8 @@ class TrackedItem:
         """Return what there is to say of a work beside its state: why it is missing, what is wrong, where it is."""
         if self.item.no_work_reason:
             return self.item.no_work_reason
+        if self.item.is_replaced:
+            return "Not needed any more: another work was asked for in its place"
         if self.finding is not None and self.finding.finding is not Finding.RECEIVED:
             return f"{self.finding.words}. {self.finding.note}" if self.finding.note else self.finding.words
         return "In the post" if self.in_post else ""
@@ -154,13 +156,13 @@ def track(
         if finding and newest_at and (newest_at > finding.found_at or (in_post and newest_at == finding.found_at)):
             finding = None  # it was sent again since
         facts = ItemFacts(
-            due_at=sample.due_at,
+            due_at=item.due_at,
             now=now,
             required=required_slots(slots) if uploaded else frozenset(),
             released=files.released,
             under_way=files.under_way,
             finding=finding.finding if finding else None,
-            explained=bool(item.no_work_reason),
+            explained=bool(item.no_work_reason) or item.is_replaced,
             seen=seen,
             in_post=in_post,
             sent_at=files.complete_at if uploaded else posted_at,
@@ -330,9 +332,10 @@ def _parcels(session: Session, case: ModerationCase) -> dict[str, Consignment]:
     rows = session.scalars(
         select(Consignment)
         .where(Consignment.case_id == case.id, Consignment.sample_id == case.sample_id)
-        .order_by(Consignment.despatched_at, Consignment.id)
+        .order_by(Consignment.id)
     )
-    return {item_id: row for row in rows for item_id in row.contents}
+    in_order = sorted(rows, key=lambda row: (row.despatched_at, row.received_at is None))
+    return {item_id: row for row in in_order for item_id in row.contents}
 
 
 def _unpacked(parcel: Consignment | None, item_id: str) -> FindingView | None:
