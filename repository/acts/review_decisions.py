@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
+from moderation.errors import ReviewerInvolved
 from moderation.exchange.csv_text import write_table
 from moderation.records import appeals, cases, review_outcomes, reviews
 from moderation.records.missing_results import MissingView, answer_missing, missing_results
@@ -18,7 +19,7 @@ from moderation.records.review_requests import RequestView, list_requests
 from moderation.records.review_terms import import_terms, terms_for
 from moderation.review import APPEALS, DONE, Finding, ReasonCode, RequestEvent, RequestState, Service
 from moderation.review_terms import ServiceTerms
-from moderation.tables import Candidate, Entry, EntryOption, OptionComponent, SeriesRow
+from moderation.tables import Candidate, Entry, EntryOption, OptionComponent, SampleItem, SeriesRow
 from moderation.working_days import LONDON
 from repository import access, audit, evidence
 from repository.access import Action
@@ -31,6 +32,7 @@ from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import FieldRefused, NotFound
 from repository.evidence import AttachedDocument
+from repository.tables import AuditEvent, Evidence
 
 DECIDABLE = frozenset({RequestEvent.ACKNOWLEDGE, RequestEvent.REFUSE, RequestEvent.CLOSE})
 COLUMNS = (
@@ -109,6 +111,10 @@ def begin(
     if found.service in APPEALS:
         done = appeals.hear(session, request_id, people, actor=actor, now=context.now, expected_version=version)
     else:
+        if found.case_id is not None and set(people) & viewers_of(session, found.case_id):
+            raise ReviewerInvolved(
+                "This person has opened work of this sample before. Choose somebody else.", field="people"
+            )
         proof = proof_of(session, public_key_hex, found.series_key, found.component_code, found.centre_number)
         done = review_outcomes.begin(
             session,
@@ -121,6 +127,22 @@ def begin(
         )
     audit.record(session, context, "review.begin", "review", request_id, people=" ".join(people))
     return done
+
+
+def viewers_of(session: Session, case_id: str) -> frozenset[str]:
+    """Return everybody who ever opened a work of the sample that a case rests on."""
+    sample_id = cases.case_of(session, case_id).sample_id
+    documents = (
+        select(Evidence.document_id)
+        .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
+        .where(SampleItem.sample_id == sample_id)
+    )
+    seen = session.scalars(
+        select(AuditEvent.person_id).where(
+            AuditEvent.action == Action.DOCUMENT_VIEW.value, AuditEvent.object_id.in_(documents)
+        )
+    )
+    return frozenset(person for person in seen if person)
 
 
 def people_for(session: Session, context: Context, service: Service) -> tuple[Colleague, ...]:

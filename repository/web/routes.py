@@ -42,6 +42,7 @@ from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
+from repository.web.pages import review_decisions as review_decisions_pages
 from repository.web.pages import review_desk as review_desk_pages
 from repository.web.pages import reviews as reviews_pages
 from repository.web.pages import rules as rules_pages
@@ -295,16 +296,16 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/reviews/{request_id}/submit", reviews_pages.submit, A.REVIEW_REQUEST),
     Route("POST", "/reviews/{request_id}/withdraw", reviews_pages.withdraw, A.REVIEW_REQUEST),
     Route("POST", "/reviews/{request_id}/appeal", reviews_pages.appeal, A.REVIEW_REQUEST),
-    Route("POST", "/reviews/{request_id}/decide", reviews_pages.decide, A.REVIEW_DECIDE),
-    Route("POST", "/reviews/{request_id}/begin", reviews_pages.begin, A.REVIEW_DECIDE),
-    Route("POST", "/reviews/{request_id}/outcome", reviews_pages.propose, A.REVIEW_DECIDE),
-    Route("POST", "/reviews/{request_id}/confirm", reviews_pages.confirm, A.REVIEW_DECIDE),
-    Route("POST", "/reviews/{request_id}/invoice", reviews_pages.invoice, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/decide", review_decisions_pages.decide, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/begin", review_decisions_pages.begin, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/outcome", review_decisions_pages.propose, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/confirm", review_decisions_pages.confirm, A.REVIEW_DECIDE),
+    Route("POST", "/reviews/{request_id}/invoice", review_decisions_pages.invoice, A.REVIEW_DECIDE),
     Route("GET", "/reviews/{request_id}/desk", review_desk_pages.show, A.REVIEW_DESK),
     Route("POST", "/reviews/{request_id}/desk/marks", review_desk_pages.mark, A.REVIEW_DESK),
     Route("POST", "/reviews/{request_id}/desk/outcome", review_desk_pages.propose, A.REVIEW_DESK),
     Route("POST", "/missing-results", reviews_pages.report, A.REVIEW_REQUEST),
-    Route("POST", "/missing-results/{report_id}/answer", reviews_pages.answer, A.REVIEW_DECIDE),
+    Route("POST", "/missing-results/{report_id}/answer", review_decisions_pages.answer, A.REVIEW_DECIDE),
     Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),

@@ -11,13 +11,13 @@ from moderation.errors import TermsInvalid
 from moderation.records.review_outcomes import RATIONALE_LIMIT
 from moderation.review import Finding, ReasonCode
 from repository.acts import retention, review_decisions, series
-from repository.acts.reviews import STATE_WORDS
+from repository.acts.reviews import SERVICE_WORDS, STATE_WORDS, TRIGGER_WORDS
 from repository.errors import RepositoryError
 from repository.keys import shredding
 from repository.web import authentication
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.reviews import FINDING_WORDS, choice_field
+from repository.web.pages.reviews import CONSENT_WORDS, FINDING_WORDS, choice_field, fee_words
 from repository.web.requests import context_of, number_field, read_file, read_form, services_of, text_field
 
 COMMENT_LIMIT = 2000
@@ -214,6 +214,10 @@ async def _terms(
         series=every,
         chosen=chosen,
         terms=terms,
+        service_words=SERVICE_WORDS,
+        trigger_words=TRIGGER_WORDS,
+        consent_words=CONSENT_WORDS,
+        fee=fee_words,
         errors=errors or [],
     )
 

@@ -22,7 +22,6 @@ from moderation.review import (
     Finding,
     Grounds,
     ReasonCode,
-    RequestEvent,
     RequestState,
     Service,
 )
@@ -48,6 +47,11 @@ FINDING_WORDS: Mapping[Finding, str] = {
     Finding.APPEAL_DISMISSED: "The appeal is dismissed",
     Finding.APPEAL_ALLOWED: "The appeal is allowed",
 }
+CONSENT_WORDS: Mapping[Consent, str] = {
+    Consent.NONE: "Not needed",
+    Consent.WRITTEN: "Written",
+    Consent.PERMISSION: "Permission",
+}
 MISSING_WORDS: Mapping[MissingKind, str] = {
     MissingKind.ABSENT_IN_ERROR: "Shown absent in error",
     MissingKind.MARK_NOT_RECEIVED: "A mark was not received",
@@ -66,7 +70,7 @@ def fee_words(pence: int | None) -> str:
 
 async def index(request: web.Request) -> web.Response:
     """Show requests and, to an exams officer, what can be asked for."""
-    return await _index(request)
+    return await index_page(request)
 
 
 async def start(request: web.Request) -> web.Response:
@@ -90,13 +94,13 @@ async def start(request: web.Request) -> web.Response:
             )
         )
     except FORM_ERRORS as error:
-        return await _index(request, errors=errors_of(error), form=form, status=422)
+        return await index_page(request, errors=errors_of(error), form=form, status=422)
     return await redirect(request, f"/reviews/{made}", title="Written", text="The request is not sent yet.")
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one request."""
-    return await _show(request)
+    return await request_page(request)
 
 
 async def consent(request: web.Request) -> web.Response:
@@ -112,7 +116,7 @@ async def consent(request: web.Request) -> web.Response:
             lambda s: reviews.record_consent(s, context, request_id, given_on, version)
         )
     except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
+        return await request_page(request, errors=errors_of(error), form=form, status=422)
     return await redirect(request, f"/reviews/{request_id}", title="Recorded", text="The request can now be sent.")
 
 
@@ -125,7 +129,7 @@ async def submit(request: web.Request) -> web.Response:
         version = number_field(form, "version", 0, VERSION_LIMIT)
         await services.database.write(lambda s: reviews.submit(s, context, key, request_id, version))
     except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
+        return await request_page(request, errors=errors_of(error), form=form, status=422)
     return await redirect(request, f"/reviews/{request_id}", title="Sent", text="The awarding body has the request.")
 
 
@@ -138,7 +142,7 @@ async def withdraw(request: web.Request) -> web.Response:
         version = number_field(form, "version", 0, VERSION_LIMIT)
         await services_of(request).database.write(lambda s: reviews.withdraw(s, context, request_id, reason, version))
     except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
+        return await request_page(request, errors=errors_of(error), form=form, status=422)
     return await redirect(request, f"/reviews/{request_id}", title="Withdrawn", text="Nothing is reviewed.")
 
 
@@ -150,7 +154,7 @@ async def appeal(request: web.Request) -> web.Response:
         plea = plea_from(form)
         made = await services_of(request).database.write(lambda s: reviews.appeal(s, context, request_id, plea))
     except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
+        return await request_page(request, errors=errors_of(error), form=form, status=422)
     return await redirect(request, f"/reviews/{made}", title="Written", text="The appeal is not sent yet.")
 
 
@@ -170,100 +174,8 @@ async def report(request: web.Request) -> web.Response:
         )
     except FORM_ERRORS as error:
         ids = {"component": "missing-component", "candidate": "missing-candidate"}
-        return await _index(request, errors=errors_of(error, ids), form=form, status=422)
+        return await index_page(request, errors=errors_of(error, ids), form=form, status=422)
     return await redirect(request, "/reviews", title="Reported", text="An officer looks at it. There is no fee.")
-
-
-# The awarding body
-
-
-async def decide(request: web.Request) -> web.Response:
-    """Acknowledge, refuse or close a request."""
-    form = await read_form(request)
-    context, request_id = context_of(request), request.match_info["request_id"]
-    try:
-        event = choice_field(form, "step", RequestEvent)
-        reason = text_field(form, "reason", required=False, limit=REASON_LIMIT)
-        version = number_field(form, "version", 0, VERSION_LIMIT)
-        await services_of(request).database.write(
-            lambda s: review_decisions.decide(s, context, request_id, event, reason, version)
-        )
-    except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
-    return await redirect(request, f"/reviews/{request_id}", title="Done", text="The centre can see it.")
-
-
-async def begin(request: web.Request) -> web.Response:
-    """Begin a request, with its reviewer or its panel."""
-    form = await read_form(request)
-    context, request_id, services = context_of(request), request.match_info["request_id"], services_of(request)
-    people = [str(one) for one in form.getall("people", []) if one]
-    key = services.signer.public_key_hex
-    try:
-        version = number_field(form, "version", 0, VERSION_LIMIT)
-        await services.database.write(lambda s: review_decisions.begin(s, context, key, request_id, people, version))
-    except FORM_ERRORS as error:
-        ids = {"reviewer": "people", "panel": "people"}
-        return await _show(request, errors=errors_of(error, ids), form=form, status=422)
-    return await redirect(request, f"/reviews/{request_id}", title="Begun", text="The clock is shown on this page.")
-
-
-async def propose(request: web.Request) -> web.Response:
-    """Propose the outcome of a request."""
-    form = await read_form(request)
-    context, request_id = context_of(request), request.match_info["request_id"]
-    try:
-        proposal = proposal_from(form)
-        await services_of(request).database.write(lambda s: review_decisions.propose(s, context, request_id, proposal))
-    except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
-    return await redirect(
-        request, f"/reviews/{request_id}", title="Proposed", text="Another officer must now confirm it."
-    )
-
-
-async def confirm(request: web.Request) -> web.Response:
-    """Confirm what another person proposed."""
-    form = await read_form(request)
-    context, request_id = context_of(request), request.match_info["request_id"]
-    try:
-        version = number_field(form, "version", 0, VERSION_LIMIT)
-        await services_of(request).database.write(lambda s: review_decisions.confirm(s, context, request_id, version))
-    except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
-    text = "Where marks changed, two officers now release a new version of the results."
-    return await redirect(request, f"/reviews/{request_id}", title="Confirmed", text=text)
-
-
-async def invoice(request: web.Request) -> web.Response:
-    """Settle the fee of a request."""
-    form = await read_form(request)
-    context, request_id = context_of(request), request.match_info["request_id"]
-    try:
-        version = number_field(form, "version", 0, VERSION_LIMIT)
-        done = await services_of(request).database.write(
-            lambda s: review_decisions.invoice(s, context, request_id, version)
-        )
-    except FORM_ERRORS as error:
-        return await _show(request, errors=errors_of(error), form=form, status=422)
-    text = f"{fee_words(done.fee_pence)} is due." if done.is_fee_due else "Nothing is due."
-    return await redirect(request, f"/reviews/{request_id}", title="Fee settled", text=text)
-
-
-async def answer(request: web.Request) -> web.Response:
-    """Answer a report of a missing result."""
-    form = await read_form(request)
-    context, report_id = context_of(request), request.match_info["report_id"]
-    try:
-        text = text_field(form, "answer", limit=DETAILS_LIMIT)
-        version = number_field(form, "version", 0, VERSION_LIMIT)
-        await services_of(request).database.write(
-            lambda s: review_decisions.answer(s, context, report_id, text, version)
-        )
-    except FORM_ERRORS as error:
-        ids = {"answer": f"answer-{report_id}"}
-        return await _index(request, errors=errors_of(error, ids), form=form, status=422)
-    return await redirect(request, "/reviews", title="Answered", text="The centre can read it.")
 
 
 # Reading what was sent
@@ -324,13 +236,14 @@ def plea_from(form: Mapping[str, Any]) -> Plea:
 # The pages
 
 
-async def _index(
+async def index_page(
     request: web.Request,
     *,
     errors: list[dict[str, str]] | None = None,
     form: MultiDictProxy[Any] | None = None,
     status: int = 200,
 ) -> web.Response:
+    """Return the page of requests, with what was wrong with a form."""
     context, services, actor = context_of(request), services_of(request), actor_of(request)
     asked = form if form is not None else request.query
     component, candidate = str(asked.get("component", "")), str(asked.get("candidate", "")).strip()
@@ -357,7 +270,7 @@ async def _index(
         missing_words=MISSING_WORDS,
         open_missing=MissingState.OPEN,
         fee=fee_words,
-        consent_words={Consent.NONE: "Not needed", Consent.WRITTEN: "Written", Consent.PERMISSION: "Permission"},
+        consent_words=CONSENT_WORDS,
         typed=form or {},
         maximum=DETAILS_LIMIT,
         errors=errors or [],
@@ -365,13 +278,14 @@ async def _index(
     )
 
 
-async def _show(
+async def request_page(
     request: web.Request,
     *,
     errors: list[dict[str, str]] | None = None,
     form: MultiDictProxy[Any] | None = None,
     status: int = 200,
 ) -> web.Response:
+    """Return the page of one request, with what was wrong with a form."""
     context, request_id, actor = context_of(request), request.match_info["request_id"], actor_of(request)
     database = services_of(request).database
     page = await database.read(lambda s: reviews.show(s, context, request_id))

@@ -45,7 +45,15 @@ from moderation.records.reviews import Wish, offers, record_consent, start, step
 from moderation.results import Audience, IssueReason, embargo_from
 from moderation.review import Finding, ReasonCode, Refusal, RequestEvent, RequestState, Service
 from moderation.submission import CaseState
-from moderation.tables import Candidate, ExternalMark, ExternalMarkChange, ModerationCase, Outcome, ReviewRequest
+from moderation.tables import (
+    Candidate,
+    ExternalMark,
+    ExternalMarkChange,
+    GradeBoundary,
+    ModerationCase,
+    Outcome,
+    ReviewRequest,
+)
 from tests.moderation.records import stage
 from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, NOW, OFFICER, PAPER, SERIES
 
@@ -67,6 +75,9 @@ def case_id(session: Session) -> str:
     stage.give_to_moderator(session, case_id)
     stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
     agree(session, case_id)
+    highest = max(line.moderated_mark or 0 for line in moderated_marks(session, case_id))
+    session.get_one(GradeBoundary, (SERIES, "X446A", "A")).mark = 200 + highest  # the best just has an A
+    session.flush()
     release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
     return case_id
 
@@ -374,7 +385,13 @@ def test_a_changed_adjustment_is_computed_from_the_review_marks_twice(session: S
         reason="review of moderation",
     )
     again = results_for(session, SERIES, audience=Audience.CENTRE, now=LATER, centre_number=CENTRE)
-    assert {row.candidate_id: row.grade for row in again} == grades  # published grades are protected
+    assert {row.candidate_id: row.grade for row in again} == grades
+    # The best candidate's total is below the boundary now; the published grade stands, and is marked as protected.
+    best = next(row for row in again if row.grade == "A")
+    boundary = session.get_one(GradeBoundary, (SERIES, "X446A", "A")).mark
+    assert best.total is not None
+    assert int(best.total) < boundary
+    assert best.is_protected
 
 
 def test_only_the_lead_centre_of_a_consortium_asks(session: Session) -> None:

@@ -22,7 +22,16 @@ from moderation.results import embargo_from
 from moderation.tables import Outcome, SampleItem
 from repository.access import Role
 from repository.acts import receipts
-from repository.tables import DataKeyRow, DocumentRow, Evidence, ReceiptRow, ScopeKeyRow, StoredObjectRow, new_id
+from repository.tables import (
+    AuditEvent,
+    DataKeyRow,
+    DocumentRow,
+    Evidence,
+    ReceiptRow,
+    ScopeKeyRow,
+    StoredObjectRow,
+    new_id,
+)
 from tests.moderation.records import stage
 from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, PAPER, SERIES
 
@@ -168,6 +177,26 @@ async def test_a_review_of_moderation_from_request_to_new_results(released: Rele
     await done(await one.exams.post(f"{path}/submit", json={}))
     await done(await one.officer.post(f"{path}/decide", json={"step": "ACKNOWLEDGE"}))
     reviewer_id = one.reviewer.person_id  # type: ignore[attr-defined]
+    curious, _ = await one.service.add_person(Role.MODERATOR)
+
+    def peeped(session):  # type: ignore[no-untyped-def]
+        document = session.scalars(select(Evidence.document_id)).first()
+        session.add(
+            AuditEvent(
+                at=stage.NOW,
+                request_id="r",
+                person_id=curious,
+                action="document.view",
+                object_kind="document",
+                object_id=document,
+                outcome="done",
+                details={},
+            )
+        )
+
+    await one.service.write(peeped)
+    problem = await refused(await one.officer.post(f"{path}/begin", json={"people": [curious]}), 409)
+    assert "opened work" in problem["detail"]
     begun = await done(await one.officer.post(f"{path}/begin", json={"people": [reviewer_id]}))
     assert (begun["state"], begun["clock_trigger"], begun["due_at"]) == (
         "IN_REVIEW",
