@@ -281,6 +281,7 @@ def _row(page: SamplePage, one: ItemPage, documents: list[dict[str, Any]], limit
         "slots": slot_rows(slots_of(page.tracking.slots, SlotScope.CANDIDATE), limit),
         "documents": documents,
         "no_work_reason": one.item.no_work_reason,
+        "is_replaced": one.item.is_replaced,
     }
 
 

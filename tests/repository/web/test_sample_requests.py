@@ -20,6 +20,7 @@ from tests.moderation.records import stage as records
 from tests.moderation.records.stage import COMPONENT, NOW, SERIES
 
 from .conftest import Service, csrf
+from .uploading import Stage, refused
 
 CENTRE = "99901"
 ASSIGN_CHOICE = {"format": FORMAT, "assignments": [{"awarding_body": "01", "profile_id": "oxfordaqa-endorsement"}]}
@@ -390,3 +391,23 @@ async def test_components_as_csv_may_name_a_profile_that_was_imported(service: S
     rules = {"format": FORMAT, "profiles": [profile]}
     assert (await officer.post("/api/rules", data=json.dumps(rules).encode())).status == 201
     assert await send() in {200, 201}
+
+
+async def test_a_replaced_work_is_shown_and_takes_no_more_files(stage: Stage) -> None:
+    officer = await stage.service.client(Role.AB_OFFICER)
+    item = stage.items[0]
+    status, _ = await post(officer, f"/api/sample-items/{item}/replace", {"reason_code": "lost", "note": "Flood"})
+    assert status == 201
+    await refused(await stage.post(), 409, "slot-closed")
+    exams_officer = await stage.service.browser(Role.EXAMS_OFFICER, CENTRE)
+    text = await (await exams_officer.get(f"/cases/{stage.case_id}/sample")).text()
+    assert "Taken out of the sample (work lost); nobody is left to take the place" in text
+    assert "is there after all" not in text
+    answer = await exams_officer.post(
+        f"/sample-items/{item}/no-work",
+        data={"csrf_token": await csrf(exams_officer), "act": "found"},
+        allow_redirects=False,
+    )
+    assert answer.status < 500
+    row = await stage.service.services.database.read(lambda session: session.get_one(SampleItem, item))
+    assert row.no_work_reason.startswith("Taken out")
