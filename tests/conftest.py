@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +34,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
+def _beside(url: str, name: str) -> str:
+    return url.rpartition("/")[0] + f"/{name}"
+
+
+def _migrate(url: str) -> None:
+    from repository import migrating
+    from repository.database import Database
+
+    async def work() -> None:
+        database = Database(url)
+        await migrating.migrate(database)
+        await database.close()
+
+    # A loop of its own in a thread of its own: the test that asks first may have one running.
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, work()).result()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """One real PostgreSQL server for this test process."""
@@ -39,17 +60,17 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def new_postgres_database(postgres_server: str) -> Iterator[Callable[[], str]]:
-    """Makes an empty database and gives its URL."""
+def new_postgres_database(postgres_server: str) -> Iterator[Callable[..., str]]:
+    """Makes a database, empty or as a template has it, and gives its URL."""
     made: list[str] = []
     engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
 
-    def new() -> str:
+    def new(template: str = "template1") -> str:
         name = f"test_{uuid4().hex[:12]}"
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         made.append(name)
-        return postgres_server.rpartition("/")[0] + f"/{name}"
+        return _beside(postgres_server, name)
 
     yield new
     with engine.connect() as connection:
@@ -58,10 +79,47 @@ def new_postgres_database(postgres_server: str) -> Iterator[Callable[[], str]]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Callable[[str, Callable[[str], None]], str]:
+    """Fills a database once, under a name, so that tests get copies of it: a copy is far quicker than all migrations."""
+    filled: set[str] = set()
+
+    def template(name: str, fill: Callable[[str], None]) -> str:
+        if name not in filled:
+            engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            fill(_beside(postgres_server, name))
+            filled.add(name)
+        return name
+
+    return template
+
+
 @pytest.fixture
-def postgres_url(new_postgres_database: Callable[[], str]) -> str:
+def postgres_url(new_postgres_database: Callable[..., str]) -> str:
     """An empty PostgreSQL database."""
     return new_postgres_database()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of SQLite as all migrations leave it; to be copied, not opened."""
+    path = tmp_path_factory.mktemp("migrated") / "nea.sqlite3"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind as all migrations leave it, without rows."""
+    if request.param == "sqlite":
+        path = tmp_path / "nea.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        return f"sqlite:///{path}"
+    template = request.getfixturevalue("postgres_template")("migrated", _migrate)
+    return str(request.getfixturevalue("new_postgres_database")(template))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

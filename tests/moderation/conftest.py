@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,17 +19,43 @@ def _prepare(connection: Any) -> None:
         connection.execute(f"PRAGMA {pragma} = ON")
 
 
+def _fill(engine: Engine) -> None:
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        guards.install(connection)
+
+
+def _fill_and_leave(url: str) -> None:
+    engine = create_engine(url)
+    _fill(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def filled_in_memory() -> Iterator[sqlite3.Connection]:
+    """A database of SQLite with the tables and guards of moderation; tests get copies of it."""
+    engine = create_engine("sqlite://")
+    _fill(engine)
+    with engine.connect() as connection:
+        kept = connection.connection.driver_connection
+        assert isinstance(kept, sqlite3.Connection)
+        yield kept
+    engine.dispose()
+
+
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An empty database of each kind with the tables and guards of moderation."""
     if request.param == "sqlite":
         made = create_engine("sqlite://")
         event.listen(made, "connect", lambda connection, _: _prepare(connection))
+        with made.connect() as connection:
+            copy = connection.connection.driver_connection
+            assert isinstance(copy, sqlite3.Connection)
+            request.getfixturevalue("filled_in_memory").backup(copy)
     else:
-        made = create_engine(request.getfixturevalue("postgres_url"))
-    Base.metadata.create_all(made)
-    with made.begin() as connection:
-        guards.install(connection)
+        template = request.getfixturevalue("postgres_template")("moderation", _fill_and_leave)
+        made = create_engine(request.getfixturevalue("new_postgres_database")(template))
     guards.speak_plainly(made)
     yield made
     made.dispose()

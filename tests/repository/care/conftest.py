@@ -60,9 +60,9 @@ async def kept(keep: Keep) -> Kept:
 
 
 @pytest.fixture
-async def kept_on_each_database(keep: Keep, database_url: str) -> Kept:
+async def kept_on_each_database(keep: Keep, migrated_url: str) -> Kept:
     """Services over a store in memory and each kind of database."""
-    return await keep(database_url=database_url)
+    return await keep(database_url=migrated_url)
 
 
 @pytest.fixture(params=["memory", "directory", pytest.param("s3", marks=pytest.mark.s3)])

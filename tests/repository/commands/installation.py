@@ -145,10 +145,10 @@ class Installation:
 
 @pytest.fixture
 def installation(
-    tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, migrated_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Installation:
     """An installation over each kind of database, with two officers and nothing stored."""
-    environ = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_DATABASE_URL": database_url}
+    environ = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_DATABASE_URL": migrated_url}
     made = Installation(environ, capsys, monkeypatch)
     made.begin()
     return made

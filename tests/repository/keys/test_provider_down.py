@@ -84,10 +84,10 @@ class Broken:
 
 
 @pytest.fixture
-async def broken(tmp_path: Path, database_url: str) -> AsyncIterator[Broken]:
+async def broken(tmp_path: Path, migrated_url: str) -> AsyncIterator[Broken]:
     folder = tmp_path / "data"
     settings = from_environ(
-        {"NEA_DATA_DIR": str(folder), "NEA_DATABASE_URL": database_url, "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}
+        {"NEA_DATA_DIR": str(folder), "NEA_DATABASE_URL": migrated_url, "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}
     )
     database = Database(settings.database_url)
     await migrating.migrate(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web_runner import BaseRunner
 from sqlalchemy.orm import Session
 
-from repository import app, migrating, people, sign_in_lines
+from repository import app, people, sign_in_lines
 from repository.access import CENTRE_ROLES, Role
-from repository.database import Database
 from repository.receiving import WriterGate
 from repository.services import Services
 from repository.settings import from_environ
@@ -125,8 +125,8 @@ StartService = Callable[[str | None], Awaitable[Service]]
 
 
 @pytest.fixture
-async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
-    """Starts a service over a database URL; None means the embedded one."""
+async def start_service(tmp_path: Path, migrated_file: Path) -> AsyncIterator[StartService]:
+    """Starts a service over the URL of a database that has every migration; None means the embedded one."""
     started: list[Service] = []
 
     async def start(database_url: str | None = None) -> Service:
@@ -134,9 +134,9 @@ async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
         if database_url is not None:
             environ["NEA_DATABASE_URL"] = database_url
         settings = from_environ(environ)
-        database = Database(settings.database_url)
-        await migrating.migrate(database)
-        await database.close()
+        if database_url is None:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copy(migrated_file, settings.data_dir / "nea.sqlite3")
         clock = Clock()
         services = await app.compose(settings, clock=clock)
         server = Server(app.create_app(services), host="127.0.0.1")
@@ -160,9 +160,9 @@ async def service(start_service: StartService) -> Service:
 
 
 @pytest.fixture
-async def service_on_each(start_service: StartService, database_url: str) -> Service:
+async def service_on_each(start_service: StartService, migrated_url: str) -> Service:
     """The service over each kind of database."""
-    return await start_service(database_url)
+    return await start_service(migrated_url)
 
 
 @pytest.fixture

@@ -35,9 +35,10 @@ async def test_a_wrong_proposal_is_refused_and_nothing_is_kept(rehearsed: Rehear
 
 async def test_nobody_else_reaches_the_gate(rehearsed: Rehearsed) -> None:
     key = rehearsed.series.series.key
+    roles = ((Role.EXAMS_OFFICER, "99001"), (Role.MODERATOR, None), (Role.TRACKING_CLERK, None))
+    clients = [await rehearsed.service.client(role, centre) for role, centre in roles]
     before = await rehearsed.rows()
-    for role, centre in ((Role.EXAMS_OFFICER, "99001"), (Role.MODERATOR, None), (Role.TRACKING_CLERK, None)):
-        client = await rehearsed.service.client(role, centre)
+    for client in clients:
         await refused(await client.get(f"/api/series/{key}/gate"), 404)
         for act in ("propose", "release", "propose-withdrawal", "withdraw"):
             await refused(await client.post(f"/api/series/{key}/results/{act}", json=TIMES), 404)
