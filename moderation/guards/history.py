@@ -32,6 +32,11 @@ HISTORY: Mapping[str, Kept] = {
         once=("replaced_at", "replaced_by", "replacement_reason"),
         freely=("first_stage", "no_work_reason"),
     ),
+    "sample_profile": Kept(),
+    "moderation_policy": Kept(),
+    "rule_assignment": Kept(once=("superseded_at",)),
+    "sample_exemption": Kept(once=("ended_at", "ended_by")),
+    "work_request": Kept(),
     "gate_run": Kept(),
     "gate_held": Kept(),
     "result_version": Kept(),
@@ -42,6 +47,18 @@ HISTORY: Mapping[str, Kept] = {
     "person_alias": Kept(),
     "missing_work": Kept(),
     "item_finding": Kept(),
+    "moderator_report": Kept(
+        once=(
+            "submitted_at",
+            "submitted_by",
+            "returned_at",
+            "returned_by",
+            "return_reason",
+            "released_at",
+            "released_by",
+        )
+    ),
+    "report_line": Kept(),
     "centre_feedback": Kept(),
     "support_call": Kept(),
     "review_transition": Kept(),
@@ -58,6 +75,7 @@ TWO_PEOPLE: tuple[tuple[str, str, str], ...] = (
     ("incident", "asked_by", "decided_by"),
     ("reopening", "asked_by", "decided_by"),
     ("mark_amendment", "proposed_by", "decided_by"),
+    ("moderator_report", "submitted_by", "released_by"),
     ("suspicion", "raised_by", "decided_by"),
     ("team_member", "leader_id", "person_id"),
 )

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from moderation.errors import PolicyInvalid, ProfileIncomplete, UnknownProfile
+from moderation.errors import PolicyInvalid, ProfileIncomplete, RecordKept, UnknownProfile
 from moderation.exchange.faults import FileRefused
 from moderation.records.reference import ComponentReference, set_component
 from moderation.records.rules import (
@@ -23,7 +23,7 @@ from moderation.records.rules import (
 from moderation.records.rules_import import import_rules
 from moderation.records.samples import sample_of
 from moderation.rule_files import FORMAT
-from moderation.tables import Component, ImportFile, ProfileRow, RuleAssignment
+from moderation.tables import Component, ImportFile, PolicyRow, ProfileRow, RuleAssignment
 from tests.moderation.records import stage
 from tests.moderation.records.stage import COMPONENT, NOW, OFFICER, SERIES
 from tests.moderation.test_rule_files import POLICY, PROFILE
@@ -155,3 +155,16 @@ def test_a_component_is_not_given_a_profile_without_figures(session: Session) ->
     bring(session, profiles=[PROFILE])
     set_component(session, SERIES, ComponentReference(COMPONENT, sample_profile_id="made-up"))
     assert profile_for(session, component(session)).profile_id == "made-up"
+
+
+@pytest.mark.parametrize("table", [ProfileRow, PolicyRow])
+def test_the_database_itself_keeps_versions_as_they_were_imported(
+    session: Session, table: type[ProfileRow] | type[PolicyRow]
+) -> None:
+    bring(session, profiles=[PROFILE], policies=[POLICY])
+    session.commit()
+    with pytest.raises(RecordKept):
+        session.execute(update(table).values(version=7))
+    session.rollback()
+    with pytest.raises(RecordKept):
+        session.execute(delete(table))
