@@ -37,7 +37,7 @@ from moderation.tables import (
 PROTECTING = (Origin.REVIEW.value, Origin.APPEAL.value)
 """Outcomes that may lower marks but not published grades of the same series."""
 
-REMEMBERED = 100_000
+REMEMBERED = 40_000
 """Combinations of marks whose result is kept at hand, so that a national series needs no more memory than this."""
 
 _Mark = tuple[int | None, str | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,14 +152,18 @@ def release_results(
     """
     if first == second:
         raise SamePerson
-    cleared: list[list[ResultLine]] = []
+    cleared: list[list[_Cleared]] = []
+
+    def take(lines: Sequence[ResultLine]) -> None:
+        cleared.append([(line.text, line.is_protected) for line in lines])
+
     report = gate(
         session,
         series_key,
         held_case_ids=held_case_ids,
         more_blocks=more_blocks,
         progress=progress,
-        take=cleared.append,
+        take=take,
     )
     if not report.is_open:
         codes = sorted({block.code for block in report.blocks})
@@ -357,27 +362,25 @@ def _reason_code(latest: ReleaseView | None, digest: str, reason_code: IssueReas
     return reason_code
 
 
-def _write(session: Session, version: ResultVersion, cleared: Iterable[Sequence[ResultLine]]) -> None:
+_Cleared = tuple[str, bool]
+"""The text of a result that the digest is made of, and whether the published grade is protected: all that is kept of it."""
+
+
+def _write(session: Session, version: ResultVersion, cleared: Iterable[Sequence[_Cleared]]) -> None:
     """Write the very results that the gate cleared, and refuse them unless they have the digest of the version."""
     digest = sha256()
     columns = ("candidate_id", "option_code", "total", "grade", "indicator", "components", "is_protected")
     for lines in cleared:
-        digest.update("".join([line.text for line in lines]).encode())
-        rows = [
-            (
-                line.candidate_id,
-                line.option_code,
-                line.total,
-                line.grade,
-                line.indicator,
-                line.components,
-                line.is_protected,
-            )
-            for line in lines
-        ]
-        insert_rows(session, OptionResult, columns, rows, same={"version_id": version.id})
+        digest.update("".join([text for text, _ in lines]).encode())
+        insert_rows(session, OptionResult, columns, map(_row, lines), same={"version_id": version.id})
     if digest.hexdigest() != version.digest:
         raise ResultsGateClosed("What would be published is not what the gate cleared.")
+
+
+def _row(cleared: _Cleared) -> tuple[Any, ...]:
+    text, is_protected = cleared
+    candidate_id, code, total, grade, indicator, components, *before = json.loads(text)
+    return candidate_id, code, total, before[0] if is_protected else grade, indicator, components, is_protected
 
 
 def _issue(session: Session, series_key: str, held: Collection[str], *, actor: str, now: datetime) -> None:

@@ -32,7 +32,7 @@ from moderation.tables import (
     SampleItem,
 )
 
-REMEMBERED = 100_000
+REMEMBERED = 40_000
 """Combinations of marks whose result is kept at hand, so that a national series needs no more memory than this."""
 _CONFIRMED_STATES = (
     "OUTCOME_LOCKED",

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import platform
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -76,8 +75,13 @@ def measure_one(database: str, share: float) -> dict[str, object]:
         told = Console(stderr=True)
         series = National(centres=max(1, round(CENTRES * share / 100)))
         measured = steps.walk(engine, series, lambda name, s: told.print(f"{database} {share:g} %: {name} {s:.1f} s"))
-    own_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**asdict(measured), "peak_mib": own_mib, "server_peak_mib": measured.server_peak_kib / 1024}
+    own_mib = max(measured.peak_mib.values())
+    return {
+        **asdict(measured),
+        "peaks_mib": measured.peak_mib,
+        "peak_mib": own_mib,
+        "server_peak_mib": measured.server_peak_kib / 1024,
+    }
 
 
 @contextmanager

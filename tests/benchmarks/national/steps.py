@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Measured:
 
     seconds: dict[str, float] = field(default_factory=dict)
     processor: dict[str, float] = field(default_factory=dict)
+    peak_mib: dict[str, float] = field(default_factory=dict)
+    """The highest memory of this process up to the end of each step."""
     server_peak_kib: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -71,6 +74,7 @@ def walk(
             spent = server.spent()
         measured.seconds[name] = time.perf_counter() - began
         measured.processor[name] = time.process_time() - processor + spent
+        measured.peak_mib[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         told(name, measured.seconds[name])
         for what, number in getattr(done, "counts", {}).items():
             measured.counts[f"{name}: {what}"] = number
