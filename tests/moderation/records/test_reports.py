@@ -11,6 +11,7 @@ from moderation.errors import (
     ImportRefused,
     MarksInReport,
     ReasonMissing,
+    RecordKept,
     ReportIncomplete,
     ReportLocked,
     ReportMissing,
@@ -145,8 +146,6 @@ def test_lines_are_of_works_that_were_read_and_of_known_criteria(session: Sessio
 
 
 def test_without_criteria_one_verdict_for_the_whole_work(session: Session, case_id: str) -> None:
-    set_criteria(session, SERIES, CRITERIA)
-    session.execute(delete(reports.ReportLine))
     session.execute(delete(Criterion))
     lines = [Line(work.item_id, "", Verdict.AGREED) for work in reports.works_read(session, case_id)]
     one = Draft(SECTIONS, lines)
@@ -162,10 +161,23 @@ def test_an_incomplete_report_is_not_handed_in(session: Session, case_id: str) -
     assert [gap.section for gap in reports.gaps_of(session, case_id, report)] == [Section.GENERAL]
     with pytest.raises(ReportIncomplete):
         reports.submit_report(session, case_id, moderator=MODERATOR, now=NOW, expected_number=1)
-    session.execute(delete(ReportLine).where(ReportLine.criterion_code == "AO2"))
-    report = reports.report_of(session, case_id)
-    assert report is not None
-    assert len(reports.gaps_of(session, case_id, report)) == 16
+    whole = draft(session, case_id)
+    half = Draft(SECTIONS, [line for line in whole.lines if line.criterion_code == "AO1"])
+    report = reports.save_report(session, case_id, half, moderator=MODERATOR, now=NOW, expected_number=1)
+    assert {(gap.section, gap.criterion_code) for gap in reports.gaps_of(session, case_id, report)} == {(None, "AO2")}
+    assert len(reports.gaps_of(session, case_id, report)) == 15
+
+
+def test_what_was_written_stays_in_the_database_too(session: Session, case_id: str) -> None:
+    saved(session, case_id)
+    for statement in (
+        update(ModeratorReport).values(general="Other words"),
+        update(ReportLine).values(verdict="AGREED"),
+        delete(ReportLine),
+        delete(ModeratorReport),
+    ):
+        with pytest.raises(RecordKept), session.begin_nested():
+            session.execute(statement)
 
 
 def test_a_report_waits_for_the_outcome(session: Session, case_id: str) -> None:
