@@ -6,7 +6,7 @@ https://www.wired-gov.net/wg/news.nsf/articles/ofqual+to+fine+wjec+after+1500+gc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from moderation.guards.trigger import Guard, Refusal, Row
 
@@ -30,33 +30,59 @@ def everybody(person: str) -> str:
     return f"(SELECT {person} UNION SELECT pa.other_id FROM person_alias pa WHERE pa.person_id = {person})"
 
 
+def of_any_account(person: str, holds: Callable[[str], str]) -> str:
+    """Something holds of the person under one of their accounts; looked up by account, so that most rows cost two looks."""
+    return (
+        f"({holds(person)} OR EXISTS (SELECT 1 FROM person_alias pa WHERE pa.person_id = {person} "
+        f"AND {holds('pa.other_id')}))"
+    )
+
+
 def tied(person: str, centre: str, series: str, start: str, until: str | None = None) -> str:
     """The person has a tie to the centre that holds at an instant, or at any time from ``start`` until ``until``."""
     begun = f"c.valid_from <= {start}" if until is None else f"c.valid_from < {until}"
-    return (
-        f"EXISTS (SELECT 1 FROM conflict c WHERE c.centre_number = {centre} "
-        f"AND (c.series_key IS NULL OR c.series_key = {series}) AND {begun} "
-        f"AND (c.valid_to IS NULL OR c.valid_to > {start}) AND (c.ended_at IS NULL OR c.ended_at > {start}) "
-        f"AND {same('c.person_id', person)})"
+    return of_any_account(
+        person,
+        lambda account: (
+            f"EXISTS (SELECT 1 FROM conflict c WHERE c.person_id = {account} AND c.centre_number = {centre} "
+            f"AND (c.series_key IS NULL OR c.series_key = {series}) AND {begun} "
+            f"AND (c.valid_to IS NULL OR c.valid_to > {start}) AND (c.ended_at IS NULL OR c.ended_at > {start}))"
+        ),
     )
 
 
 def tied_to_case(person: str, case: str, instant: str) -> str:
     """The person has a tie to the centre of a case at an instant."""
-    return (
-        f"EXISTS (SELECT 1 FROM moderation_case tc WHERE tc.id = {case} "
-        f"AND {tied(person, 'tc.centre_number', 'tc.series_key', instant)})"
+    return of_any_account(
+        person,
+        lambda account: (
+            f"EXISTS (SELECT 1 FROM conflict c WHERE c.person_id = {account} AND c.valid_from <= {instant} "
+            f"AND (c.valid_to IS NULL OR c.valid_to > {instant}) AND (c.ended_at IS NULL OR c.ended_at > {instant}) "
+            f"AND EXISTS (SELECT 1 FROM moderation_case tc WHERE tc.id = {case} "
+            "AND tc.centre_number = c.centre_number AND (c.series_key IS NULL OR c.series_key = tc.series_key)))"
+        ),
     )
 
 
 def involved(person: str, case: str, acts: str) -> str:
     """The person had a part in the case, or in one moderated with it; ``acts`` narrows which, e.g. ``<> 'REVIEWED'``."""
-    part = f"v.act {acts} AND {same('v.person_id', person)}"
+    alone = of_any_account(
+        person,
+        lambda account: (
+            f"EXISTS (SELECT 1 FROM involvement v WHERE v.case_id = {case} AND v.person_id = {account} AND v.act {acts})"
+        ),
+    )
+    together = of_any_account(
+        person,
+        lambda account: (
+            "EXISTS (SELECT 1 FROM moderation_case m JOIN involvement v ON v.case_id = m.id "
+            "WHERE m.series_key = k.series_key AND m.component_code = k.component_code "
+            f"AND m.consortium_id = k.consortium_id AND v.person_id = {account} AND v.act {acts})"
+        ),
+    )
     return (
-        f"(EXISTS (SELECT 1 FROM involvement v WHERE v.case_id = {case} AND {part}) "
-        "OR EXISTS (SELECT 1 FROM moderation_case k JOIN moderation_case m ON m.series_key = k.series_key "
-        "AND m.component_code = k.component_code AND m.consortium_id = k.consortium_id "
-        f"JOIN involvement v ON v.case_id = m.id WHERE k.id = {case} AND k.consortium_id IS NOT NULL AND {part}))"
+        f"({alone} OR EXISTS (SELECT 1 FROM moderation_case k "
+        f"WHERE k.id = {case} AND k.consortium_id IS NOT NULL AND {together}))"
     )
 
 
@@ -259,12 +285,9 @@ def _one_human(row: Row) -> Sequence[str]:
 GUARDS: tuple[Guard, ...] = (
     Guard("allocation_given", "allocation", "INSERT", _given),
     Guard("allocation_changed", "allocation", "UPDATE", _changed),
-    Guard("mark_independent", "moderator_mark", "INSERT", _marked),
-    Guard("mark_noted", "moderator_mark", "INSERT", notes=_note_mark),
-    Guard("outcome_independent", "outcome", "INSERT", _proposed),
-    Guard("outcome_noted", "outcome", "INSERT", notes=_note_proposal),
-    Guard("outcome_confirmed", "outcome", "UPDATE OF confirmed_by", _confirmed),
-    Guard("outcome_confirmation_noted", "outcome", "UPDATE OF confirmed_by", notes=_note_confirmation),
+    Guard("mark_given", "moderator_mark", "INSERT", _marked, _note_mark),
+    Guard("outcome_found", "outcome", "INSERT", _proposed, _note_proposal),
+    Guard("outcome_confirmed", "outcome", "UPDATE OF confirmed_by", _confirmed, _note_confirmation),
     Guard("conflict_declared", "conflict", "INSERT", _declared),
     Guard("conflict_closes", "conflict", "INSERT", notes=_close_for_conflict, by_row=True),
     Guard("conflict_ended", "conflict", "UPDATE", _ended),

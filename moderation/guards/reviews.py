@@ -109,13 +109,9 @@ def _on_panel(row: Row) -> Conditions:
 
 
 GUARDS: tuple[Guard, ...] = (
-    Guard("check_independent", "moderator_check", "INSERT", _checker),
-    Guard("check_noted", "moderator_check", "INSERT", notes=_note_check),
-    Guard("review_mark_independent", "review_mark", "INSERT", _review_marked),
-    Guard("review_mark_noted", "review_mark", "INSERT", notes=_note_review_mark),
-    Guard("review_independent", "review_outcome", "INSERT", _review_proposed),
-    Guard("review_noted", "review_outcome", "INSERT", notes=_note_review),
-    Guard("review_confirmed", "review_outcome", "UPDATE OF confirmed_by", _review_confirmed),
-    Guard("review_confirmation_noted", "review_outcome", "UPDATE OF confirmed_by", notes=_note_review_confirmed),
-    Guard("panel_independent", "panel_member", "INSERT", _on_panel),
+    Guard("check_opened", "moderator_check", "INSERT", _checker, _note_check),
+    Guard("review_marked", "review_mark", "INSERT", _review_marked, _note_review_mark),
+    Guard("review_found", "review_outcome", "INSERT", _review_proposed, _note_review),
+    Guard("review_confirmed", "review_outcome", "UPDATE OF confirmed_by", _review_confirmed, _note_review_confirmed),
+    Guard("panel_appointed", "panel_member", "INSERT", _on_panel),
 )

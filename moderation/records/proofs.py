@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from moderation.errors import UnknownSeries
 from moderation.independence import Act, Given, Part, Proof, Tie, prove
 from moderation.records.independence import ties_of
-from moderation.tables import Allocation, Involvement, ModerationCase, PersonAlias, SeriesRow
+from moderation.tables import Allocation, Involvement, ModerationCase, PersonAlias, ReviewRequest, SeriesRow
 
 _Place = tuple[str, str]
 """Component and centre."""
@@ -40,6 +40,13 @@ def prove_series(session: Session, series_key: str) -> list[Proof]:
         )
     }
     at: dict[_Place, str] = {(component, centre): case_id for case_id, (component, centre, _) in cases.items()}
+    # A review of marked scripts has no case: what is judged there is known by the request.
+    requests = session.execute(
+        select(ReviewRequest.id, ReviewRequest.component_code, ReviewRequest.centre_number).where(
+            ReviewRequest.series_key == series_key, ReviewRequest.case_id.is_(None)
+        )
+    )
+    cases |= {request_id: (component, centre, None) for request_id, component, centre in requests}
     together: dict[str, list[str]] = defaultdict(list)
     for case_id, (_, _, consortium) in cases.items():
         together[consortium or case_id].append(case_id)
@@ -48,7 +55,9 @@ def prove_series(session: Session, series_key: str) -> list[Proof]:
     for given in [*_allocations(session, series_key, at), *_deeds(parts, cases, series_key)]:
         accounts = aliases.get(given.person_id, frozenset({given.person_id}))
         group = together[cases[given.case_id][2] or given.case_id] if given.case_id else ()
-        own_parts = [part for case_id in group for part in parts.get(case_id, ()) if part.person_id in accounts]
+        own_parts = _first_of_each(
+            part for case_id in group for part in parts.get(case_id, ()) if part.person_id in accounts
+        )
         own_ties = [
             tie
             for tie in ties.get(given.centre_number, ())
@@ -56,6 +65,14 @@ def prove_series(session: Session, series_key: str) -> list[Proof]:
         ]
         proofs.append(prove(given, accounts, own_ties, own_parts))
     return proofs
+
+
+def _first_of_each(parts: Iterable[Part]) -> list[Part]:
+    """Return the first of each kind of part that an account had in what is moderated together, oldest first."""
+    found: dict[tuple[str, Act], Part] = {}
+    for part in sorted(parts, key=lambda one: one.done_at):
+        found.setdefault((part.person_id, part.act), part)
+    return list(found.values())
 
 
 def _aliases(session: Session) -> Mapping[str, frozenset[str]]:
@@ -74,10 +91,13 @@ def _ties_by_centre(session: Session) -> Mapping[str, Sequence[Tie]]:
 
 def _parts(session: Session, series_key: str) -> Mapping[str, list[Part]]:
     """Return what each person first did to each case: case → parts. Marks of many works are one part."""
+    wholes = union_all(
+        select(ModerationCase.id).where(ModerationCase.series_key == series_key),
+        select(ReviewRequest.id).where(ReviewRequest.series_key == series_key, ReviewRequest.case_id.is_(None)),
+    ).subquery()
     rows = session.execute(
         select(Involvement.case_id, Involvement.person_id, Involvement.act, func.min(Involvement.done_at))
-        .join(ModerationCase, ModerationCase.id == Involvement.case_id)
-        .where(ModerationCase.series_key == series_key)
+        .join(wholes, wholes.c.id == Involvement.case_id)
         .group_by(Involvement.case_id, Involvement.person_id, Involvement.act)
     )
     found: dict[str, list[Part]] = defaultdict(list)

@@ -8,7 +8,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 from sqlalchemy.orm import Session
 
-from moderation.independence import ACT_WORDS, KIND_WORDS, Act, ConflictKind, Permission, Verdict
+from moderation.independence import ACT_WORDS, KIND_WORDS, Act, ConflictKind, ConflictOrigin, Permission, Verdict
 from repository.acts import conflicts, series
 from repository.acts.conflicts import Account, Register
 from repository.errors import FieldRefused
@@ -29,6 +29,8 @@ ALLOCATION_WORDS = {
 }
 VERDICT_WORDS = {Verdict.CLEAR: "Clear", Verdict.ENDED: "Ended in time", Verdict.FAILED: "Not independent"}
 VERDICT_COLOURS = {Verdict.CLEAR: "green", Verdict.ENDED: "yellow", Verdict.FAILED: "red"}
+LINES_SHOWN = 200
+"""So many lines of the register on a page, declared ones first; the filter leads to the rest."""
 PROOFS_SHOWN = 500
 """A page stays readable; what failed is shown first, and the command line lists everything."""
 
@@ -143,11 +145,17 @@ async def _conflicts_page(
     fields = ("person_id", "centre_number", "kind", "note", "candidate_number", "series")
     merging = ("merge_person_id", "other_id", "merge_reason")
     chosen = [{"value": "", "text": "Choose"}] + [{"value": one.person_id, "text": one.words} for one in people]
+    centre = request.query.get("centre", "").strip() if found.is_whole else ""
+    lines = [one for one in found.lines if centre in ("", one.tie.centre_number)]
+    lines.sort(key=lambda one: (one.tie.origin is ConflictOrigin.AUTOMATIC, not one.is_live(context.now)))
     return await render(
         request,
         "conflicts/index.html",
         status=status,
         register=found,
+        lines=lines[:LINES_SHOWN],
+        lines_total=len(lines),
+        centre=centre,
         people=chosen,
         series=[{"value": "", "text": "Choose"}, *listed],
         kinds=[{"value": str(kind), "text": words} for kind, words in KIND_CHOICES.items()],
