@@ -121,7 +121,7 @@ def page(session: Session, context: Context, case_id: str, seen_version: int | N
         moderated,
         marked_by,
         people.names_of(session, named | {step.actor for step in since}),
-        _proofs(session, row, outcome, marked_by) if officer and outcome is not None else (),
+        _proofs(session, row, outcome, marked_by) if officer and outcome and outcome.kind in GIVES_MARKS else (),
         checked,
         tuple(one for one in every if one.superseded_at is not None),
         feedback,
@@ -157,18 +157,13 @@ def _proofs(
     members = group_of(session, case)
     row = session.get_one(Outcome, outcome.outcome_id)
     numbers = outcome.numbers
-    gives = outcome.kind in GIVES_MARKS
-    differing = outcomes.recomputation_of(session, case) if gives else []
+    differing = outcomes.recomputation_of(session, case)
     waiting = [one for one in amendments_of(session, case.id) if one.decision is None]
     held = [one for one in holds_of(session, case_id=case.id) if one.released_at is None]
     found = [
         Proof(
             "Second calculation",
-            f"{len(differing)} marks differ"
-            if differing
-            else "Agrees on every mark"
-            if gives
-            else "No marks to compare",
+            f"{len(differing)} marks differ" if differing else "Agrees on every mark",
             not differing,
         ),
         Proof(

@@ -141,15 +141,18 @@ async def _marks_page(
     status: int = 200,
 ) -> web.Response:
     actor = actor_of(request)
+    returned = sheet.case.state == CaseState.RETURNED_TO_CENTRE
     rows = []
     for line in sheet.lines:
         number = line.candidate_number
-        typed_mark = "" if line.mark is None else str(line.mark)
-        absent = line.status == MarkStatus.ABSENT
+        # Returned marks are all given anew, so none of them stands in its field; what they were is beside it.
+        typed_mark = "" if line.mark is None or returned else str(line.mark)
+        absent = line.status == MarkStatus.ABSENT and not returned
         if form is not None and f"mark-{number}" in form:
             typed_mark, absent = str(form[f"mark-{number}"]), f"absent-{number}" in form
         error = next((e["text"] for e in errors or [] if e["href"] == f"#mark-{number}"), "")
-        rows.append({"line": line, "mark": typed_mark, "absent": absent, "error": error})
+        before = ("Absent" if line.mark is None else str(line.mark)) if returned else ""
+        rows.append({"line": line, "mark": typed_mark, "absent": absent, "error": error, "before": before})
     editable = sheet.case.state in MARKS_EDITABLE and scope_of(actor, Action.MARKS_SAVE) is not None
     context = context_of(request)
     told = await services_of(request).database.read(lambda s: marks.feedback(s, context, sheet.case.case_id))

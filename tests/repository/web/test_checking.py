@@ -200,6 +200,8 @@ async def test_marks_are_returned_with_feedback_that_the_centre_reads(service_on
     assert await state_of(service, case_id) is CaseState.RETURNED_TO_CENTRE
     page = await (await centre.get(f"/cases/{case_id}/marks")).text()
     assert words in page
+    assert "Before: 58" in page
+    assert 'value="58"' not in page
 
 
 async def test_a_hold_is_for_officers_and_a_centre_reads_neutral_words(service_on_each: Service) -> None:
