@@ -27,6 +27,7 @@ from repository.tables import (
     DataKeyRow,
     DocumentRow,
     Evidence,
+    LegalHold,
     ReceiptRow,
     ScopeKeyRow,
     StoredObjectRow,
@@ -410,6 +411,50 @@ async def test_retention_follows_what_happened_and_a_hold_wins(released: Release
     assert line["is_due"] is True
     exams = await one.service.client(Role.EXAMS_OFFICER, CENTRE)
     assert (await exams.get(path)).status == 404
+
+
+async def test_disposal_needs_its_time_two_officers_and_no_hold(released: Released) -> None:
+    one = released
+    path, form = f"/retention/{one.case_id}", {"series": SERIES}
+    listed = f"/api/series/{SERIES}/retention"
+
+    async def ask(client: Any, step: str) -> int:
+        answer = await client.post(path, data=form | {"step": step}, allow_redirects=False)
+        return int(answer.status)
+
+    assert await ask(one.officer, "begin") == 409  # its time is not over
+    one.service.clock.now = datetime(2026, 10, 22, 9, 0, tzinfo=UTC)
+    first, second = await one.service.client(Role.AB_OFFICER), await one.service.client(Role.AB_OFFICER)
+    person_id: str = first.person_id  # type: ignore[attr-defined]
+
+    def hold(session):  # type: ignore[no-untyped-def]
+        oid = session.scalars(select(DocumentRow.oid)).first()
+        session.add(LegalHold(oid=oid, reason="court", placed_by=person_id, placed_at=stage.NOW))
+
+    await one.service.write(hold)
+    (line,) = (await done(await first.get(listed)))["cases"]
+    assert (line["is_due"], line["kept_by"]) == (False, ["a legal hold"])
+    assert await ask(first, "begin") == 409
+
+    def lift(session):  # type: ignore[no-untyped-def]
+        held = session.scalars(select(LegalHold)).one()
+        held.lifted_by, held.lifted_at = person_id, stage.NOW
+
+    await one.service.write(lift)
+    assert await ask(first, "propose") == 409  # the case is not closed yet
+    assert await ask(first, "begin") == 303
+    assert await ask(first, "confirm") == 409  # nothing is proposed
+    assert await ask(first, "propose") == 303
+    assert await ask(first, "confirm") == 409  # the same officer
+    (line,) = (await done(await first.get(listed)))["cases"]
+    assert (line["state"], line["files"]) == ("RETENTION", 15)
+    assert await ask(second, "confirm") == 303
+    (line,) = (await done(await first.get(listed)))["cases"]
+    assert (line["state"], line["files"], line["is_due"]) == ("DISPOSED", 0, False)
+    left = await one.service.services.database.read(
+        lambda s: [row for row in s.scalars(select(DataKeyRow)) if row.shredded_at is None or row.blob]
+    )
+    assert left == []
 
 
 async def test_terms_are_imported_and_bad_ones_refused(released: Released) -> None:
