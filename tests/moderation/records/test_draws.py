@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from moderation.errors import (
@@ -19,17 +20,18 @@ from moderation.errors import (
 from moderation.marks import MarkFlag, MarkStatus
 from moderation.outcome import OutcomeKind, Stage
 from moderation.records.cases import history_of, view_case
-from moderation.records.draws import choose_sample, is_waiting_for_choice
+from moderation.records.draws import choose_sample, cohort_of, is_waiting_for_choice
 from moderation.records.exemptions import end_exemption, grant_exemption, listed_exemptions
 from moderation.records.marks import MarkEntry, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.outcomes import outcome_of
 from moderation.records.ranked_lists import ranked_list
+from moderation.records.rules import profile_version
 from moderation.records.rules_import import import_rules
 from moderation.records.samples import sample_of
 from moderation.rule_files import FORMAT
-from moderation.sampling import PickReason
+from moderation.sampling import PickReason, pick
 from moderation.submission import CaseState
-from moderation.tables import ModerationCase, Sample
+from moderation.tables import Entry, ModerationCase, Sample
 from tests.moderation.records import stage
 from tests.moderation.records.stage import COMPONENT, NOW, OFFICER, TEACHER
 
@@ -226,10 +228,6 @@ def test_what_is_kept_with_a_sample_draws_it_again(session: Session) -> None:
     check_marks(session, case_id, actor=TEACHER, now=NOW)
     submit_marks(session, case_id, actor=OFFICER, now=NOW)
     confirm_marks(session, case_id, actor="system", now=NOW)
-    from moderation.records.draws import cohort_of
-    from moderation.records.rules import profile_version
-    from moderation.sampling import pick
-
     kept = sample_of(session, case_id)
     cohort = cohort_of(session, [session.get_one(ModerationCase, case_id)])
     again = pick(cohort.order, profile_version(session, kept.profile_id, kept.profile_version), 4)
@@ -240,3 +238,17 @@ def test_what_is_kept_with_a_sample_draws_it_again(session: Session) -> None:
     ]
     assert [asdict(swap) for swap in again.swaps] == row.swaps
     assert row.swaps[0]["teaching_set"] == "B"
+
+
+@pytest.mark.fault("att:H13")
+def test_an_entry_that_carries_forward_is_neither_drawn_nor_counted(session: Session) -> None:
+    stage.make_series(session)
+    case_id = stage.make_centre(session, 18)
+    carrying = stage.candidate_ids(session)[:3]
+    session.execute(update(Entry).where(Entry.candidate_id.in_(carrying)).values(option_code="X446C"))
+    stage.confirm(session, case_id, [60 - i for i in range(15)])
+    sample = sample_of(session, case_id)
+    assert (sample.candidates_total, sample.size) == (15, 15)
+    assert not {item.candidate_id for item in sample.items} & {*carrying}
+    cohort = cohort_of(session, [session.get_one(ModerationCase, case_id)])
+    assert cohort.entered_total == 15
