@@ -212,7 +212,7 @@ def _files(sample: SamplePage) -> list[Mapping[str, object]]:
         {
             "candidate_number": item.item.candidate_number,
             "position": item.item.position,
-            "no_work_reason": item.item.no_work_reason,
+            "no_work_reason": item.tracked.words if item.item.is_replaced else item.item.no_work_reason,
             "files": [_file(document) for document in _released(item.documents)],
         }
         for item in sample.items

@@ -20,10 +20,10 @@ from moderation.tables import Allocation
 from repository.access import Role
 from repository.database import metadatas
 from repository.places import TYPE_WORDS
-from tests.moderation.records.stage import COMPONENT, SERIES
+from tests.moderation.records.stage import COMPONENT, SERIES, make_consortium, make_series
 
 from ..files import pdf
-from .conftest import csrf
+from .conftest import Service, csrf
 from .uploading import CENTRE, STREAM, TUS, Stage
 
 NOT_COMPARED = frozenset({"web_session", "audit_event", "care_mark"})
@@ -407,3 +407,37 @@ async def test_officers_help_many_centres_after_an_incident(stage: Stage) -> Non
     await refused(await second.post(f"/incidents/{incident}/decide", data=theirs), 422, "was decided")
     assert (await second.post("/incidents/none/decide", data=theirs)).status == 404
     assert (await sample(stage))["due_at"].startswith("2026-05-28T22:59:59")
+
+
+async def test_marks_come_back_while_a_consortium_waits_and_the_change_is_shown(service_on_each: Service) -> None:
+    def build(session):  # type: ignore[no-untyped-def]
+        make_series(session)
+        return make_consortium(session, [CENTRE, "99902"], [3, 3])
+
+    case_id, _ = await service_on_each.write(build)
+    teacher = await service_on_each.client(Role.TEACHER, CENTRE)
+    officer = await service_on_each.client(Role.EXAMS_OFFICER, CENTRE)
+    body = await service_on_each.client(Role.AB_OFFICER)
+    case = f"/api/cases/{case_id}"
+
+    async def submit(second_mark: int) -> dict[str, Any]:
+        numbers = zip(("1001", "1002", "1003"), (60, second_mark, 40), strict=True)
+        marks = [{"candidate_number": number, "mark": mark} for number, mark in numbers]
+        assert (await teacher.put(f"{case}/marks", json={"rows": marks})).status == 200
+        assert (await teacher.post(f"{case}/marks/check", json={})).status == 200
+        answer = await officer.post(f"{case}/marks/submit", json={"control_total": 100 + second_mark})
+        assert answer.status == 200, await answer.text()
+        return dict(await answer.json())
+
+    await submit(50)
+    await refused(await teacher.put(f"{case}/marks", json={"rows": [{"candidate_number": "1001", "mark": 1}]}), 409)
+    asked = (await (await officer.post(f"{case}/reopenings", json={"reason": "Slip in 1002"})).json())["id"]
+    answer = await body.post(f"/api/reopenings/{asked}/decide", json={"grant": True})
+    assert (await answer.json())["subject"] == "MARKS"
+    await submit(52)
+    for reader in (officer, body):
+        (shown,) = (await (await reader.get(f"{case}/requests")).json())["reopenings"]
+        (change,) = shown["marks"]
+        assert (change["candidate_number"], change["before"]["mark"], change["after"]["mark"]) == ("1002", 50, 52)
+        text = await (await reader.get(f"/cases/{case_id}/requests")).text()
+        assert '<td class="govuk-table__cell">50</td><td class="govuk-table__cell">52</td>' in text
