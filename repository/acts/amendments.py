@@ -9,14 +9,21 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from moderation.amendments import AmendmentKind, SampleChoice
-from moderation.errors import AmendmentMissing, AmendmentNotPossible
+from moderation.errors import (
+    AmendmentMissing,
+    AmendmentNotPossible,
+    NoResults,
+    ResultsEmbargoed,
+    ResultsWithdrawn,
+)
 from moderation.marks import MarkStatus
 from moderation.records import amendments as records
 from moderation.records import cases, samples
 from moderation.records.amendments import AmendmentView
 from moderation.records.cases import CaseView
 from moderation.records.marks import MarkLine, case_marks
-from moderation.records.results import release_of
+from moderation.records.results import open_release
+from moderation.results import Audience
 from moderation.submission import RELEASED
 from moderation.tables import ModerationCase
 from repository import audit, people
@@ -152,7 +159,11 @@ def _is_amendable(session: Session, case_id: str) -> bool:
 
 
 def _results_are_out(session: Session, case: CaseView, now: datetime) -> bool:
+    """Say whether a centre may see results of the case now: released, not withdrawn, not under embargo."""
     if case.state not in RELEASED:
         return False
-    release = release_of(session, case.series_key)
-    return release is not None and release.embargo.restricted_at <= now
+    try:
+        open_release(session, case.series_key, audience=Audience.CENTRE, now=now)
+    except (NoResults, ResultsEmbargoed, ResultsWithdrawn):
+        return False
+    return True

@@ -13,7 +13,12 @@ from repository.acts.cases import MODE_WORDS, STATE_WORDS
 from repository.web.pages import render
 from repository.web.requests import context_of, services_of
 
-FINISHED = SETTLED | {CaseState.OUTCOME_PROPOSED, CaseState.INVALID_ORDER, CaseState.RETURNED_TO_CENTRE}
+FINISHED = SETTLED | {
+    CaseState.OUTCOME_PROPOSED,
+    CaseState.INVALID_ORDER,
+    CaseState.SUPPORT_CALL,
+    CaseState.RETURNED_TO_CENTRE,
+}
 
 
 async def show(request: web.Request) -> web.Response:

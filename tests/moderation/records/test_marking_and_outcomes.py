@@ -23,10 +23,11 @@ from moderation.errors import (
 )
 from moderation.outcome import OutcomeKind, Stage
 from moderation.records import outcomes
-from moderation.records.cases import hold_case, release_hold, view_case
+from moderation.records.cases import case_of, hold_case, release_hold, view_case
 from moderation.records.invalid_order import return_to_centre
 from moderation.records.marking import (
     allocate,
+    find_again,
     marks_of_item,
     record_moderator_mark,
     reopen_marking,
@@ -41,10 +42,11 @@ from moderation.records.outcomes import (
     outcome_of,
     outcome_rows,
     outcomes_of,
+    withdraw_outcome,
 )
 from moderation.records.samples import sample_of
 from moderation.submission import CaseState
-from moderation.tables import CentreMark, Component
+from moderation.tables import CentreMark, Component, PolicyRow, RuleAssignment
 from tests.moderation.records import stage
 from tests.moderation.records.stage import (
     CENTRE_B,
@@ -281,3 +283,77 @@ def test_a_case_is_held_and_comes_back_where_it_was(session: Session) -> None:
     assert release_hold(session, case_id, reason="nothing found", actor=OFFICER, now=NOW) is CaseState.SUBMITTED
     with pytest.raises(IllegalTransition):
         release_hold(session, case_id, reason="again", actor=OFFICER, now=NOW)
+
+
+@pytest.mark.fault("att:H08")
+def test_a_withdrawn_outcome_stays_in_the_history_and_is_found_again(session: Session) -> None:
+    case_id = with_moderator(session)
+    stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
+    confirm_outcome(session, case_id, officer=OFFICER, now=NOW)
+    version = view_case(session, case_id).version
+    with pytest.raises(ReasonMissing):
+        withdraw_outcome(session, case_id, reason=" ", officer=OFFICER, now=NOW)
+    with pytest.raises(StaleVersion):
+        withdraw_outcome(session, case_id, reason="wrong", officer=OFFICER, now=NOW, expected_version=version - 1)
+    withdraw_outcome(session, case_id, reason="wrong criteria", officer=OFFICER, now=NOW, expected_version=version)
+    assert outcome_of(session, case_id) is None
+    assert moderated_marks(session, case_id) == []
+    assert view_case(session, case_id).state is CaseState.RECEIPT_COMPLETE
+    with pytest.raises(IllegalTransition):
+        withdraw_outcome(session, case_id, reason="again", officer=OFFICER, now=NOW)
+    find_again(session, case_id, now=NOW)
+    first, second = outcomes_of(session, case_id)
+    assert (first.confirmed_by, first.superseded_at) == (OFFICER, NOW)
+    assert (second.confirmed_at, second.superseded_at) == (None, None)
+    assert {**first.numbers, "sample": None} == {**second.numbers, "sample": None}
+
+
+@pytest.mark.fault("att:H08")
+def test_proposing_twice_changes_nothing(session: Session) -> None:
+    case_id = with_moderator(session)
+    stage.moderate(session, case_id, {mark: mark for mark in CENTRE_B})
+    case = case_of(session, case_id)
+    decision = stage_of(session, case_id).decision
+    assert decision is not None
+    (before,) = outcomes_of(session, case_id)
+    version = case.version
+    kept = {"left_out": [], "moderator_marks": None}
+    outcomes.propose_outcome(session, [case], decision, actor=MODERATOR, now=NOW, particulars={case_id: kept})
+    assert outcomes_of(session, case_id) == [before]
+    assert case.version == version
+    first = accept_by_officer(session, case_id, reason="a known view", officer=OFFICER, now=NOW)
+    assert accept_by_officer(session, case_id, reason="a known view", officer=OFFICER, now=NOW) == first
+    assert len(outcomes_of(session, case_id)) == 2
+
+
+def test_the_policy_of_the_awarding_body_gives_the_limits_and_is_kept_with_the_outcome(session: Session) -> None:
+    stage.make_series(session)
+    lax = {
+        "policy_id": "lax",
+        "version": 3,
+        "title": "Lax",
+        "discordant_share": "17/105",
+        "correlation": "8/10",
+        "team_leader_check": "never",
+        "disclosure": "outcome",
+        "sample_working_days": 3,
+        "reminder_working_days": [1],
+        "source": "project policy",
+        "verified": False,
+    }
+    session.add(PolicyRow(policy_id="lax", version=3, content=lax, imported_at=NOW, imported_by=OFFICER))
+    session.add(
+        RuleAssignment(awarding_body="01", policy_id="lax", policy_version=3, assigned_at=NOW, assigned_by=OFFICER)
+    )
+    session.flush()
+    case_id = stage.make_centre(session, len(CENTRE_D))
+    stage.confirm(session, case_id, CENTRE_D)
+    stage.hand_in(session, case_id)
+    stage.give_to_moderator(session, case_id)
+    stage.moderate(session, case_id, dict(zip(CENTRE_D, MODERATOR_D, strict=True)))
+    outcome = outcome_of(session, case_id)
+    assert outcome is not None
+    assert (outcome.kind, outcome.policy_id, outcome.policy_revision) == (OutcomeKind.ADJUSTED, "lax", 3)
+    assert outcome.numbers["limits"] == {"discordant_share": "17/105", "correlation": "4/5"}
+    assert outcome.numbers["policy"] == {"policy_id": "lax", "version": 3, "team_leader_check": "never"}
+    assert confirm_outcome(session, case_id, officer=OFFICER, now=NOW).confirmed_by == OFFICER

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
 from moderation.records.marking import allocate, record_moderator_mark, stage_of
+from moderation.records.outcomes import confirm_outcome
+from moderation.records.results import release_results
 from moderation.records.samples import sample_of
+from moderation.results import embargo_from
 from moderation.submission import CaseState
 from repository.access import Role
 from tests.moderation.records import stage as records
@@ -127,7 +132,7 @@ async def test_an_amendment_is_proposed_by_one_and_decided_by_another(service_on
     teacher, stranger = await service.client(Role.TEACHER, CENTRE), await service.client(Role.EXAMS_OFFICER, "99902")
     first, second = await service.client(Role.AB_OFFICER), await service.client(Role.AB_OFFICER)
     path = f"/api/cases/{case_id}/amendments"
-    wish = {"candidate_number": "1001", "mark": 60, "reason": "typed 68 for 60"}
+    wish = {"candidate_number": "1001", "mark": 66, "reason": "typed 68 for 66"}
     for nobody in (teacher, stranger):
         assert (await nobody.post(path, json=wish)).status == 404
     for wrong in ({"mark": 71}, {"mark": None}, {"candidate_number": "9999"}, {"reason": ""}, {"status": "MAYBE"}):
@@ -152,9 +157,21 @@ async def test_an_amendment_is_proposed_by_one_and_decided_by_another(service_on
     own = (await (await first.post(path, json=slip | {"kind": "CLERICAL_ERROR"})).json())["amendment"]
     assert (await first.post(f"/api/amendments/{own['id']}/approve", json=yes)).status == 409
     assert (await second.post(f"/api/amendments/{own['id']}/approve", json=yes)).status == 200
-    # Slips are told to the centre with its results, not before.
-    assert (await (await centre.get(path)).json())["clerical_errors"] == []
     assert len((await (await second.get(path)).json())["clerical_errors"]) == 1
+    # Slips are told to the centre with its results, not before: not while anything is open, nor under embargo.
+    assert (await (await centre.get(path)).json())["clerical_errors"] == []
+    embargo = embargo_from((service.clock.now + timedelta(days=10)).date())
+
+    def release(session: Session) -> None:
+        confirm_outcome(session, case_id, officer="another", now=service.clock.now)
+        release_results(session, SERIES, first="one", second="two", embargo=embargo, now=service.clock.now)
+
+    await service.write(release)
+    assert (await (await centre.get(path)).json())["clerical_errors"] == []
+    service.clock.now = embargo.restricted_at
+    again = await service.client(Role.EXAMS_OFFICER, CENTRE)
+    (told,) = (await (await again.get(path)).json())["clerical_errors"]
+    assert (told["candidate_number"], told["before"]["mark"], told["after"]["mark"]) == ("1002", 64, 63)
 
 
 async def test_pages_of_amendments(service: Service) -> None:
