@@ -230,7 +230,9 @@ def explain(
         what_happened=what_happened(told),
         what_it_means=what_it_means(told),
         what_you_can_do=what_you_can_do(told),
-        may_be_reviewed=not is_review and (found.kind is OutcomeKind.ADJUSTED or is_moderator_marks),
+        may_be_reviewed=not is_review
+        and told.may_have_moved
+        and (found.kind is OutcomeKind.ADJUSTED or is_moderator_marks),
         marks=explained if shows_arithmetic else tuple(_without_arithmetic(one) for one in explained),
         line=line if shows_arithmetic else None,
         differences=_differences(found, marks, works, is_group=is_group) if level is Disclosure.DIFFERENCES else None,

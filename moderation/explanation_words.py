@@ -42,6 +42,11 @@ class Told:
     lean: Lean | None
     tally: Tally
 
+    @property
+    def may_have_moved(self) -> bool:
+        """Say whether a mark moved, here or, for all that this centre is told, at another of the consortium."""
+        return self.is_group or bool(self.tally.up or self.tally.down)
+
 
 def what_happened(told: Told) -> tuple[str, ...]:
     """Return what was read, what was found at each stage, and why the next step followed."""
@@ -100,7 +105,7 @@ def what_you_can_do(told: Told) -> tuple[str, ...]:
     if told.is_review:
         return ("The page of your request says what is open to you after the review.",)
     read_report = "Read the moderator’s report with the colleagues who marked, before the next series."
-    if told.kind is OutcomeKind.ACCEPTED:
+    if told.kind is OutcomeKind.ACCEPTED or not told.may_have_moved:
         said = "A review of moderation is not offered, because your marks were accepted unchanged."
         return (read_report, said) if told.stage is not Stage.NO_SAMPLE else (said,)
     return (

@@ -335,3 +335,10 @@ def test_that_works_differed_is_said_once() -> None:
     for first_differed in (True, False, None):
         said = " ".join(explained_b(D.OUTCOME, first_differed=first_differed).what_happened)
         assert said.count("more than the tolerance") == 1
+
+
+def test_an_adjustment_that_moved_nothing_is_not_reviewed() -> None:
+    one = explain(B, marks_of(B, [1, 5]), [], level=D.OUTCOME)
+    assert (one.may_be_reviewed, {mark.change for mark in one.marks}) == (False, {0})
+    assert "not offered" in " ".join(one.what_you_can_do)
+    assert explain(B, marks_of(B, [1, 5]), [], level=D.OUTCOME, is_group=True).may_be_reviewed

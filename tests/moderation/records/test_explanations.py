@@ -9,17 +9,22 @@ from sqlalchemy.orm import Session
 from moderation.errors import OutcomeMissing, ResultsEmbargoed, ResultsWithdrawn
 from moderation.explanation import MarkReason
 from moderation.marks import MarkStatus
-from moderation.outcome import OutcomeKind, Stage
+from moderation.outcome import Origin, OutcomeKind, Stage
 from moderation.records import explanations, reports
 from moderation.records.marks import MarkEntry, case_marks, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.outcomes import accept_by_officer, moderated_marks
 from moderation.records.reports import Draft
 from moderation.records.results import release_results, withdraw_results
+from moderation.records.review_marks import review_items
+from moderation.records.review_outcomes import Proposal, propose
+from moderation.records.review_outcomes import confirm as confirm_review
 from moderation.reports import Line, Section, Verdict
 from moderation.results import Audience, IssueReason, embargo_from
+from moderation.review import Finding, ReasonCode
 from moderation.rules import Disclosure
 from moderation.tables import Outcome
 from tests.moderation.records import locking, stage
+from tests.moderation.records import test_reviews as reviewing
 from tests.moderation.records.stage import (
     CENTRE_B,
     CENTRE_D,
@@ -234,3 +239,34 @@ def test_the_audience_is_the_centre(session: Session) -> None:
     shown = explanations.explanation_for_centre(session, case_id, now=OPENS_AT)
     assert shown.release is not None
     assert shown.release.embargo.opens_at(Audience.CENTRE) == OPENS_AT
+
+
+def test_after_a_review_the_new_release_explains_the_new_marks(session: Session) -> None:
+    case_id = moderated(session)
+    issue(session, case_id)
+    request_id = reviewing.under_way(session)
+    originals = {item.centre_mark: item.original_mark for item in review_items(session, request_id)}
+    lower = {centre: mark - 2 for centre, mark in originals.items() if mark}
+    reviewing.mark_all(session, request_id, lower)
+    proposal = Proposal(Finding.MODERATION_CHANGED, "Generous still.", ReasonCode.MODERATION_CRITERIA)
+    propose(session, request_id, proposal, actor=reviewing.REVIEWER, now=reviewing.LATER)
+    confirm_review(session, request_id, actor=reviewing.BODY, now=reviewing.LATER)
+    before = explanations.explanation_for_centre(session, case_id, now=reviewing.LATER)
+    assert before.origin is Origin.MODERATION
+    release_results(
+        session,
+        SERIES,
+        first="one",
+        second="two",
+        embargo=embargo_from(date(2026, 8, 12)),
+        now=reviewing.LATER,
+        reason_code=IssueReason.REVIEW,
+        reason="Review of moderation",
+    )
+    after = explanations.explanation_for_centre(session, case_id, now=reviewing.LATER + timedelta(minutes=1))
+    assert (after.origin, after.explanation.may_be_reviewed) == (Origin.REVIEW, False)
+    recorded = {line.candidate_number: line.moderated_mark for line in moderated_marks(session, case_id)}
+    assert {one.candidate_number: one.moderated_mark for one in after.explanation.marks} == recorded
+    assert after.explanation.differences is not None
+    shown = {point.centre_mark: point.moderator_mark for point in after.explanation.differences.points}
+    assert shown == lower
