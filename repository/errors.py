@@ -161,6 +161,6 @@ class DatabaseBehind(RepositoryError):
 
 
 class GuardsMissing(RepositoryError):
-    """Guards of the database are missing or were changed. Run `nea migrate`, and find out who took them away."""
+    """Guards of the database are missing or differ. After an upgrade run `nea migrate`; else find out who changed them."""
 
-    SENTENCE = "Guards of the database are missing or were changed. Run `nea migrate`, and find out who took them away."
+    SENTENCE = "Guards of the database are missing or differ. After an upgrade run `nea migrate`; else find out who changed them."

@@ -24,7 +24,8 @@ def reachable() -> Mapping[CaseState, frozenset[CaseState]]:
     """Return where several events can lead from each state."""
     found: dict[CaseState, frozenset[CaseState]] = {}
     for state in CaseState:
-        seen, edge = set(), {state}
+        seen: set[CaseState] = set()
+        edge = {state}
         while edge:
             edge = {after for before in edge for after in single_moves()[before]} - seen
             seen |= edge

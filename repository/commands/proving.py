@@ -33,19 +33,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _independence(arguments: argparse.Namespace, settings: Settings) -> int:
-    async def work() -> list[Proof]:
+    async def main() -> int:
         database = Database(settings.database_url)
         try:
             await migrating.check(database)
-            return await database.read(lambda session: prove_series(session, arguments.series))
+            proofs = await database.read(lambda session: prove_series(session, arguments.series))
+        except ModerationError as error:
+            print(f"nea: {error.detail}", file=sys.stderr)
+            return 2
         finally:
             await database.close()
+        return _print(arguments, proofs)
 
-    try:
-        proofs = run(work())
-    except ModerationError as error:
-        print(f"nea: {error.detail}", file=sys.stderr)
-        return 2
+    return run(main())
+
+
+def _print(arguments: argparse.Namespace, proofs: list[Proof]) -> int:
     counts = Counter(one.verdict for one in proofs)
     shown = [one for one in proofs if one.verdict is Verdict.FAILED] if arguments.failed else proofs
     if arguments.json:
