@@ -15,7 +15,7 @@ from itertools import count
 from secrets import randbits
 from typing import Any
 
-from sqlalchemy import JSON, Column, String, Table
+from sqlalchemy import JSON, Column, Select, String, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,8 @@ from moderation.tables import Base
 
 _CACHE_KIB = 128 * 1024
 """So much of SQLite's file is kept in memory while many rows are written; the default of 2 MiB reads pages anew."""
+
+_REMEMBERED = 1000
 
 Processor = Callable[[Any], Any]
 
@@ -140,6 +142,12 @@ def change_rows(
         return found
 
 
+def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    """Return the plain rows of a query of columns, past the session, which would look at each for objects."""
+    session.flush()
+    return session.connection().execute(query)
+
+
 def count_anew(session: Session, *tables: type[Base]) -> None:
     """Let PostgreSQL count what tables hold now: it plans by what it counted last, which was before many rows came."""
     connection = session.connection()
@@ -230,7 +238,23 @@ def _processor(column: Column[Any], dialect: Any) -> Processor | None:
     if isinstance(column.type, String):
         return None
     processor: Processor | None = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return processor
+    return None if processor is None else _remembering(processor)
+
+
+def _remembering(processor: Processor) -> Processor:
+    """Return a processor that translates each value once: instants of many rows are mostly the same."""
+    known: dict[Any, Any] = {}
+
+    def translate(value: Any) -> Any:
+        try:
+            return known[value]
+        except KeyError:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            known[value] = translated = processor(value)
+            return translated
+
+    return translate
 
 
 def _json(value: Any) -> str | None:

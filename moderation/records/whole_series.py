@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import StaleVersion, UnknownSeries, WrongSubmissionMode
-from moderation.records.bulk import change_rows, insert_rows, ordered_ids
+from moderation.records.bulk import change_rows, insert_rows, ordered_ids, read_rows
 from moderation.submission import MODE_OF_EVENT, CaseEvent, CaseState, move
 from moderation.tables import (
     Candidate,
@@ -119,7 +119,8 @@ def components_with(session: Session, series_key: str, states: Collection[CaseSt
 
 def cases_of_component(session: Session, component: Component) -> list[CaseLine]:
     """Return every case of a component in the order of its centres."""
-    rows = session.execute(
+    rows = read_rows(
+        session,
         select(
             ModerationCase.id,
             ModerationCase.component_code,
@@ -135,7 +136,7 @@ def cases_of_component(session: Session, component: Component) -> list[CaseLine]
             ModerationCase.series_key == component.series_key,
             ModerationCase.component_code == component.component_code,
         )
-        .order_by(ModerationCase.centre_number)
+        .order_by(ModerationCase.centre_number),
     )
     return [CaseLine(*row) for row in rows]
 
@@ -168,10 +169,11 @@ def entered_in(session: Session, component: Component) -> dict[str, tuple[str, s
             modes.is_(None) | (modes != SubmissionMode.CARRIED_FORWARD.value),
         )
     ).all()
-    rows = session.execute(
+    rows = read_rows(
+        session,
         select(Candidate.id, Candidate.centre_number, Candidate.candidate_number)
         .join(Entry, Entry.candidate_id == Candidate.id)
-        .where(Entry.series_key == component.series_key, Entry.option_code.in_(options), Entry.withdrawn_at.is_(None))
+        .where(Entry.series_key == component.series_key, Entry.option_code.in_(options), Entry.withdrawn_at.is_(None)),
     )
     return {key: (centre_number, number) for key, centre_number, number in rows}
 

@@ -15,7 +15,7 @@ from moderation.errors import MarksRefused, ModerationError
 from moderation.marking import Work, check_moderator_mark, report_stage
 from moderation.marks import is_adjustable
 from moderation.outcome import Stage
-from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows, ordered_ids
+from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows, ordered_ids, read_rows
 from moderation.records.marking import MODERATE
 from moderation.records.rules import policy_for
 from moderation.records.whole_series import (
@@ -336,7 +336,8 @@ class _Marking:
     def _items(self) -> Mapping[str, Sequence[_Item]]:
         """Return sample → its works by position; those that do not exist or were replaced are left out."""
         samples = select(ModerationCase.sample_id).where(*self._in_component(), ModerationCase.state.in_(READABLE))
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 SampleItem.id,
                 SampleItem.sample_id,
@@ -368,7 +369,7 @@ class _Marking:
                 & MalpracticeHold.released_at.is_(None),
             )
             .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "", SampleItem.replaced_at.is_(None))
-            .order_by(SampleItem.sample_id, SampleItem.position, SampleItem.id)
+            .order_by(SampleItem.sample_id, SampleItem.position, SampleItem.id),
         )
         found: dict[str, list[_Item]] = defaultdict(list)
         for row in rows:
@@ -376,24 +377,26 @@ class _Marking:
         return found
 
     def _samples(self) -> Mapping[str, tuple[Stage, SampleFacts]]:
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(Sample.id, Sample.stage, Sample.profile_id, Sample.profile_version).where(
                 Sample.series_key == self._component.series_key,
                 Sample.component_code == self._component.component_code,
                 Sample.superseded_at.is_(None),
-            )
+            ),
         )
         return {row[0]: (Stage(row[1]), SampleFacts(row[0], row[2], row[3])) for row in rows}
 
     def _allocated(self) -> Mapping[str, set[str]]:
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(Allocation.centre_number, Allocation.person_id).where(
                 Allocation.series_key == self._component.series_key,
                 Allocation.component_code == self._component.component_code,
                 Allocation.act == MODERATE,
                 or_(Allocation.opens_at.is_(None), Allocation.opens_at <= self._now),
                 or_(Allocation.closes_at.is_(None), Allocation.closes_at > self._now),
-            )
+            ),
         )
         found: dict[str, set[str]] = defaultdict(set)
         for centre_number, person_id in rows:

@@ -16,7 +16,7 @@ from moderation.errors import RecomputationDiffers
 from moderation.marks import is_adjustable
 from moderation.outcome import Decision, OutcomeKind
 from moderation.recomputation import is_adjustable_order, recompute_mark
-from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows
+from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows, read_rows
 from moderation.records.rules import policy_for
 from moderation.records.whole_series import (
     CaseLine,
@@ -311,7 +311,8 @@ class _Confirming:
 
     def _last_checks(self) -> dict[str, tuple[tuple[datetime, int], str, str]]:
         """Return outcome → when its latest check was decided, its verdict and who made it."""
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 ModeratorCheck.outcome_id,
                 ModeratorCheck.decided_at,
@@ -322,7 +323,7 @@ class _Confirming:
             .join(Outcome, Outcome.id == ModeratorCheck.outcome_id)
             .join(ModerationCase, ModerationCase.id == Outcome.case_id)
             .where(*self._in_component(), Outcome.superseded_at.is_(None), ModeratorCheck.verdict.is_not(None))
-            .order_by(ModeratorCheck.decided_at, ModeratorCheck.number)
+            .order_by(ModeratorCheck.decided_at, ModeratorCheck.number),
         )
         return {
             outcome_id: ((decided_at, number), verdict, checker)
@@ -330,7 +331,8 @@ class _Confirming:
         }
 
     def _proposed(self) -> dict[str, _Proposed]:
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 Outcome.case_id,
                 Outcome.id,
@@ -345,7 +347,7 @@ class _Confirming:
                 ModerationCase.state.in_(_FOUND),
                 Outcome.superseded_at.is_(None),
                 Outcome.confirmed_at.is_(None),
-            )
+            ),
         )
         return {
             case_id: _Proposed(
@@ -364,7 +366,8 @@ class _Confirming:
     def _works(self) -> dict[str, _Works]:
         """Return the works read by sample, from the marks themselves, not from the outcome."""
         samples = select(ModerationCase.sample_id).where(*self._in_component())
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 SampleItem.sample_id,
                 SampleItem.candidate_id,
@@ -384,7 +387,7 @@ class _Confirming:
                 & (CentreMark.candidate_id == SampleItem.candidate_id)
                 & (CentreMark.mark_set_version == ModerationCase.mark_set_version),
             )
-            .where(SampleItem.sample_id.in_(samples), *self._in_component())
+            .where(SampleItem.sample_id.in_(samples), *self._in_component()),
         )
         found: dict[str, _Works] = defaultdict(lambda: _Works({}, set()))
         for sample_id, candidate_id, no_work, replaced_at, status, centre_mark, mark, marked_by, superseded_at in rows:
@@ -395,7 +398,8 @@ class _Confirming:
         return found
 
     def _marks(self) -> Iterable[tuple[str, str, str, int | None]]:
-        return self._session.execute(
+        return read_rows(
+            self._session,
             select(CentreMark.case_id, CentreMark.candidate_id, CentreMark.status, CentreMark.mark)
             .join(
                 ModerationCase,
@@ -405,7 +409,7 @@ class _Confirming:
             .where(
                 *self._in_component(),
                 ModerationCase.state.in_(_FOUND),
-            )
+            ),
         )
 
 

@@ -15,7 +15,7 @@ from moderation.entries import Series
 from moderation.marks import MarkFlag, is_drawable
 from moderation.outcome import Stage, decide
 from moderation.profiles import Basis, PickedBy, SampleProfile
-from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows
+from moderation.records.bulk import change_rows, count_anew, insert_rows, many_rows, read_rows
 from moderation.records.outcomes import SYSTEM
 from moderation.records.rules import policy_for, profile_for
 from moderation.records.whole_series import (
@@ -243,7 +243,8 @@ class _Drawing:
         places = entered_in(self._session, self._component)
         for centre_number, _ in places.values():
             self._entered_at[centre_number] += 1
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 CentreMark.case_id,
                 CentreMark.candidate_id,
@@ -261,7 +262,7 @@ class _Drawing:
                 ModerationCase.series_key == self._component.series_key,
                 ModerationCase.component_code == self._component.component_code,
                 ModerationCase.state.in_(_WANTED),
-            )
+            ),
         )
         cohorts, marked = self._cohorts, self._marked
         interest = f'"{MarkFlag.PARENTAL_INTEREST}"'
