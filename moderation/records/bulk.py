@@ -15,7 +15,7 @@ from itertools import count
 from secrets import randbits
 from typing import Any
 
-from sqlalchemy import JSON, Column, Select, String, Table
+from sqlalchemy import JSON, Column, CursorResult, Select, String, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -142,7 +142,7 @@ def change_rows(
         return found
 
 
-def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+def read_rows(session: Session, query: Select[*tuple[Any, ...]]) -> CursorResult[*tuple[Any, ...]]:
     """Return the plain rows of a query of columns, past the session, which would look at each for objects."""
     session.flush()
     return session.connection().execute(query)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from moderation.entries import SubmissionMode
 from moderation.marks import MarkStatus
 from moderation.outcome import Origin
+from moderation.records.bulk import read_rows
 from moderation.records.ranges import Range
 from moderation.results import OptionRule, check_boundaries, exact_text, keep_published
 from moderation.submission import SETTLED
@@ -124,7 +125,8 @@ class Calculation:
 
     def entered(self, centres: Range) -> list[Entered]:
         """Return the entries of a range of centres by centre, candidate and option; withdrawn ones are left out."""
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(Candidate.id, Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
             .join(Entry, Entry.candidate_id == Candidate.id)
             .where(
@@ -132,7 +134,7 @@ class Calculation:
                 Candidate.centre_number.between(*centres),
                 Entry.withdrawn_at.is_(None),
             )
-            .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code)
+            .order_by(Candidate.centre_number, Candidate.candidate_number, Entry.option_code),
         )
         return [Entered(*row) for row in rows]
 
@@ -219,18 +221,20 @@ class Calculation:
     def _marks(self, centres: Range) -> Mapping[str, Mapping[str, _Mark]]:
         """Return candidate → component → mark; a moderated mark goes before one from elsewhere."""
         marks: dict[str, dict[str, _Mark]] = defaultdict(dict)
-        external = self._session.execute(
+        external = read_rows(
+            self._session,
             select(ExternalMark.candidate_id, ExternalMark.component_code, ExternalMark.mark, ExternalMark.status)
             .join(Candidate, Candidate.id == ExternalMark.candidate_id)
             .where(
                 ExternalMark.series_key == self._series_key,
                 Candidate.series_key == self._series_key,
                 Candidate.centre_number.between(*centres),
-            )
+            ),
         )
         for candidate_id, code, mark, status in external:
             marks[candidate_id][code] = (mark, status)
-        moderated = self._session.execute(
+        moderated = read_rows(
+            self._session,
             select(
                 ModeratedMark.candidate_id,
                 ModerationCase.component_code,
@@ -239,7 +243,7 @@ class Calculation:
             )
             .join(Outcome, Outcome.id == ModeratedMark.outcome_id)
             .join(ModerationCase, ModerationCase.id == Outcome.case_id)
-            .where(*_cases_in(self._series_key, centres), Outcome.superseded_at.is_(None))
+            .where(*_cases_in(self._series_key, centres), Outcome.superseded_at.is_(None)),
         )
         for candidate_id, code, mark, status in moderated:
             marks[candidate_id][code] = (mark, status)
@@ -248,7 +252,8 @@ class Calculation:
     def _places(self, centres: Range) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         """Return the (centre, component) pairs that wait, and those whose outcome came from a review."""
         waiting, reviewed = set(), set()
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 ModerationCase.id,
                 ModerationCase.centre_number,
@@ -257,7 +262,7 @@ class Calculation:
                 Outcome.origin,
             )
             .outerjoin(Outcome, (Outcome.case_id == ModerationCase.id) & Outcome.superseded_at.is_(None))
-            .where(*_cases_in(self._series_key, centres))
+            .where(*_cases_in(self._series_key, centres)),
         )
         for case_id, centre_number, code, state, origin in rows:
             if case_id in self._held_case_ids or state not in SETTLED:
@@ -269,14 +274,15 @@ class Calculation:
     def _published_grades(self, centres: Range) -> Mapping[tuple[str, str], str | None]:
         if self._published is None:
             return {}
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(OptionResult.candidate_id, OptionResult.option_code, OptionResult.grade)
             .join(Candidate, Candidate.id == OptionResult.candidate_id)
             .where(
                 OptionResult.version_id == self._published.id,
                 Candidate.series_key == self._series_key,
                 Candidate.centre_number.between(*centres),
-            )
+            ),
         )
         return {(candidate_id, code): grade for candidate_id, code, grade in rows}
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.errors import UnknownSeries
-from moderation.records.bulk import uncollected
+from moderation.records.bulk import read_rows, uncollected
 from moderation.records.calculation import Calculation, Entered, ResultLine
 from moderation.records.entries import MODERATED_MODES
 from moderation.records.holds import held_candidates
@@ -396,7 +396,8 @@ class _Examination:
         return found
 
     def _recorded(self, centres: Range) -> Mapping[str, dict[str, tuple[str, int | None, int | None]]]:
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 ModeratedMark.case_id,
                 ModeratedMark.candidate_id,
@@ -410,7 +411,7 @@ class _Examination:
                 ModerationCase.series_key == self._series_key,
                 ModerationCase.centre_number.between(*centres),
                 Outcome.superseded_at.is_(None),
-            )
+            ),
         )
         found: dict[str, dict[str, tuple[str, int | None, int | None]]] = defaultdict(dict)
         for case_id, candidate_id, status, centre_mark, mark in rows:

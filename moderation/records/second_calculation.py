@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.recomputation import Part, SecondLine, is_adjustable_order, recompute_result
+from moderation.records.bulk import read_rows
 from moderation.records.ranges import Range
 from moderation.records.reviewed_marks import reviewed_marks
 from moderation.tables import (
@@ -117,7 +118,8 @@ class SecondCalculation:
     def cases(self, centres: Range) -> list[SecondCase]:
         """Return the cases of a range of centres, with the mark that each candidate should have where one is due."""
         read, markers = self._works_read(centres)
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 ModerationCase.id,
                 ModerationCase.component_code,
@@ -137,7 +139,7 @@ class SecondCalculation:
             )
             .outerjoin(Outcome, (Outcome.case_id == ModerationCase.id) & Outcome.superseded_at.is_(None))
             .where(*self._cases_in(centres))
-            .order_by(ModerationCase.component_code, ModerationCase.centre_number)
+            .order_by(ModerationCase.component_code, ModerationCase.centre_number),
         ).all()
         given = self._given(centres)
         found = []
@@ -235,14 +237,15 @@ class SecondCalculation:
         return ModerationCase.series_key == self._series_key, ModerationCase.centre_number.between(*centres)
 
     def _given(self, centres: Range) -> Mapping[str, list[Given]]:
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(CentreMark.case_id, CentreMark.candidate_id, CentreMark.status, CentreMark.mark)
             .join(
                 ModerationCase,
                 (ModerationCase.id == CentreMark.case_id)
                 & (ModerationCase.mark_set_version == CentreMark.mark_set_version),
             )
-            .where(*self._cases_in(centres))
+            .where(*self._cases_in(centres)),
         )
         given: dict[str, list[Given]] = defaultdict(list)
         for case_id, candidate_id, status, mark in rows:
@@ -253,7 +256,8 @@ class SecondCalculation:
         """Return the works read of each sample that a case of the range rests on, and who ever marked in it."""
         samples = select(ModerationCase.sample_id).where(*self._cases_in(centres))
         reviewed = reviewed_marks(self._session, samples)
-        rows = self._session.execute(
+        rows = read_rows(
+            self._session,
             select(
                 SampleItem.id,
                 SampleItem.sample_id,
@@ -271,7 +275,9 @@ class SecondCalculation:
                 & (CentreMark.candidate_id == SampleItem.candidate_id)
                 & (CentreMark.mark_set_version == ModerationCase.mark_set_version),
             )
-            .where(SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "", SampleItem.replaced_at.is_(None))
+            .where(
+                SampleItem.sample_id.in_(samples), SampleItem.no_work_reason == "", SampleItem.replaced_at.is_(None)
+            ),
         )
         read: dict[str, list[_Read]] = defaultdict(list)
         markers: dict[str, set[str]] = defaultdict(set)
@@ -283,10 +289,11 @@ class SecondCalculation:
 
     def _external(self, centres: Range) -> Iterator[tuple[str, str, str, int | None]]:
         yield from (
-            self._session.execute(
+            read_rows(
+                self._session,
                 select(ExternalMark.candidate_id, ExternalMark.component_code, ExternalMark.status, ExternalMark.mark)
                 .join(Candidate, Candidate.id == ExternalMark.candidate_id)
-                .where(ExternalMark.series_key == self._series_key, Candidate.centre_number.between(*centres))
+                .where(ExternalMark.series_key == self._series_key, Candidate.centre_number.between(*centres)),
             ).all()
         )
 

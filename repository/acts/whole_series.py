@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -64,4 +65,5 @@ def confirm(
 
 def _record(session: Session, context: Context, action: str, series_key: str, report: StepReport) -> None:
     counts = {name.replace(" ", "_").replace("'", ""): number for name, number in report.counts.items()}
-    audit.record(session, context, action, "series", series_key, **counts, left=len(report.left))
+    details: dict[str, Any] = {**counts, "left": len(report.left)}
+    audit.record(session, context, action, "series", series_key, **details)
