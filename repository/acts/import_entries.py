@@ -84,7 +84,7 @@ def run(
     for one, data in read:
         seen(1)
         earlier = _receipt(session, one)
-        if earlier is None and not accept_gap and _place(session, one) is Place.WAITS:
+        if earlier is None and _place(session, one) is Place.WAITS and not accept_gap:
             waiting.append(
                 sequences.keep_waiting(
                     session,

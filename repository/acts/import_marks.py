@@ -20,7 +20,7 @@ from moderation.exchange.own_records import OwnReader
 from moderation.records import changes, mark_files, sequences
 from moderation.records import imports as import_records
 from moderation.records.imports import FileFacts, ImportReceipt
-from moderation.tables import Candidate
+from moderation.tables import Candidate, SeriesRow
 from repository.access import Action
 from repository.acts.imports import File, Imported, Refusals, actor_id, permit
 from repository.audit import Context
@@ -129,7 +129,7 @@ def _csv(
     seen: Callable[[int], None],
 ) -> list[ImportReceipt]:
     seen(1)
-    series, centre_number, component_code = _named_in(name, data)
+    series, centre_number, component_code = _named_in(session, name, data)
     permit(context, Action.MARKS_IMPORT, centre_number)
     sequences.take_turn(session, series.key, centre_number, KIND, actor=actor_id(context), now=context.now)
     file = FileFacts(KIND, name, hashlib.sha256(data).hexdigest(), len(data))
@@ -191,7 +191,7 @@ def _free_to_change(name: str, rows: Sequence[marks_csv.MarkRow], case: CasePlac
     return found
 
 
-def _named_in(name: str, data: bytes) -> tuple[Series, str, str]:
+def _named_in(session: Session, name: str, data: bytes) -> tuple[Series, str, str]:
     """Return series, centre and component of a marks CSV, as its first row says; the reader holds all rows to them."""
     findings = csv_text.Findings(name)
     table = csv_text.read_table(data, findings, columns=marks_csv.COLUMNS, optional=marks_csv.OPTIONAL_COLUMNS)
@@ -199,10 +199,11 @@ def _named_in(name: str, data: bytes) -> tuple[Series, str, str]:
         findings.error("no-rows", None, "", "The file has no marks.", "Fill it in, and send it again.")
     findings.refuse_if_any()
     first = table.rows[0]
-    try:
-        series = Series.from_key(first["series"].strip())
-    except ValueError:
-        findings.error("wrong-series", first.line, "series", "The series is no key such as 01-6A26.", "Correct it.")
+    named = first["series"].strip()
+    known = [key for key in session.scalars(select(SeriesRow.key)) if named in {key, key.partition("-")[2]}]
+    if len(known) != 1:
+        message = "The series is none that is known here, or is one of several bodies."
+        findings.error("wrong-series", first.line, "series", message, "Enter its key, such as 01-6A26.")
     centre = csv_text.padded(first, "centre", 5, findings)
     findings.refuse_if_any()
-    return series, centre or "", first["component"].strip()
+    return Series.from_key(known[0]), centre or "", first["component"].strip()

@@ -142,6 +142,13 @@ async def test_an_officer_takes_in_what_waits_or_forgets_it(rehearsed: Rehearsed
     assert await settle(officer, await wait(), "take") == 303
     assert await rehearsed.one(select(Candidate).where(Candidate.forenames == "FIVE")) is not None
     assert await rehearsed.one(select(AuditEvent).where(AuditEvent.action == "import.gap")) is not None
+    day = rehearsed.service.clock().date()
+    again = write_entries(rehearsed.series.series, FIRST, entries, written_on=day, sequence=7)
+    for query in ("", "?accept_gap=1"):
+        await refused(await api.post(f"/api/imports/entries{query}", data=posted(again)), 409)
+    own = await rehearsed.service.client(Role.EXAMS_OFFICER, FIRST)
+    late = amendment(rehearsed, 9, entries[0])
+    assert (await own.post("/api/imports/entries?accept_gap=1", data=posted(late))).status == 404
 
 
 async def test_entries_leave_as_the_file_they_came_in(rehearsed: Rehearsed, entries: list[EntryRecord]) -> None:
@@ -247,6 +254,8 @@ async def test_marks_as_csv_come_in_the_same_way(rehearsed: Rehearsed) -> None:
     assert shown["imports"][0]["counts"]["missing"] > 0
     done = await post(officer, "/api/imports/marks", ("m.csv", good))
     assert done["imports"][0]["counts"]["marks"] == 1
+    label = good.replace(case.series_key.encode(), case.series_key.partition("-")[2].encode())
+    assert (await post(officer, "/api/imports/marks?dry_run=1", ("m.csv", label)))["changes"]["total"] == 0
     for text in ("", header, header + f"01-6A26,{FIRST},X,1,7,\r\n", header + f"x,{FIRST},X,1,7,\r\n"):
         assert (await officer.post("/api/imports/marks", data=posted(("m.csv", text.encode())))).status in {404, 422}
 
