@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,7 +51,8 @@ def retention_of(session: Session, case_id: str, now: datetime, *, legal_hold: b
 
     Takes: ``legal_hold``, whether whoever keeps the documents holds them.
     """
-    return _retention(session, case_of(session, case_id), now, legal_hold=legal_hold)
+    case = case_of(session, case_id)
+    return _Series(session, case.series_key, now, [case]).retention(case, legal_hold=legal_hold)
 
 
 def retention_lines(
@@ -62,9 +64,10 @@ def retention_lines(
         .where(ModerationCase.series_key == series_key)
         .order_by(ModerationCase.component_code, ModerationCase.centre_number)
     ).all()
+    known = _Series(session, series_key, now)
     lines = []
     for case in cases:
-        found = _retention(session, case, now, legal_hold=case.id in held_case_ids)
+        found = known.retention(case, legal_hold=case.id in held_case_ids)
         due = found.is_over(now) and case.state in BEFORE_RETENTION | {CaseState.RETENTION}
         lines.append(
             RetentionLine(
@@ -87,7 +90,7 @@ def begin_retention(session: Session, case_id: str, *, actor: str, now: datetime
     Raises: ``RetentionNotOver`` with until when and why; ``IllegalTransition``.
     """
     case = case_of(session, case_id)
-    _need_over(_retention(session, case, now, legal_hold=legal_hold), now)
+    _need_over(retention_of(session, case_id, now, legal_hold=legal_hold), now)
     advance(session, case, CaseEvent.BEGIN_RETENTION, actor=actor, now=now)
 
 
@@ -97,89 +100,113 @@ def dispose(session: Session, case_id: str, *, actor: str, now: datetime, legal_
     Raises: ``RetentionNotOver``; ``IllegalTransition`` before retention.
     """
     case = case_of(session, case_id)
-    _need_over(_retention(session, case, now, legal_hold=legal_hold), now)
+    _need_over(retention_of(session, case_id, now, legal_hold=legal_hold), now)
     advance(session, case, CaseEvent.DISPOSE, actor=actor, now=now)
 
 
 def need_in_retention(session: Session, case_id: str, now: datetime, *, legal_hold: bool = False) -> None:
     """Refuse with ``RetentionNotOver`` a case that is not in retention, or whose time is not over."""
     case = case_of(session, case_id)
-    _need_over(_retention(session, case, now, legal_hold=legal_hold), now)
+    _need_over(retention_of(session, case_id, now, legal_hold=legal_hold), now)
     if case.state != CaseState.RETENTION:
         raise RetentionNotOver("Close the case for good first; its works are disposed of after that.")
 
 
-def _retention(session: Session, case: ModerationCase, now: datetime, *, legal_hold: bool) -> Retention:
-    things = [Kept(Keeping.LEGAL_HOLD, None)] if legal_hold else []
-    things += _results(session, case, now)
-    things += _requests(session, case)
-    holds = session.scalars(select(MalpracticeHold.released_at).where(MalpracticeHold.case_id == case.id))
-    things += [Kept(Keeping.MALPRACTICE, released_at) for released_at in holds]
-    if case.state == CaseState.MALPRACTICE_HOLD:
-        things.append(Kept(Keeping.MALPRACTICE, None))
-    released = session.scalars(
-        select(CaseTransition.occurred_at)
-        .where(CaseTransition.case_id == case.id, CaseTransition.event == CaseEvent.RELEASE_HOLD.value)
-        .order_by(CaseTransition.number.desc())
-    ).first()
-    if released is not None:
-        things.append(Kept(Keeping.MALPRACTICE, released))
-    return retain_until(things, margin_days=retention_margin_days())
+class _Series:
+    """What keeps the work of a series' cases, asked for once for all of them, or for a few."""
 
+    def __init__(
+        self, session: Session, series_key: str, now: datetime, only: Sequence[ModerationCase] | None = None
+    ) -> None:
+        self._session, self._series_key = session, series_key
+        self._terms = terms_for(session, series_key)
+        self._results = self._of_results(now)
+        self._members = self._of_consortia()
+        self._requests = self._of_requests(only)
+        self._malpractice = self._of_malpractice(only)
 
-def _results(session: Session, case: ModerationCase, now: datetime) -> list[Kept]:
-    release = release_of(session, case.series_key)
-    if release is None or release.withdrawn_at is not None or not release.embargo.is_open(Audience.CENTRE, now):
-        return [Kept(Keeping.RESULTS, None)]
-    first = session.scalars(
-        select(ResultVersion.restricted_at)
-        .where(ResultVersion.series_key == case.series_key)
-        .order_by(ResultVersion.number)
-    ).first()
-    terms = terms_for(session, case.series_key)
-    ends = [
-        one.closes_at(first or release.embargo.restricted_at)
-        for service, one in terms.items()
-        if service in _KEPT_BY_REVIEW
-    ]
-    return [Kept(Keeping.REVIEW_DEADLINE, max(ends))] if ends else []
+    def retention(self, case: ModerationCase, *, legal_hold: bool) -> Retention:
+        """Return until when the work of a case is kept, and by what."""
+        things = [Kept(Keeping.LEGAL_HOLD, None)] if legal_hold else []
+        things += self._results
+        for centre_number in self._members.get(case.consortium_id or "", [case.centre_number]):
+            things += self._requests.get((case.component_code, centre_number), ())
+        things += self._malpractice.get(case.id, ())
+        if case.state == CaseState.MALPRACTICE_HOLD:
+            things.append(Kept(Keeping.MALPRACTICE, None))
+        return retain_until(things, margin_days=retention_margin_days())
 
+    def _of_results(self, now: datetime) -> list[Kept]:
+        release = release_of(self._session, self._series_key)
+        if release is None or release.withdrawn_at is not None or not release.embargo.is_open(Audience.CENTRE, now):
+            return [Kept(Keeping.RESULTS, None)]
+        first = self._session.scalars(
+            select(ResultVersion.restricted_at)
+            .where(ResultVersion.series_key == self._series_key)
+            .order_by(ResultVersion.number)
+        ).first()
+        out_at = first or release.embargo.restricted_at
+        ends = [one.closes_at(out_at) for service, one in self._terms.items() if service in _KEPT_BY_REVIEW]
+        return [Kept(Keeping.REVIEW_DEADLINE, max(ends))] if ends else []
 
-def _requests(session: Session, case: ModerationCase) -> list[Kept]:
-    """Return the reviews and appeals about a component at a centre, of the whole consortium where there is one.
-
-    An outcome keeps the work until an appeal against it is no longer possible.
-    """
-    centres = [case.centre_number]
-    if case.consortium_id is not None:
-        centres = list(
-            session.scalars(
-                select(ModerationCase.centre_number).where(ModerationCase.consortium_id == case.consortium_id)
+    def _of_consortia(self) -> Mapping[str, list[str]]:
+        """Return consortium → its centres: a review of one is a review of all."""
+        rows = self._session.execute(
+            select(ModerationCase.consortium_id, ModerationCase.centre_number).where(
+                ModerationCase.series_key == self._series_key, ModerationCase.consortium_id.is_not(None)
             )
         )
-    rows = session.execute(
-        select(ReviewRequest, ReviewOutcome.confirmed_at)
-        .outerjoin(
-            ReviewOutcome, (ReviewOutcome.request_id == ReviewRequest.id) & ReviewOutcome.superseded_at.is_(None)
+        found: dict[str, list[str]] = defaultdict(list)
+        for consortium_id, centre_number in rows:
+            found[consortium_id].append(centre_number)
+        return found
+
+    def _of_requests(self, only: Sequence[ModerationCase] | None) -> Mapping[tuple[str, str], list[Kept]]:
+        """Return (component, centre) → its reviews and appeals.
+
+        An outcome keeps the work until an appeal against it is no longer possible.
+        """
+        query = (
+            select(ReviewRequest, ReviewOutcome.confirmed_at)
+            .outerjoin(
+                ReviewOutcome, (ReviewOutcome.request_id == ReviewRequest.id) & ReviewOutcome.superseded_at.is_(None)
+            )
+            .where(ReviewRequest.series_key == self._series_key)
         )
-        .where(
-            ReviewRequest.series_key == case.series_key,
-            ReviewRequest.component_code == case.component_code,
-            ReviewRequest.centre_number.in_(centres),
-        )
-    )
-    terms = terms_for(session, case.series_key)
-    found = []
-    for row, confirmed_at in rows:
-        service, state = Service(row.service), RequestState(row.state)
+        if only is not None:
+            query = query.where(ReviewRequest.component_code.in_([case.component_code for case in only]))
+        found: dict[tuple[str, str], list[Kept]] = defaultdict(list)
+        for row, confirmed_at in self._session.execute(query):
+            kept = self._kept_by(Service(row.service), RequestState(row.state), confirmed_at)
+            if kept is not None:
+                found[row.component_code, row.centre_number].append(kept)
+        return found
+
+    def _kept_by(self, service: Service, state: RequestState, confirmed_at: datetime | None) -> Kept | None:
         by = Keeping.APPEAL if service in APPEALS else Keeping.REVIEW
         if state in LODGED:
-            found.append(Kept(by, None))
-        elif confirmed_at is not None and state not in OPEN:
-            next_stage = Service.APPEAL_STAGE_2 if service is Service.APPEAL_STAGE_1 else Service.APPEAL_STAGE_1
-            last = service is Service.APPEAL_STAGE_2 or next_stage not in terms
-            found.append(Kept(by, confirmed_at if last else terms[next_stage].closes_at(confirmed_at)))
-    return found
+            return Kept(by, None)
+        if confirmed_at is None or state in OPEN:
+            return None
+        next_stage = Service.APPEAL_STAGE_2 if service is Service.APPEAL_STAGE_1 else Service.APPEAL_STAGE_1
+        if service is Service.APPEAL_STAGE_2 or next_stage not in self._terms:
+            return Kept(by, confirmed_at)
+        return Kept(by, self._terms[next_stage].closes_at(confirmed_at))
+
+    def _of_malpractice(self, only: Sequence[ModerationCase] | None) -> Mapping[str, list[Kept]]:
+        """Return case → its holds, of one candidate or of the whole case."""
+        holds = select(MalpracticeHold.case_id, MalpracticeHold.released_at)
+        ends = select(CaseTransition.case_id, CaseTransition.occurred_at).where(
+            CaseTransition.event == CaseEvent.RELEASE_HOLD.value
+        )
+        if only is not None:
+            ids = [case.id for case in only]
+            holds, ends = holds.where(MalpracticeHold.case_id.in_(ids)), ends.where(CaseTransition.case_id.in_(ids))
+        found: dict[str, list[Kept]] = defaultdict(list)
+        for query in (holds, ends):
+            for case_id, ended_at in self._session.execute(query):
+                found[case_id].append(Kept(Keeping.MALPRACTICE, ended_at))
+        return found
 
 
 def _need_over(found: Retention, now: datetime) -> None:

@@ -203,10 +203,13 @@ def confirm(
 ) -> RequestView:
     """Confirm what was proposed, as another person, against its rationale; marks change now and not before.
 
+    The same person confirming twice changes nothing.
     Raises: ``OutcomeMissing``; ``SamePerson``; ``StaleVersion``; ``IllegalTransition``; ``RecomputationDiffers``.
     """
-    row = under_review(session, request_id)
     outcome = _current(session, request_id)
+    if outcome is not None and outcome.confirmed_by == actor:
+        return view_request(session, request_id)
+    row = under_review(session, request_id)
     if outcome is None:
         raise OutcomeMissing("Nothing has been proposed yet.")
     if actor in {outcome.proposed_by, row.reviewer}:

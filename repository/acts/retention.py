@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records import retention as records
 from moderation.records.retention import RetentionLine
-from moderation.tables import SeriesRow
+from moderation.tables import ModerationCase, SeriesRow
 from repository import access, audit
 from repository.access import Action
 from repository.acts.cases import actor_of
@@ -43,8 +43,8 @@ def due(session: Session, context: Context, series_key: str) -> tuple[DisposalLi
     if session.get(SeriesRow, series_key) is None:
         raise NotFound
     lines = records.retention_lines(session, series_key, context.now, held_case_ids=held_cases(session))
-    left = Counter(_left(session, [line.case_id for line in lines]))
-    proposers = _proposers(session, [line.case_id for line in lines])
+    left = Counter(_left(session, series_key))
+    proposers = _proposers(session, series_key)
     me = actor_of(context).person_id
     return tuple(
         DisposalLine(line, left[line.case_id], line.case_id in proposers, me in proposers.get(line.case_id, ()))
@@ -120,21 +120,23 @@ def _objects(session: Session, case_id: str) -> Sequence[str]:
     ).all()
 
 
-def _left(session: Session, case_ids: Sequence[str]) -> Sequence[str]:
+def _left(session: Session, series_key: str) -> Sequence[str]:
     return session.scalars(
         select(Evidence.case_id)
         .join(DocumentRow, DocumentRow.id == Evidence.document_id)
         .join(DataKeyRow, DataKeyRow.oid == DocumentRow.oid)
-        .where(Evidence.case_id.in_(case_ids), DataKeyRow.shredded_at.is_(None))
+        .join(ModerationCase, ModerationCase.id == Evidence.case_id)
+        .where(ModerationCase.series_key == series_key, DataKeyRow.shredded_at.is_(None))
     ).all()
 
 
-def _proposers(session: Session, case_ids: Sequence[str]) -> dict[str, set[str]]:
+def _proposers(session: Session, series_key: str) -> dict[str, set[str]]:
     rows = session.execute(
         select(Evidence.case_id, ShredProposal.proposed_by)
         .join(DocumentRow, DocumentRow.id == Evidence.document_id)
         .join(ShredProposal, (ShredProposal.subject == DocumentRow.oid) & (ShredProposal.kind == OBJECT))
-        .where(Evidence.case_id.in_(case_ids), ShredProposal.confirmed_at.is_(None))
+        .join(ModerationCase, ModerationCase.id == Evidence.case_id)
+        .where(ModerationCase.series_key == series_key, ShredProposal.confirmed_at.is_(None))
     )
     found: dict[str, set[str]] = {}
     for case_id, person in rows:

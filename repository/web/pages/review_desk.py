@@ -23,6 +23,8 @@ from repository.web.requests import context_of, number_field, read_file, read_fo
 COMMENT_LIMIT = 2000
 _BY_ITEM = frozenset({"#mark", "#comment"})
 TERMS_LIMIT_BYTES = 1024 * 1024
+ROWS_SHOWN = 500
+"""A page stays readable: what is due comes first."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -154,7 +156,9 @@ async def _retention(
         status=status,
         series=every,
         chosen=chosen,
-        lines=lines,
+        lines=sorted(lines, key=lambda one: not one.line.is_due)[:ROWS_SHOWN],
+        total=len(lines),
+        due=sum(one.line.is_due for one in lines),
         errors=errors or [],
     )
 

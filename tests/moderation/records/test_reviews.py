@@ -309,7 +309,10 @@ def test_an_upheld_review_leaves_the_outcome_in_force(session: Session, case_id:
     )
     with pytest.raises(SamePerson):
         confirm(session, request_id, actor=REVIEWER, now=LATER)
-    confirm(session, request_id, actor=BODY, now=LATER)
+    once = confirm(session, request_id, actor=BODY, now=LATER)
+    assert confirm(session, request_id, actor=BODY, now=LATER + timedelta(hours=1)) == once
+    with pytest.raises(IllegalTransition):
+        confirm(session, request_id, actor=SECOND, now=LATER)
     assert len(outcomes_of(session, case_id)) == 1
     assert view_case(session, case_id).state is CaseState.REVIEW_DONE
     assert [row.to_state for row in history_of(session, request_id)] == [
