@@ -23,6 +23,7 @@ class Kept:
 _CONFIRMED_OR_SUPERSEDED = Kept(once=("confirmed_by", "confirmed_at", "superseded_at"))
 
 HISTORY: Mapping[str, Kept] = {
+    "allocation": Kept(freely=("opens_at", "closes_at", "granted_by", "granted_at")),
     "case_transition": Kept(),
     "moderator_mark": Kept(once=("superseded_at",)),
     "outcome": _CONFIRMED_OR_SUPERSEDED,
@@ -65,6 +66,10 @@ HISTORY: Mapping[str, Kept] = {
     "review_mark": Kept(once=("superseded_at",)),
     "review_outcome": Kept(once=("confirmed_by", "confirmed_at", "superseded_at"), freely=("fee_pence", "is_fee_due")),
     "external_mark_change": Kept(),
+    "review_consent": Kept(freely=("keep_until",)),
+    "appeal": Kept(),
+    "panel_member": Kept(),
+    "service_terms": Kept(),
 }
 """Tables to which rows are only added. A new table of history goes here, and nowhere else."""
 
