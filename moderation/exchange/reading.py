@@ -11,6 +11,7 @@ from moderation.exchange.entry_files import read_entries
 from moderation.exchange.faults import Fault, FileRefused
 from moderation.exchange.marks_records import read_marks
 from moderation.exchange.results_records import read_results
+from moderation.exchange.results_values import CentreResults
 from moderation.exchange.results_xml_reading import read_results_xml
 from moderation.results import exact_text
 
@@ -67,6 +68,14 @@ def summary_of(name: str, data: bytes) -> FileSummary:
     raise FileRefused(
         [Fault("unknown-kind", name, 1, 1, 2, "", message, "CSV files are checked by `nea import --dry-run`.")]
     )
+
+
+def read_results_file(name: str, data: bytes) -> tuple[tuple[CentreResults, ...], tuple[Fault, ...]]:
+    """Return the results of a file of records or XML, whichever it is, and its warnings; raises ``FileRefused``."""
+    if data.removeprefix(b"\xef\xbb\xbf")[:1] == b"<":
+        message = read_results_xml(name, data)
+        return (message.results,), message.warnings
+    return read_results(name, data)[1], ()
 
 
 def _xml(name: str, data: bytes) -> FileSummary:

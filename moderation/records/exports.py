@@ -16,6 +16,7 @@ from moderation.exchange.entry_files import EntryRecord
 from moderation.exchange.exports_csv import SAMPLE_REASONS, CieLine, ComponentMarkLine, OutcomeLine, SampleLine
 from moderation.exchange.results_values import CandidateResult, CentreResults, ComponentResult
 from moderation.marks import MarkStatus
+from moderation.records.changes import Snapshot
 from moderation.records.imports import newest_issue
 from moderation.records.results import ComputedResult
 from moderation.submission import RELEASED
@@ -219,6 +220,23 @@ def centre_results(results: Iterable[ComputedResult], release: int) -> Iterator[
     """Yield released results as files carry them, centre by centre. Takes: results in the order of their centres."""
     for centre_number, rows in groupby(results, key=lambda row: row.centre_number):
         yield CentreResults(centre_number, release, tuple(_candidate_result(row) for row in rows))
+
+
+def results_snapshot(centres: Iterable[CentreResults]) -> Snapshot:
+    """Return results as ``changes.compare`` takes them, so that a file can be held against a release."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for centre in centres:
+        for row in centre.rows:
+            parts = {
+                part.component_code: part.weighted_mark or {"A": "absent"}.get(part.flag, "") for part in row.components
+            }
+            found["result", f"{centre.centre_number} {row.candidate_number} {row.option_code}"] = {
+                "total": row.total,
+                "grade": row.grade,
+                "indicator": row.indicator,
+                **parts,
+            }
+    return found
 
 
 def birth_dates(session: Session, series_key: str, centre_number: str) -> dict[str, date | None]:

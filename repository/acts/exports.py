@@ -16,9 +16,12 @@ from moderation.exchange.basedata import write_basedata
 from moderation.exchange.entry_files import write_entries
 from moderation.exchange.faults import Fault
 from moderation.exchange.lines import Findings
+from moderation.exchange.reading import read_results_file
+from moderation.exchange.results_values import CentreResults
 from moderation.exchange.results_xml import write_results_xml
+from moderation.records import changes, mark_files, sequences
 from moderation.records import exports as records
-from moderation.records import mark_files, sequences
+from moderation.records.changes import Changes
 from moderation.records.results import ComputedResult, open_release, results_for
 from moderation.results import Audience
 from moderation.tables import SeriesRow
@@ -118,6 +121,26 @@ def run(session: Session, context: Context, wish: Wish) -> Exported:
         left_out=len(done.warnings),
     )
     return done
+
+
+def compare_results(
+    session: Session, context: Context, series_key: str, name: str, data: bytes
+) -> tuple[Changes, tuple[Fault, ...]]:
+    """Hold a file of results, records or XML, against the release in force; nothing is kept of the file.
+
+    Returns: what differs, release → file, for the centres that the file holds, and the warnings about the file.
+    Raises: ``FileRefused`` with every fault of the file; ``NoResults``; ``ResultsEmbargoed``; ``NotFound``.
+    """
+    centres, warnings = read_results_file(name, data)
+    found: list[CentreResults] = []
+    for centre in centres:
+        wish = _permitted(
+            context, Wish(ExportKind.RESULT_RECORDS, series_key, centre.centre_number, Audience.AWARDING_BODY)
+        )
+        rows = _read(session, context, wish)
+        found += records.centre_results(rows, centre.release)
+    audit.record(session, context, Action.EXPORT_READ, "series", series_key, what="compare", rows=len(centres))
+    return changes.compare(records.results_snapshot(found), records.results_snapshot(centres)), warnings
 
 
 def note_refusal(session: Session, context: Context, wish: Wish) -> None:

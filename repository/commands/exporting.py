@@ -14,12 +14,14 @@ from rich.table import Table
 from moderation.errors import ModerationError
 from moderation.exchange.faults import FileRefused
 from moderation.exchange.reading import FileSummary, summary_of
+from moderation.records.changes import Changes
 from moderation.results import Audience
 from repository import app
 from repository.acts import exports
 from repository.acts.exports import Exported, ExportKind, Wish
 from repository.acts.imports import COMMAND
 from repository.audit import Context
+from repository.commands.importing import show_changes
 from repository.commands.service import run
 from repository.errors import RepositoryError
 from repository.settings import Settings
@@ -52,6 +54,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     export.set_defaults(command=_export)
     read = commands.add_parser("read", help="say what a file holds and what is wrong with it; nothing is kept")
     read.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    read.add_argument("--against", metavar="SERIES", help="results: say what differs from the release in force")
     read.set_defaults(command=_read)
 
 
@@ -126,7 +129,52 @@ def _names(path: Path | None) -> Mapping[str, str] | None:
     return {row["candidate_number"]: row["name"] for row in rows}
 
 
-def _read(arguments: argparse.Namespace, _settings: Settings) -> int:
+def _compare(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Hold files of results against a release; the exit status says whether they are the same."""
+
+    async def work() -> list[tuple[str, Changes]]:
+        services = await app.compose(settings)
+        context = Context(None, services.clock(), new_id(), origin=COMMAND)
+        try:
+            found = []
+            for path in arguments.files:
+                data, name = path.read_bytes(), path.name
+                done = await services.database.write(
+                    lambda s, n=name, d=data: exports.compare_results(s, context, arguments.against, n, d)  # type: ignore[misc]
+                )
+                found.append((name, done[0]))
+            return found
+        finally:
+            await services.database.close()
+
+    async def main() -> int:
+        try:
+            found = await work()
+        except FileRefused as refused:
+            for fault in refused.faults:
+                print(fault, file=sys.stderr)
+            print(f"nea: {refused}", file=sys.stderr)
+            return 1
+        except ModerationError as error:
+            print(f"nea: {error.detail}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            print(f"nea: {error.filename} cannot be read: {error.strerror}.", file=sys.stderr)
+            return 1
+        for name, changes in found:
+            if changes.total:
+                print(f"{name} differs from the release in force (before: the release, after: the file).")
+                show_changes(Console(), changes)
+            else:
+                print(f"{name} says what the release in force says.")
+        return int(any(changes.total for _, changes in found))
+
+    return run(main())
+
+
+def _read(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.against:
+        return _compare(arguments, settings)
     table = Table(title="Read (nothing was kept)")
     for column in ("file", "what", "series", "holds"):
         table.add_column(column)

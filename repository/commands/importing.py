@@ -106,19 +106,19 @@ def show(done: Imported, *, dry_run: bool = False) -> None:
         would = "would wait" if dry_run else "waits"
         print(f"{one.name} {would} for {after}: nothing of it was imported yet.")
     if done.changes is not None:
-        _show_changes(console, done.changes)
+        show_changes(console, done.changes, "What would change")
     for warning in done.warnings[:WARNINGS_SHOWN]:
         print(warning, file=sys.stderr)
     if len(done.warnings) > WARNINGS_SHOWN:
         print(f"… and {len(done.warnings) - WARNINGS_SHOWN} more warnings.", file=sys.stderr)
 
 
-def _show_changes(console: Console, changes: Changes) -> None:
-    """Print what would change. A terminal's output may be kept, so that of personal data only the fact is said."""
+def show_changes(console: Console, changes: Changes, title: str = "What differs") -> None:
+    """Print changes. A terminal's output may be kept, so that of personal data only the fact is said."""
     if not changes.total:
         console.print("Nothing would change: all of it is here already.")
         return
-    table = Table(title="What would change")
+    table = Table(title=title)
     for column in ("", "what", "field", "before", "after"):
         table.add_column(column)
     for one in changes.listed[:CHANGES_SHOWN]:

@@ -23,7 +23,7 @@ from moderation.exchange.reference_csv import (
     write_boundaries_csv,
     write_external_marks_csv,
 )
-from moderation.exchange.results_records import read_results
+from moderation.exchange.results_records import read_results, write_results
 from moderation.exchange.results_xml_reading import read_results_xml
 from moderation.marks import MarkStatus
 from moderation.tables import (
@@ -33,6 +33,9 @@ from moderation.tables import (
     WaitingFile,
 )
 from repository.access import Role
+from repository.acts import exports
+from repository.acts.imports import COMMAND
+from repository.audit import Context
 from repository.tables import AuditEvent
 
 from .conftest import Service, csrf
@@ -368,6 +371,19 @@ async def test_results_and_outcomes_wait_for_their_reader(service_on_each: Servi
     assert len(read_results("r", await body(officer, "results-records"))[1]) == 2
     assert (await officer.get(f"{base}/results-xml/download")).status == 422
     assert not (await body(centre, "results-csv", "?bom=0")).startswith(b"\xef\xbb\xbf")
+    content = await body(officer, "results-records")
+    context = Context(None, service_on_each.clock(), "test", origin=COMMAND)
+
+    async def differs(data: bytes) -> list[tuple[str, str, str]]:
+        found, _ = await service_on_each.write(
+            lambda session: exports.compare_results(session, context, series.key, "r", data)
+        )
+        return [(one.field, one.before, one.after) for one in found.listed]
+
+    assert await differs(content) == []
+    assert await differs(await (await centre.get(f"/series/{series.key}/results.xml")).read()) == []
+    wrong = replace(records, rows=(replace(records.rows[0], grade="8"), records.rows[1]))
+    assert await differs(write_results(series, [wrong], written_on=context.now.date())[1]) == [("grade", "9", "8")]
     notes = list(csv.DictReader(StringIO((await body(centre, "component-marks")).decode("utf-8-sig"))))
     assert [row["Component Status Notes"] for row in notes] == ["", "", "", "Absent"]
 
