@@ -61,14 +61,21 @@ def of_case(session: Session, context: Context, case_id: str, change: Change) ->
 def of_component(
     session: Session, context: Context, series_key: str, component_code: str, change: Change
 ) -> ComponentPage:
-    """Return what would differ at every centre of a component."""
+    """Return what would differ at every centre of a component.
+
+    It takes seconds where there are hundreds of centres, so it only reads; ``note_component`` records the look.
+    """
     access.require(actor_of(context), Action.WHAT_IF)
     try:
         found = records.what_if_component(session, series_key, component_code, change)
     except UnknownComponent as error:
         raise NotFound from error
-    _note(session, context, "component", f"{series_key} {component_code}", change)
     return ComponentPage(session.get_one(Component, (series_key, component_code)), found)
+
+
+def note_component(session: Session, context: Context, series_key: str, component_code: str, change: Change) -> None:
+    """Record that an officer looked at a component, before anything of it is answered."""
+    _note(session, context, "component", f"{series_key} {component_code}", change)
 
 
 def candidates_csv(groups: Sequence[GroupWhatIf]) -> bytes:

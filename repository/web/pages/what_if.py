@@ -52,9 +52,9 @@ async def case_csv(request: web.Request) -> web.Response:
 
 async def show_component(request: web.Request) -> web.Response:
     """Show what would differ at every centre of a component."""
-    context, key, code = context_of(request), request.match_info["series_key"], request.query.get("code", "")
+    key = request.match_info["series_key"]
     change, errors = _asked(request)
-    page = await services_of(request).database.write(lambda s: what_if.of_component(s, context, key, code, change))
+    page = await _component(request, change)
     groups = page.found.groups
     return await render(
         request,
@@ -77,12 +77,19 @@ async def show_component(request: web.Request) -> web.Response:
 
 async def component_csv(request: web.Request) -> web.Response:
     """Answer the centres, or with ``of=candidates`` the candidates, as CSV."""
-    context, key, code = context_of(request), request.match_info["series_key"], request.query.get("code", "")
-    change = change_of(request)
-    page = await services_of(request).database.write(lambda s: what_if.of_component(s, context, key, code, change))
+    page = await _component(request, change_of(request))
     if request.query.get("of") == "candidates":
         return _csv(what_if.candidates_csv(page.found.groups), "what-if-candidates")
     return _csv(what_if.groups_csv(page.found.groups), "what-if-centres")
+
+
+async def _component(request: web.Request, change: Change) -> what_if.ComponentPage:
+    """Return the component that was asked for, once the look is recorded; the long part holds no writer up."""
+    context, key, code = context_of(request), request.match_info["series_key"], request.query.get("code", "")
+    database = services_of(request).database
+    page = await database.read(lambda s: what_if.of_component(s, context, key, code, change))
+    await database.write(lambda s: what_if.note_component(s, context, key, code, change))
+    return page
 
 
 def change_of(request: web.Request) -> Change:
