@@ -60,12 +60,14 @@ def many_rows(session: Session) -> Iterator[None]:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
-        yield
+        with uncollected():
+            yield
         return
     before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
     connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         connection.exec_driver_sql(f"PRAGMA cache_size = {before}")
 
