@@ -24,6 +24,7 @@ MODULES = {
     "keys": ("keys",),
     "objects": ("object",),
     "proving": ("prove",),
+    "after_results": ("retention",),
     "series": ("series",),
 }
 """Which module of ``repository.commands`` has which commands; a service loads only what serves."""

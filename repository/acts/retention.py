@@ -15,6 +15,7 @@ from moderation.tables import ModerationCase, SeriesRow
 from repository import access, audit
 from repository.access import Action
 from repository.acts.cases import actor_of
+from repository.acts.imports import permit
 from repository.audit import Context
 from repository.errors import NotFound
 from repository.keys import shredding
@@ -39,13 +40,13 @@ def due(session: Session, context: Context, series_key: str) -> tuple[DisposalLi
 
     Nothing is changed.
     """
-    access.require(actor_of(context), Action.RETENTION)
+    permit(context, Action.RETENTION)
     if session.get(SeriesRow, series_key) is None:
-        raise NotFound
+        raise NotFound("There is no such series.")
     lines = records.retention_lines(session, series_key, context.now, held_case_ids=held_cases(session))
     left = Counter(_left(session, series_key))
     proposers = _proposers(session, series_key)
-    me = actor_of(context).person_id
+    me = context.actor.person_id if context.actor else ""
     return tuple(
         DisposalLine(line, left[line.case_id], line.case_id in proposers, me in proposers.get(line.case_id, ()))
         for line in lines

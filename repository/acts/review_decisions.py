@@ -26,6 +26,7 @@ from repository.access import Action
 from repository.acts import allocations
 from repository.acts.allocations import Colleague
 from repository.acts.cases import actor_of
+from repository.acts.imports import actor_id, permit
 from repository.acts.reviews import permitted
 from repository.acts.sealed_samples import proof_of
 from repository.audit import Context
@@ -291,11 +292,18 @@ def answer(
     return done
 
 
-def take_terms(session: Session, context: Context, text: str) -> int:
-    """Import terms of services: windows, clocks, fees, consent; returns how many rows are new."""
-    actor = actor_of(context)
-    access.require(actor, Action.REVIEW_TERMS)
-    added = import_terms(session, text, actor=actor.person_id, now=context.now)
+def take_terms(session: Session, context: Context, text: str, *, dry_run: bool = False) -> int:
+    """Import terms of services: windows, clocks, fees, consent; returns how many rows are new.
+
+    Takes: ``dry_run``, to do everything but keep it.
+    """
+    permit(context, Action.REVIEW_TERMS)
+    tried = session.begin_nested()
+    added = import_terms(session, text, actor=actor_id(context), now=context.now)
+    if dry_run:
+        tried.rollback()
+        return added
+    tried.commit()
     audit.record(session, context, Action.REVIEW_TERMS, "service_terms", "all", rows=added)
     return added
 

@@ -15,7 +15,7 @@ from moderation.records.changes import Changes
 from repository import app
 from repository.acts.imports import COMMAND, Imported, ImportKind
 from repository.audit import Context
-from repository.commands import rules
+from repository.commands import after_results, rules
 from repository.commands.progress import Bar
 from repository.commands.service import run
 from repository.settings import Settings
@@ -29,7 +29,7 @@ CHANGES_SHOWN = 100
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("import", help="import basedata, entries, marks or reference data")
-    command.add_argument("kind", choices=[*(str(kind) for kind in ImportKind), rules.KIND])
+    command.add_argument("kind", choices=[*(str(kind) for kind in ImportKind), rules.KIND, after_results.KIND])
     command.add_argument("files", nargs="+", type=Path, metavar="FILE")
     command.add_argument("--series", help="series of CSV reference data, e.g. 01-6B26 (default: the only one)")
     command.add_argument("--dry-run", action="store_true", help="do everything but keep it, and say what would change")
@@ -42,6 +42,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _import(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.kind == rules.KIND:
         return rules.import_rules_files(arguments, settings)
+    if arguments.kind == after_results.KIND:
+        return after_results.import_terms_files(arguments, settings)
     try:
         files = [(path.name, path.read_bytes()) for path in arguments.files]
     except OSError as error:
