@@ -188,15 +188,16 @@ def explain(
     level: Disclosure,
     is_group: bool = False,
     is_review: bool = False,
+    was_returned: bool = False,
     first_differed: bool | None = None,
     is_recorded: bool = True,
 ) -> Explanation:
     """Return the explained outcome of one centre, with nothing in it that ``level`` does not disclose.
 
     Takes: ``marks`` and ``works`` of this centre only; ``is_group``, true for a centre of a consortium;
-    ``is_review``, when a review or an appeal found it; ``first_differed``, whether a first work was outside
-    tolerance, ``None`` when that is not known; ``is_recorded``, false before the outcome is confirmed: the marks are
-    then those it would give.
+    ``is_review``, when a review or an appeal found it; ``was_returned``, when marks were returned to the centre before;
+    ``first_differed``, whether a first work was outside tolerance, ``None`` when that is not known; ``is_recorded``,
+    false before the outcome is confirmed: the marks are then those it would give.
     Raises: ``ExplanationDiffers`` when the arithmetic does not give a recorded mark: nothing false is explained.
     Source: project policy v1, steps 5 and 6, for the arithmetic; disclosure is each awarding body's own.
     """
@@ -212,6 +213,7 @@ def explain(
         is_group=is_group,
         is_shift=line is not None and line.method is Method.SHIFT,
         is_review=is_review,
+        was_returned=was_returned,
         first_differed=first_differed,
         lean=lean,
         tally=_tally(explained),

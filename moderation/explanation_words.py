@@ -38,6 +38,7 @@ class Told:
     is_group: bool
     is_shift: bool
     is_review: bool
+    was_returned: bool
     first_differed: bool | None
     lean: Lean | None
     tally: Tally
@@ -51,6 +52,12 @@ class Told:
 def what_happened(told: Told) -> tuple[str, ...]:
     """Return what was read, what was found at each stage, and why the next step followed."""
     said = [*_reading(told), *_finding(told)]
+    if told.was_returned:
+        said.insert(
+            0,
+            "Marks that you entered before were returned to you, because the works did not follow their order. "
+            "What follows is about the marks that you entered after that.",
+        )
     if told.is_review:
         said.insert(0, "A review looked at the moderation again, on the same works. This is what it found.")
     if told.lean is not None:

@@ -62,7 +62,7 @@ _COUNTED = (
 _STATED = re.compile(
     rf"\b(?:\d+|(?:{_COUNTED})(?:[- ](?:{_COUNTED}))?)\s*(?:more\s+|fewer\s+)?marks?\b"
     r"|\b\d+\s*(?:/|out\s+of|of)\s*\d+|\b\d+\s*(?:%|per\s*cent)"
-    r"|\bmarks?\s*(?:of|is|was|to|from|at|by|as|=|:)?\s*\d",
+    r"|\bmarks?\s*(?:of|is|was|to|from|at|by|as|=|:)?\s*\d+",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\d.,])\d{1,4}(?![\d]|[.,]\d)")

@@ -168,6 +168,7 @@ def _explained(
         level=level,
         is_group=case.consortium_id is not None,
         is_review=outcome.origin in _REVIEWED,
+        was_returned=_was_returned(session, outcome),
         first_differed=_first_differed(session, case, outcome),
         is_recorded=outcome.confirmed_at is not None,
     )
@@ -319,6 +320,17 @@ def _first_differed(session: Session, case: ModerationCase, outcome: Outcome) ->
     tolerance = int(outcome.numbers["tolerance_marks"])
     first = [one for one in _marks_then(session, case, outcome) if one.is_first]
     return any(abs(one.centre_mark - one.mark) > tolerance for one in first) if first else None
+
+
+def _was_returned(session: Session, outcome: Outcome) -> bool:
+    earlier = select(Outcome.id).where(
+        Outcome.case_id == outcome.case_id,
+        Outcome.number < outcome.number,
+        Outcome.kind == OutcomeKind.INVALID_ORDER.value,
+        Outcome.confirmed_at.is_not(None),
+        Outcome.mark_set_version < outcome.mark_set_version,
+    )
+    return session.scalars(earlier).first() is not None
 
 
 def _centre_report(session: Session, case: ModerationCase, report: ReportView) -> CentreReport:

@@ -342,3 +342,8 @@ def test_an_adjustment_that_moved_nothing_is_not_reviewed() -> None:
     assert (one.may_be_reviewed, {mark.change for mark in one.marks}) == (False, {0})
     assert "not offered" in " ".join(one.what_you_can_do)
     assert explain(B, marks_of(B, [1, 5]), [], level=D.OUTCOME, is_group=True).may_be_reviewed
+
+
+def test_that_marks_were_returned_before_is_said() -> None:
+    assert "returned to you" in explained_b(D.OUTCOME, was_returned=True).what_happened[0]
+    assert "returned to you" not in " ".join(explained_b(D.OUTCOME).what_happened)
