@@ -31,6 +31,8 @@ ROLE_TITLES: Mapping[Role, str] = {
     Role.TRACKING_CLERK: "Script tracking clerk",
 }
 CENTRE_ROLES = frozenset({Role.TEACHER, Role.EXAMS_OFFICER})
+CHECKERS = frozenset({Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR})
+"""Who marks works of a moderator again, blind."""
 
 
 class Scope(StrEnum):
@@ -128,6 +130,9 @@ class Action(StrEnum):
     SCRIPT_CASE_CLOSE = "script_case.close"
     SCRIPT_IMAGE = "script.image"
 
+
+SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ})
+"""What shows a moderator's marks or comments: closed to who checks them until the check's own marks are in."""
 
 _T, _E, _M, _A, _C = Role.TEACHER, Role.EXAMS_OFFICER, Role.MODERATOR, Role.AB_OFFICER, Role.TRACKING_CLERK
 _L, _P = Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR

@@ -280,6 +280,22 @@ def decide_check(
     return check_of(session, check_id)
 
 
+def may_see_marks(session: Session, case_id: str, person_id: str) -> bool:
+    """Say whether who checks moderators may see the moderator's marks of a case: own marks are in, or it is settled."""
+    outcome = session.scalars(
+        select(Outcome).where(Outcome.case_id == case_id, Outcome.superseded_at.is_(None))
+    ).one_or_none()
+    if outcome is None:
+        return False
+    if outcome.confirmed_at is not None:
+        return True
+    return any(
+        one.is_compared
+        for one in checks_of(session, case_id)
+        if one.checker_id == person_id and one.outcome_id == outcome.id
+    )
+
+
 def cases_to_check(session: Session, case_ids: Collection[str], *, escalated: bool = False) -> set[str]:
     """Return the cases whose proposed outcome waits for a check; with ``escalated``, those passed to the principal."""
     found = set()

@@ -12,6 +12,7 @@ from moderation.entries import SubmissionMode
 from moderation.errors import UnknownCase
 from moderation.records import cases, independence, teams
 from moderation.records.cases import CaseView, TransitionView
+from moderation.records.checks import may_see_marks
 from moderation.submission import CaseState
 from moderation.tables import Allocation
 from repository import access, people
@@ -103,6 +104,9 @@ def permitted(session: Session, context: Context, action: Action, case_id: str) 
         raise NotFound from error
     reached = people.reaches(session, actor, action, cases.case_of(session, case_id), context.now)
     access.require(actor, action, centre_number=case.centre_number, allocated=reached)
+    checks_blind = action in access.SHOWS_MODERATOR_MARKS and actor.role in access.CHECKERS
+    if checks_blind and not may_see_marks(session, case_id, actor.person_id):
+        raise NotFound("You see the moderator’s marks when your own check is in, or when the outcome is confirmed.")
     return case
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records import explanations as records
 from moderation.records.cases import CaseView
+from moderation.records.checks import may_see_marks
 from moderation.records.explanations import ExplainedOutcome
 from moderation.records.outcomes import outcome_of
 from moderation.rules import Disclosure
@@ -66,4 +67,6 @@ def is_open(session: Session, context: Context, case_id: str) -> bool:
         return False
     if actor.role in access.CENTRE_ROLES:
         return records.is_open_to_centre(session, case.case_id, now=context.now)
+    if actor.role in access.CHECKERS and not may_see_marks(session, case.case_id, actor.person_id):
+        return False
     return outcome_of(session, case.case_id) is not None

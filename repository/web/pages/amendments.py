@@ -98,7 +98,7 @@ async def _page(
     status: int = 200,
 ) -> web.Response:
     context, actor = context_of(request), actor_of(request)
-    wanted = case_id or request.match_info["case_id"]
+    wanted = request.match_info["case_id"] if case_id is None else case_id
     page = await services_of(request).database.read(lambda s: amendments.page(s, context, wanted))
     typed = typed_in(form, "candidate_number", "mark", "status", "reason", "kind")
     return await render(

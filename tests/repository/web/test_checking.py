@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
+from moderation.records.checks import checks_of
 from moderation.records.marking import allocate, record_moderator_mark, stage_of
 from moderation.records.outcomes import confirm_outcome
 from moderation.records.results import release_results
@@ -316,3 +317,71 @@ async def test_the_page_of_an_outcome_that_is_not_there_yet(service: Service, st
     answer = await officer.get(f"/cases/{case_id}/outcome")
     assert answer.status == 200
     assert "Nothing has been found yet" in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/cases/{}/explanation", "/marking/{}/report"])
+async def test_nothing_shows_a_leader_the_moderators_marks_before_the_own_ones_are_in(
+    service: Service, path: str
+) -> None:
+    moderator, officer = await service.client(Role.MODERATOR), await service.client(Role.AB_OFFICER)
+    leader = await service.browser(Role.TEAM_LEADER)
+    case_id = await proposed(service, moderator, CENTRE_B, MODERATOR_B)
+    await lead(officer, leader, moderator)
+    token = await csrf(leader)
+    assert (await leader.get(path.format(case_id))).status == 404
+    await leader.post(f"/checks/{case_id}/begin", data={"csrf_token": token})
+    assert (await leader.get(path.format(case_id))).status == 404
+    check = (await service.services.database.read(lambda s: checks_of(s, case_id)))[0]
+    for work in check.works:
+        form = {"csrf_token": token, "check_id": check.check_id, "item_id": work.item_id, "mark": "30"}
+        version = (await service.services.database.read(lambda s: checks_of(s, case_id)))[0].version
+        answer = await leader.post(f"/checks/{case_id}/marks", data=form | {"version": str(version)})
+        assert answer.status == 200
+    assert "Both marks" in await (await leader.get(f"/checks/{case_id}")).text()
+    assert (await leader.get(path.format(case_id))).status == 200
+    form = {"csrf_token": token, "check_id": check.check_id, "version": str(version + 1), "verdict": "AGREED"}
+    assert "Nothing waits for a check" in await (await leader.post(f"/checks/{case_id}/verdict", data=form)).text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cases/nothing/amendments",
+        "/cases/nothing/holds",
+        "/cases/nothing/suspicion",
+        "/cases/nothing/outcome",
+        "/holds?series=nothing",
+        "/teams?series=nothing",
+    ],
+)
+async def test_what_is_not_there_is_not_found(service: Service, path: str) -> None:
+    officer = await service.browser(Role.AB_OFFICER)
+    assert (await officer.get(path)).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/amendments/nothing/approve",
+        "/amendments/nothing/refuse",
+        "/holds/nothing/release",
+        "/suspicions/nothing/decide",
+        "/cases/nothing/holds",
+        "/cases/nothing/amendments",
+        "/cases/nothing/suspicion",
+        "/cases/nothing/outcome/return",
+        "/cases/nothing/outcome/withdraw",
+        "/cases/nothing/outcome/find-again",
+        "/cases/nothing/outcome/support-call",
+        "/cases/nothing/outcome/support-call/notes",
+    ],
+)
+@pytest.mark.parametrize("filled", [True, False])
+async def test_a_form_about_nothing_is_not_found(service: Service, path: str, filled: bool) -> None:
+    officer = await service.browser(Role.AB_OFFICER)
+    form = {"csrf_token": await csrf(officer)}
+    if filled:
+        form |= {"version": "1", "reason": "x", "feedback": "x", "spoken_with": "x", "notes": "x", "statement": "x"}
+        form |= {"choice": "KEEP", "decision": "NO_ACTION", "candidate_number": "1001", "mark": "3"}
+        form |= {"kind": "CLERICAL_ERROR", "case_id": "nothing"}
+    assert (await officer.post(path, data=form)).status == 404
