@@ -34,6 +34,7 @@ def terminate(session: Session, context: Context, oid: str, token: str | None) -
         case = session.get_one(ModerationCase, row.case_id)
         if case.state not in records.OPEN_STATES:
             raise SlotClosed(state=case.state)
+        evidence.check_unread(session, oid)
         evidence.withdraw(session, context, oid)
     else:
         freed = _free(session, row)

@@ -14,14 +14,15 @@ from moderation.records import samples
 from moderation.records.slots import slots_for
 from moderation.records.tracking import HeldFiles
 from moderation.slots import DEFAULT_SLOTS, Slot, required_slots
-from moderation.tables import ModerationCase, Sample, SampleItem
+from moderation.tables import ModerationCase, ModeratorMark, Sample, SampleItem
 from repository import audit
 from repository.audit import Context
 from repository.documents import STATE_WORDS, DocumentState, may_move
-from repository.errors import RequestMalformed
+from repository.errors import RequestMalformed, SlotClosed
 from repository.tables import DocumentRow, Evidence, UploadRow
 
 CASES_AT_ONCE = 500
+ALREADY_READ = "The moderator has read this work already, so its files stay as they are."
 
 _FOUND = (
     select(DocumentRow, SampleItem, ModerationCase)
@@ -178,6 +179,19 @@ def move(session: Session, context: Context, document: DocumentRow, after: Docum
     document.state = after
     document.decided_at = context.now
     audit.record(session, context, f"document.{after}", "document", document.id, before=before)
+
+
+def check_unread(session: Session, document_id: str) -> None:
+    """Refuse to take away what a moderator has read: a work with a mark, or a document about a group of which one has.
+
+    More work may be asked for when the first is read; the files of the first are no longer the centre's to change.
+    Raises: ``SlotClosed``.
+    """
+    link = session.scalars(select(Evidence).where(Evidence.document_id == document_id)).one()
+    read = select(ModeratorMark.id).join(SampleItem, SampleItem.id == ModeratorMark.sample_item_id)
+    of = SampleItem.case_id == link.case_id if link.sample_item_id is None else SampleItem.id == link.sample_item_id
+    if session.scalar(read.where(of).limit(1)) is not None:
+        raise SlotClosed(ALREADY_READ)
 
 
 def withdraw(session: Session, context: Context, document_id: str) -> None:

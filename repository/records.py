@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import CursorResult, Row, Table, bindparam, null, select, update
+from sqlalchemy import CursorResult, Row, Table, bindparam, exists, false, null, select, update
 from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
 from moderation.records.slots import slots_for
 from moderation.slots import Slot, SlotScope
 from moderation.submission import WORK_ASKED_FOR, CaseState
-from moderation.tables import ModerationCase, SampleItem
+from moderation.tables import ModerationCase, ModeratorMark, SampleItem
 from repository import access, audit, evidence, objects, places, work
 from repository.access import Action, Actor
 from repository.audit import Context
@@ -50,11 +50,15 @@ _CASE = select(
     ModerationCase.state,
 )
 _CASE_OF_ITEM = (
-    _CASE.add_columns(SampleItem.replaced_at)
+    _CASE.add_columns(
+        SampleItem.replaced_at, exists().where(ModeratorMark.sample_item_id == SampleItem.id).label("is_read")
+    )
     .join(SampleItem, SampleItem.case_id == ModerationCase.id)
     .where(SampleItem.id == bindparam("sample_item_id"))
 )
-_CASE_BY_ID = _CASE.add_columns(null().label("replaced_at")).where(ModerationCase.id == bindparam("case_id"))
+_CASE_BY_ID = _CASE.add_columns(null().label("replaced_at"), false().label("is_read")).where(
+    ModerationCase.id == bindparam("case_id")
+)
 _UPLOAD_AND_CASE = (
     select(
         UploadRow.filename,
@@ -145,7 +149,7 @@ class Step:
 
 def place_of(
     session: Session, context: Context, asked: NewUpload, limit_bytes: int
-) -> tuple[Row[str, str, str, str, str, str, datetime | None], Slot]:
+) -> tuple[Row[str, str, str, str, str, str, datetime | None, bool], Slot]:
     """Return the case and the slot that a file is meant for, if it may be sent there now; its size is not looked at.
 
     Raises: ``NotFound`` for an item or a case outside the actor's centre; ``WrongSubmissionMode``; ``SlotClosed`` once
@@ -161,6 +165,8 @@ def place_of(
         raise SlotClosed(state=case.state)
     if case.replaced_at is not None:
         raise SlotClosed("Another work was asked for in place of this one, so it is not needed any more.")
+    if case.is_read:
+        raise SlotClosed(evidence.ALREADY_READ)
     scope = SlotScope.COHORT if asked.sample_item_id is None else SlotScope.CANDIDATE
     slots = slots_for(session, case.series_key, case.component_code)
     slot = places.find_slot(slots, evidence.check_slot(asked.slot), scope)
@@ -339,7 +345,7 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
     audit.record(session, context, "document.arrived", "document", oid, size_bytes=upload.total_bytes)
 
 
-def _case_for(session: Session, asked: NewUpload) -> Row[str, str, str, str, str, str, datetime | None] | None:
+def _case_for(session: Session, asked: NewUpload) -> Row[str, str, str, str, str, str, datetime | None, bool] | None:
     if asked.sample_item_id is not None:
         return session.execute(_CASE_OF_ITEM, {"sample_item_id": asked.sample_item_id}).first()
     return session.execute(_CASE_BY_ID, {"case_id": asked.case_id}).first()

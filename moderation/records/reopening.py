@@ -22,7 +22,7 @@ from moderation.records.cases import advance, candidates_of, case_of
 from moderation.records.extensions import locked_case, locked_request
 from moderation.reopening import FileChange, FileFact, MarkChange, MarkFact, file_changes, mark_changes
 from moderation.submission import MARKS_EDITABLE, TRANSITIONS, WORK_EXPECTED, CaseEvent, CaseState
-from moderation.tables import CentreMark, ModerationCase, Reopening, new_id
+from moderation.tables import CentreMark, ModerationCase, ModeratorMark, Reopening, SampleItem, new_id
 from moderation.tracking import Subject
 
 _EVENTS = {Subject.MARKS: CaseEvent.REOPEN_MARKS, Subject.SAMPLE: CaseEvent.REOPEN_SAMPLE}
@@ -69,7 +69,7 @@ def ask_reopening(session: Session, case_id: str, *, reason: str, actor: str, no
     if not reason.strip():
         raise ReasonMissing("Say what has to be put right.")
     case = locked_case(session, case_id)
-    subject = _need_reopenable(case)
+    subject = _need_reopenable(session, case)
     if any(one.is_open for one in reopenings_of(session, case_id)):
         raise RequestOpen
     row = Reopening(
@@ -118,7 +118,7 @@ def decide_reopening(
         raise SamePerson
     if grant:
         case = locked_case(session, row.case_id)
-        subject = _need_reopenable(case)
+        subject = _need_reopenable(session, case)
         if subject != row.subject:
             raise NotReopenable(
                 "The case has moved on since this was asked for. Refuse it, and let the centre ask again."
@@ -176,9 +176,11 @@ def open_reopenings(session: Session) -> list[ReopeningView]:
     return [_view(row) for row in rows]
 
 
-def _need_reopenable(case: ModerationCase) -> Subject:
+def _need_reopenable(session: Session, case: ModerationCase) -> Subject:
     state = CaseState(case.state)
     subject = reopenable(state)
+    if subject is Subject.SAMPLE and _is_begun(session, case):
+        raise NotReopenable("The moderator has read the first works already. Ask the awarding body.", state=case.state)
     if subject is not None:
         return subject
     if state in MARKS_EDITABLE:
@@ -193,6 +195,17 @@ def _need_reopenable(case: ModerationCase) -> Subject:
         "The moderator has begun, or the case is finished. Marks change only by an amendment with a reason.",
         state=case.state,
     )
+
+
+def _is_begun(session: Session, case: ModerationCase) -> bool:
+    """Say whether a work of the present sample has been read: of a later request the first works have been."""
+    query = (
+        select(ModeratorMark.id)
+        .join(SampleItem, SampleItem.id == ModeratorMark.sample_item_id)
+        .where(SampleItem.case_id == case.id, SampleItem.sample_id == case.sample_id)
+        .limit(1)
+    )
+    return session.scalar(query) is not None
 
 
 def _marks(session: Session, case: ModerationCase) -> list[Any]:

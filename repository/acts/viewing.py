@@ -96,6 +96,7 @@ def withdraw(session: Session, context: Context, document_id: str) -> str:
     document, _, case = _permitted(session, context, Action.DOCUMENT_WITHDRAW, document_id)
     if case.state not in OPEN_STATES:
         raise SlotClosed(state=case.state)
+    evidence.check_unread(session, document.id)
     evidence.withdraw(session, context, document.id)
     return case.id
 

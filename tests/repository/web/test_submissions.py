@@ -15,8 +15,10 @@ from sqlalchemy import select
 
 from moderation.entries import Series
 from moderation.exchange.slots_csv import write_slots_csv
+from moderation.records.cases import advance
 from moderation.slots import Slot, SlotScope
-from moderation.tables import Allocation
+from moderation.submission import CaseEvent
+from moderation.tables import Allocation, ModerationCase, ModeratorMark
 from repository.access import Role
 from repository.database import metadatas
 from repository.places import TYPE_WORDS
@@ -441,3 +443,42 @@ async def test_marks_come_back_while_a_consortium_waits_and_the_change_is_shown(
         assert (change["candidate_number"], change["before"]["mark"], change["after"]["mark"]) == ("1002", 50, 52)
         text = await (await reader.get(f"/cases/{case_id}/requests")).text()
         assert '<td class="govuk-table__cell">50</td><td class="govuk-table__cell">52</td>' in text
+
+
+async def test_when_more_work_is_asked_for_what_was_read_stays_as_it_is(stage: Stage) -> None:
+    centre, officer, _ = await officers(stage)
+    await send_all(stage, log=False, record=False)
+    record = await upload(stage, pdf(1, "Record"), "record.pdf", case=stage.case_id)
+    await stage.service.settle()
+    first, second = stage.items[0], stage.items[1]
+    assert (await centre.post(f"/api/cases/{stage.case_id}/sample/submit")).status == 201
+
+    def read_one(session):  # type: ignore[no-untyped-def]
+        now = stage.service.clock()
+        session.add(
+            ModeratorMark(sample_item_id=first, number=1, mark=50, marked_by="another", marked_at=now, comment="")
+        )
+        session.flush()
+        case = session.get_one(ModerationCase, stage.case_id)
+        for event in (CaseEvent.COMPLETE_RECEIPT, CaseEvent.REQUEST_MORE_WORK, CaseEvent.START_UPLOAD):
+            advance(session, case, event, actor="another", now=now)
+
+    await stage.service.write(read_one)
+    items = {item["id"]: item for item in (await sample(stage))["items"]}
+    read, unread = items[first]["documents"][0]["id"], items[second]["documents"][0]["id"]
+    about_all = record.headers["Document-Location"]
+    before = await rows(stage)
+    await refused(await upload(stage, pdf(1, "Better"), "work.pdf", item=first), 409, "read this work already")
+    await refused(await stage.teacher.delete(f"/api/documents/{read}"), 409, "read this work already")
+    token = {**TUS, "Upload-Token": record.headers["Upload-Token"]}
+    await refused(await stage.teacher.delete(record.headers["Location"], headers=token), 409, "read this work already")
+    await refused(await stage.teacher.delete(about_all), 409, "read this work already")
+    assert await rows(stage) == before
+    assert (await stage.teacher.delete(f"/api/documents/{unread}")).status == 204
+    assert (await upload(stage, pdf(1, "Another"), "work.pdf", item=second)).status == 201
+    await stage.service.settle()
+    assert (await centre.post(f"/api/cases/{stage.case_id}/sample/submit")).status == 201
+    await refused(
+        await centre.post(f"/api/cases/{stage.case_id}/reopenings", json={"reason": "x"}), 409, "not-reopenable"
+    )
+    assert "Something submitted" in await (await officer.get(f"/cases/{stage.case_id}/requests")).text()
