@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import func, select
@@ -203,11 +204,8 @@ def _store(
         insert_rows(
             session,
             Candidate,
-            ("id", "centre_number", "candidate_number", "surname", "forenames", "uci", "sex", "born_on"),
-            (
-                (i, number, row.candidate_number, row.surname, row.forenames, row.uci, row.sex, row.born_on)
-                for i, number, row in rows
-            ),
+            ("id", "centre_number", *_CANDIDATE),
+            ((i, number, *_facts(row)) for i, number, row in rows),
             {"series_key": key},
         ),
     )
@@ -216,11 +214,21 @@ def _store(
         insert_rows(
             session,
             Entry,
-            ("candidate_id", "option_code"),
-            ((i, code) for i, _, row in rows for code in dict.fromkeys(row.option_codes)),
+            ("candidate_id", "option_code", "flag"),
+            ((i, code, flag) for i, _, row in rows for code, flag in _flagged(row)),
             {"series_key": key},
         ),
     )
+
+
+_CANDIDATE = tuple(field.name for field in fields(CandidateEntries) if field.name not in {"option_codes", "flags"})
+_facts = attrgetter(*_CANDIDATE)
+
+
+def _flagged(row: CandidateEntries) -> Iterable[tuple[str, str]]:
+    """Return the options of a candidate, each once, with the character behind it."""
+    flags = dict(zip(row.option_codes, row.flags, strict=False))
+    return [(code, flags.get(code, "")) for code in dict.fromkeys(row.option_codes)]
 
 
 def _open(

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
@@ -162,6 +163,11 @@ class National:
                             f"FORENAME {number % 997}",
                             twelve + uci_check_letter(twelve),
                             codes,
+                            sex="FM"[number % 2],
+                            born_on=date(2008, 1 + number % 12, 1 + number % 28),
+                            uln=f"{crc32(twelve.encode()):010d}",
+                            status="CP"[number % 50 == 0],
+                            flags=tuple("X"[: number % 3 == 0] for _ in codes),
                         )
                     )
             digest = sha256(centre_number.encode()).hexdigest()
