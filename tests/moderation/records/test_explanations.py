@@ -11,6 +11,7 @@ from moderation.explanation import MarkReason
 from moderation.marks import MarkStatus
 from moderation.outcome import Origin, OutcomeKind, Stage
 from moderation.records import explanations, reports
+from moderation.records.invalid_order import return_to_centre
 from moderation.records.marks import MarkEntry, case_marks, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.outcomes import accept_by_officer, moderated_marks
 from moderation.records.reports import Draft
@@ -32,6 +33,7 @@ from tests.moderation.records.stage import (
     MODERATOR_B,
     MODERATOR_D,
     NOW,
+    OFFICER,
     SERIES,
 )
 
@@ -270,3 +272,17 @@ def test_after_a_review_the_new_release_explains_the_new_marks(session: Session)
     assert after.explanation.differences is not None
     shown = {point.centre_mark: point.moderator_mark for point in after.explanation.differences.points}
     assert shown == lower
+
+
+def test_marks_that_were_returned_before_are_mentioned_and_not_explained(session: Session) -> None:
+    case_id = moderated(session, CENTRE_D, MODERATOR_D)
+    words = "The candidates do not follow criterion C; mark everybody again."
+    return_to_centre(session, case_id, feedback=words, officer=OFFICER, now=NOW)
+    stage.confirm(session, case_id, MODERATOR_D)
+    stage.hand_in(session, case_id)
+    stage.moderate(session, case_id, {mark: mark for mark in MODERATOR_D})
+    issue(session, case_id)
+    shown = explanations.explanation_for_centre(session, case_id, now=OPENS_AT).explanation
+    assert shown.kind is OutcomeKind.ACCEPTED
+    assert "returned to you" in shown.what_happened[0]
+    assert sorted(one.centre_mark or 0 for one in shown.marks) == sorted(MODERATOR_D)
