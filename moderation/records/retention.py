@@ -158,7 +158,7 @@ class _Series:
         )
         found: dict[str, list[str]] = defaultdict(list)
         for consortium_id, centre_number in rows:
-            found[consortium_id].append(centre_number)
+            found[consortium_id or ""].append(centre_number)
         return found
 
     def _of_requests(self, only: Sequence[ModerationCase] | None) -> Mapping[tuple[str, str], list[Kept]]:

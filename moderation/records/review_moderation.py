@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.errors import RecomputationDiffers
+from moderation.errors import FindingRefused, RecomputationDiffers, StaleVersion
+from moderation.marks import MarkStatus
 from moderation.outcome import Origin, OutcomeKind
 from moderation.records.applying import differing, marks_given, stored_marks, write_marks
 from moderation.records.cases import advance, case_of, group_of
@@ -14,7 +16,7 @@ from moderation.records.review_marks import current_outcome, review_items
 from moderation.records.review_requests import request_of
 from moderation.review import Finding, Service
 from moderation.submission import CaseEvent
-from moderation.tables import ModerationCase, Outcome, ReviewOutcome, ReviewRequest
+from moderation.tables import CentreMark, ModerationCase, Outcome, ReviewOutcome, ReviewRequest, SampleItem
 
 REASON_LIMIT = 500
 _CHANGES = frozenset({Finding.CENTRE_MARKS_REINSTATED, Finding.MODERATION_CHANGED})
@@ -39,6 +41,96 @@ def change_moderation(
         if Finding(outcome.finding) in _CHANGES:
             _supersede(session, reviewed, member, outcome, origin, actor=actor, now=now)
         advance(session, member, event, actor=actor, now=now, reason=outcome.finding)
+
+
+def correct_centre_mark(
+    session: Session, row: ReviewRequest, outcome: ReviewOutcome, *, actor: str, now: datetime
+) -> None:
+    """Correct a centre's own mark that was recorded wrongly, as a new mark set and a new outcome by the same rule.
+
+    The other marks stay; the candidate's moderated mark follows from the outcome in force.
+    Raises: ``StaleVersion`` when the mark changed in the meantime; ``RecomputationDiffers``.
+    Source: JCQ-board service 1 (recording); the way is project policy.
+    """
+    case = _case_of(session, row)
+    marks = _marks_in_force(session, case)
+    own = marks.get(row.candidate_id or "")
+    if own is None or own.mark != outcome.mark_before:
+        raise StaleVersion("The mark was changed since the outcome was proposed. Propose it again.")
+    case.mark_set_version += 1
+    for candidate_id, mark in marks.items():
+        values = {column.name: getattr(mark, column.name) for column in CentreMark.__table__.columns}
+        values["mark_set_version"] = case.mark_set_version
+        if candidate_id == row.candidate_id:
+            status = MarkStatus.PRESENT if outcome.mark_after else MarkStatus.ZERO_NO_WORTH
+            reason = f"{outcome.reason_code}: {outcome.rationale}"[:REASON_LIMIT]
+            values |= {
+                "mark": outcome.mark_after,
+                "status": status.value,
+                "reason": reason,
+                "saved_by": actor,
+                "saved_at": now,
+            }
+        session.add(CentreMark(**values))
+    session.flush()
+    old = current_outcome(session, case.id)
+    old.superseded_at = now
+    kept = ("kind", "stage", "numbers", "policy_version", "policy_id", "policy_revision")
+    new = Outcome(
+        **{name: getattr(old, name) for name in kept},
+        case_id=case.id,
+        number=old.number + 1,
+        origin=Origin.CORRECTION.value,
+        mark_set_version=case.mark_set_version,
+        reason=outcome.rationale[:REASON_LIMIT],
+        proposed_by=outcome.proposed_by,
+        proposed_at=outcome.proposed_at,
+        confirmed_by=actor,
+        confirmed_at=now,
+    )
+    session.add(new)
+    session.flush()
+    write_marks(session, case, new, marks_given(session, case, new))
+    found = differing(session, case, new, stored_marks(session, new))
+    if found:
+        raise RecomputationDiffers(candidates=found, component_code=case.component_code)
+
+
+def centre_mark_of(session: Session, row: ReviewRequest) -> int | None:
+    """Return the centre's mark that a clerical re-check is about.
+
+    Raises: ``FindingRefused`` for a candidate whose work was sampled, or whose mark is the moderator's own: there the
+    moderation rests on the mark, and only a review of moderation can change it.
+    """
+    case = _case_of(session, row)
+    sampled = session.scalars(
+        select(SampleItem.id).where(SampleItem.sample_id == case.sample_id, SampleItem.candidate_id == row.candidate_id)
+    ).first()
+    if sampled is not None or current_outcome(session, case.id).kind == OutcomeKind.MODERATOR_MARKS:
+        raise FindingRefused(
+            "This candidate’s work was in the sample, so the moderation rests on this mark. It cannot be corrected alone: "
+            "withdraw the results and amend the centre’s marks.",
+            field="mark_after",
+        )
+    own = _marks_in_force(session, case).get(row.candidate_id or "")
+    return None if own is None else own.mark
+
+
+def _case_of(session: Session, row: ReviewRequest) -> ModerationCase:
+    return session.scalars(
+        select(ModerationCase).where(
+            ModerationCase.series_key == row.series_key,
+            ModerationCase.component_code == row.component_code,
+            ModerationCase.centre_number == row.centre_number,
+        )
+    ).one()
+
+
+def _marks_in_force(session: Session, case: ModerationCase) -> dict[str, CentreMark]:
+    rows = session.scalars(
+        select(CentreMark).where(CentreMark.case_id == case.id, CentreMark.mark_set_version == case.mark_set_version)
+    )
+    return {row.candidate_id: row for row in rows}
 
 
 def _review_behind(session: Session, row: ReviewRequest) -> ReviewRequest:

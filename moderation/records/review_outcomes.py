@@ -25,7 +25,7 @@ from moderation.records.marking import allocate
 from moderation.records.results import release_of
 from moderation.records.review_facts import SampleProof
 from moderation.records.review_marks import REVIEW, found_by, under_review
-from moderation.records.review_moderation import change_moderation
+from moderation.records.review_moderation import centre_mark_of, change_moderation, correct_centre_mark
 from moderation.records.review_requests import RequestView, advance_request, request_of, view_request
 from moderation.records.reviews import check_sample
 from moderation.review import (
@@ -257,8 +257,6 @@ def finding_of(session: Session, request_id: str) -> FindingView | None:
 def _checked_mark(session: Session, row: ReviewRequest, proposal: Proposal) -> int | None:
     """Return the mark as it is; raises ``FindingRefused`` where what is proposed does not fit it."""
     component = session.get_one(Component, (row.series_key, row.component_code))
-    present = session.get(ExternalMark, (row.series_key, row.component_code, row.candidate_id))
-    before = None if present is None else present.mark
     code = proposal.reason_code
     if row.service == Service.CLERICAL_RECHECK and code is not None and code not in CLERICAL_REASONS:
         raise FindingRefused(
@@ -268,7 +266,12 @@ def _checked_mark(session: Session, row: ReviewRequest, proposal: Proposal) -> i
     if proposal.finding is Finding.NO_CHANGE:
         if proposal.mark_after is not None:
             raise FindingRefused("No change was found, so there is no new mark. Leave it empty.", field="mark_after")
-        return before
+        return None
+    if component.teacher_marks:
+        before = centre_mark_of(session, row)
+    else:
+        present = session.get(ExternalMark, (row.series_key, row.component_code, row.candidate_id))
+        before = None if present is None else present.mark
     mark = proposal.mark_after
     if mark is None or isinstance(mark, bool) or not 0 <= mark <= component.maximum_mark:
         raise FindingRefused(
@@ -280,9 +283,9 @@ def _checked_mark(session: Session, row: ReviewRequest, proposal: Proposal) -> i
 
 
 def _change_mark(session: Session, row: ReviewRequest, outcome: ReviewOutcome, *, actor: str, now: datetime) -> None:
-    """Change the mark from elsewhere and keep what it was; a centre's own mark is amended by its own way."""
-    component = session.get_one(Component, (row.series_key, row.component_code))
-    if component.teacher_marks:
+    """Change the mark from elsewhere and keep what it was; a centre's own mark changes by a new mark set."""
+    if session.get_one(Component, (row.series_key, row.component_code)).teacher_marks:
+        correct_centre_mark(session, row, outcome, actor=actor, now=now)
         return
     key = (row.series_key, row.component_code, row.candidate_id)
     present = session.get(ExternalMark, key, with_for_update=True)

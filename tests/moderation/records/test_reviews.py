@@ -53,6 +53,7 @@ from moderation.tables import (
     ModerationCase,
     Outcome,
     ReviewRequest,
+    SampleItem,
 )
 from tests.moderation.records import stage
 from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, NOW, OFFICER, PAPER, SERIES
@@ -484,6 +485,57 @@ def test_a_lower_mark_is_kept_beside_the_one_before_and_waits_for_a_release(sess
     with pytest.raises(ResultVersionPending):
         invoice(session, request_id, actor=BODY, now=LATER)
     session.rollback()
+
+
+def test_a_wrongly_recorded_centre_mark_is_corrected_by_a_new_mark_set(session: Session) -> None:
+    stage.make_series(session)
+    case_id = stage.make_centre(session, 30)
+    marks = [70 - 2 * number for number in range(30)]
+    stage.confirm(session, case_id, marks)
+    stage.hand_in(session, case_id)
+    stage.give_to_moderator(session, case_id)
+    stage.moderate(session, case_id, {mark: max(1, mark - 6) for mark in marks})
+    agree(session, case_id)
+    release_results(session, SERIES, first="one", second="two", embargo=EMBARGO, now=NOW)
+    sampled = set(session.scalars(select(SampleItem.candidate_id)))
+    before = {line.candidate_id: line for line in moderated_marks(session, case_id)}
+    one = next(candidate for candidate in before if candidate not in sampled)
+    drawn = next(candidate for candidate in before if candidate in sampled)
+
+    def asked(candidate_id: str) -> str:
+        wish = Wish(SERIES, COMPONENT, CENTRE, Service.CLERICAL_RECHECK, candidate_id)
+        request_id = start(session, wish, actor=EXAMS, now=LATER).request_id
+        record_consent(session, request_id, given_on=LATER.date(), actor=EXAMS, now=LATER)
+        submit(session, request_id, proof=None, actor=EXAMS, now=LATER)
+        step(session, request_id, RequestEvent.ACKNOWLEDGE, actor=BODY, now=LATER)
+        begin(session, request_id, actor=BODY, now=LATER)
+        return request_id
+
+    wrong = Proposal(Finding.MARK_CHANGED, "Digits swapped.", ReasonCode.CENTRE_ERROR, 69)
+    with pytest.raises(FindingRefused, match="in the sample"):
+        propose(session, asked(drawn), wrong, actor=BODY, now=LATER)
+    request_id = asked(one)
+    propose(session, request_id, wrong, actor=BODY, now=LATER)
+    confirm(session, request_id, actor=SECOND, now=LATER)
+    after = {line.candidate_id: line for line in moderated_marks(session, case_id)}
+    assert {key: line for key, line in after.items() if key != one} == {
+        key: line for key, line in before.items() if key != one
+    }
+    assert (after[one].centre_mark, after[one].moderated_mark != before[one].moderated_mark) == (69, True)
+    newest = session.scalars(select(Outcome).where(Outcome.superseded_at.is_(None))).one()
+    assert (newest.origin, newest.mark_set_version, newest.kind) == (Origin.CORRECTION, 2, "ADJUSTED")
+    assert recomputation_of(session, session.get_one(ModerationCase, case_id)) == []
+    release_results(
+        session,
+        SERIES,
+        first="one",
+        second="two",
+        embargo=EMBARGO,
+        now=LATER,
+        reason_code=IssueReason.REVIEW,
+        reason="clerical re-check",
+    )
+    assert invoice(session, request_id, actor=BODY, now=LATER).is_fee_due is not None
 
 
 def test_the_fee_is_waived_when_the_grade_changes(session: Session, case_id: str) -> None:
