@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 found.setdefault((database, share), []).append(_in_a_process(database, share))
     rated, spent = _rules(1.0 if arguments.quick else 10.0, 1 if arguments.quick else 5)
     console = Console(width=None if Console().is_terminal else 130)
-    console.print(_versions())
+    console.print(_versions(databases))
     _show_steps(console, databases, max(shares), found)
     _show_curve(console, databases, shares, found)
     figures = [*_rule_figures(rated, spent), *_figures(databases, shares, found)]
@@ -211,16 +211,17 @@ def _show_curve(
     console.print(table)
 
 
-def _versions() -> str:
-    with running_postgres() as url:
-        engine = create_engine(url)
-        with engine.connect() as connection:
-            server = connection.execute(text("SHOW server_version")).scalar()
-        engine.dispose()
-    return (
-        f"Python {platform.python_version()}, SQLAlchemy {sqlalchemy.__version__}, "
-        f"SQLite {sqlite3.sqlite_version}, PostgreSQL {server}"
-    )
+def _versions(databases: Sequence[str]) -> str:
+    words = [f"Python {platform.python_version()}", f"SQLAlchemy {sqlalchemy.__version__}"]
+    if "sqlite" in databases:
+        words.append(f"SQLite {sqlite3.sqlite_version}")
+    if "postgresql" in databases:
+        with running_postgres() as url:
+            engine = create_engine(url)
+            with engine.connect() as connection:
+                words.append(f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar()}")
+            engine.dispose()
+    return ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""The benchmark of a national series still runs, so that it can be asked any day."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .national.__main__ import main
+from .national.series import National
+
+
+def test_the_short_form_runs_to_the_release_and_writes_its_figures(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    main(["--quick", "--database", "sqlite", "--json", str(file)])
+    figures = json.loads(file.read_text())["figures"]
+    assert figures["sqlite, 1 %: end to end"]["value"] > 0
+    assert figures["sqlite, 1 %: peak memory of ours"]["met"]
+    assert figures["rules together"]["unit"] == "candidates/s"
+
+
+def test_the_whole_series_is_of_national_size() -> None:
+    placed = [one for places in National().placements.values() for one in places]
+    assert len(National().placements) == 6000
+    assert 3 * len(placed) == 60_000
+    assert 850_000 < 3 * sum(one.size + one.extra for one in placed) < 950_000
+    assert {0, 1, 15, 16, 100, 101, 200, 201} <= {one.size for one in placed}
