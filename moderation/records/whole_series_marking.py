@@ -28,7 +28,7 @@ from moderation.records.whole_series import (
     need_series,
     unseen,
 )
-from moderation.records.whole_series_outcomes import Proposals, SampleFacts, outcomes_before
+from moderation.records.whole_series_proposals import Proposals, SampleFacts, outcomes_before
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import (
     Allocation,

@@ -27,7 +27,7 @@ from moderation.records.whole_series import (
     entered_in,
     unseen,
 )
-from moderation.records.whole_series_outcomes import Proposals, SampleFacts, outcomes_before
+from moderation.records.whole_series_proposals import Proposals, SampleFacts, outcomes_before
 from moderation.rules import ModerationPolicy
 from moderation.sampling import PICKER_VERSION, Drawable, first_stage, pick, size_for
 from moderation.sampling import Sample as Drawn
