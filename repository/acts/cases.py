@@ -61,6 +61,8 @@ CENTRE_WORDS: Mapping[CaseState, str] = {
         (S.RECEIPT_COMPLETE, S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER, S.SUPPORT_CALL), "Being moderated"
     ),
     **dict.fromkeys((S.OUTCOME_LOCKED,), "Moderation finished"),
+    # Whether there is a report is told with the results themselves, when they are open to the centre.
+    S.REPORT_RELEASED: STATE_WORDS[S.RESULTS_ISSUED],
 }
 MODE_WORDS: Mapping[SubmissionMode, str] = {
     SubmissionMode.UPLOAD: "uploaded here",

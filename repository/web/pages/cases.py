@@ -7,7 +7,7 @@ from multidict import MultiDictProxy
 
 from moderation.marks import MarkStatus
 from moderation.records.marks import MarkSheet
-from moderation.submission import MARKS_EDITABLE, CaseState
+from moderation.submission import MARKS_EDITABLE, SETTLED, CaseState
 from repository.access import Action, scope_of
 from repository.acts import cases, explanations, marks, sample_requests, samples
 from repository.acts.marks import Typed
@@ -201,4 +201,4 @@ def _steps(state: CaseState) -> int:
         s.VISIT_BOOKED, s.RECEIPT_QUERY,
     }:  # fmt: skip
         return 1
-    return 3 if state in {s.OUTCOME_LOCKED, s.RESULTS_ISSUED, s.REPORT_RELEASED} else 2
+    return 3 if state in SETTLED else 2
