@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, union_all
@@ -14,14 +14,26 @@ from moderation.independence import Act, Given, Part, Proof, Tie, prove
 from moderation.records.independence import ties_of
 from moderation.tables import Allocation, Involvement, ModerationCase, PersonAlias, ReviewRequest, SeriesRow
 
+_TOLD_EVERY = 1_000
 _Place = tuple[str, str]
 """Component and centre."""
 
 
-def prove_series(session: Session, series_key: str) -> list[Proof]:
+def unseen(_lines: int) -> None:
+    """Take no notice of progress."""
+
+
+def prove_series(
+    session: Session,
+    series_key: str,
+    *,
+    begun: Callable[[int], None] = unseen,
+    seen: Callable[[int], None] = unseen,
+) -> list[Proof]:
     """Return the proof of every allocation, and of whatever was marked, checked, confirmed, reviewed and appealed.
 
     It reads the register and what was noted; it does not rely on the guards having been there.
+    Takes: ``begun``, told how many lines there will be; ``seen``, told of so many more as they are proven.
     Raises: ``UnknownSeries``.
     """
     if session.get(SeriesRow, series_key) is None:
@@ -52,7 +64,11 @@ def prove_series(session: Session, series_key: str) -> list[Proof]:
         together[consortium or case_id].append(case_id)
     parts = _parts(session, series_key)
     proofs = []
-    for given in [*_allocations(session, series_key, at), *_deeds(parts, cases, series_key)]:
+    everything = [*_allocations(session, series_key, at), *_deeds(parts, cases, series_key)]
+    begun(len(everything))
+    for number, given in enumerate(everything, 1):
+        if number % _TOLD_EVERY == 0:
+            seen(_TOLD_EVERY)
         accounts = aliases.get(given.person_id, frozenset({given.person_id}))
         group = together[cases[given.case_id][2] or given.case_id] if given.case_id else ()
         own_parts = _first_of_each(

@@ -14,6 +14,7 @@ from moderation.errors import ModerationError
 from moderation.independence import ACT_WORDS, KIND_WORDS, Proof, Verdict
 from moderation.records.proofs import prove_series
 from repository import migrating
+from repository.commands.progress import Bar
 from repository.commands.service import run
 from repository.database import Database
 from repository.settings import Settings
@@ -37,7 +38,10 @@ def _independence(arguments: argparse.Namespace, settings: Settings) -> int:
         database = Database(settings.database_url)
         try:
             await migrating.check(database)
-            proofs = await database.read(lambda session: prove_series(session, arguments.series))
+            with Bar("Proving independence") as bar:
+                proofs = await database.read(
+                    lambda session: prove_series(session, arguments.series, begun=bar.total, seen=bar.seen)
+                )
         except ModerationError as error:
             print(f"nea: {error.detail}", file=sys.stderr)
             return 2
