@@ -177,3 +177,37 @@ async def test_the_pdf_has_title_language_and_the_words_of_the_page(service: Ser
         assert words in text, words
     again = await pdf_of(teacher, case_id)
     assert text_of(again) == text_of(pdf)
+
+
+async def test_an_order_that_fails_is_shown_without_marks(service: Service) -> None:
+    turned = tuple(reversed(ADJUSTING))
+    case_id = await service.write(lambda s: moderated(s, turned, D.DIFFERENCES))
+    officer = await service.client(Role.AB_OFFICER)
+    page = await page_text(officer, f"/cases/{case_id}/explanation")
+    paper = " ".join(text_of(await pdf_of(officer, case_id)).split())
+    for text in (page, paper):
+        assert "Your order of candidates does not hold" in text
+        assert "No mark from this outcome" in text
+        assert "every candidate is marked again" in text
+    assert "step by step" not in page
+    assert "Ask for a review" not in page
+
+
+async def test_nobody_to_sample_is_explained_too(service: Service) -> None:
+    def build(session):  # type: ignore[no-untyped-def]
+        stage.make_series(session)
+        set_level(session, D.DIFFERENCES)
+        case_id = stage.make_centre(session, 2)
+        stage.confirm(session, case_id, [0, 0])
+        issue(session, case_id)
+        return case_id
+
+    case_id = await service.write(build)
+    service.clock.now = OPENS_AT
+    teacher = await service.client(Role.TEACHER, CENTRE)
+    page = await page_text(teacher, f"/cases/{case_id}/explanation")
+    paper = " ".join(text_of(await pdf_of(teacher, case_id)).split())
+    for text in (page, paper):
+        assert "No work was read" in text
+        assert "None of your works was read." in text
+        assert "Your marks stand" in text
