@@ -15,7 +15,7 @@ from typing import Any
 from moderation.adjustment import Method
 from moderation.errors import ExplanationDiffers
 from moderation.explanation_words import Lean, Tally, Told, what_happened, what_it_means, what_you_can_do
-from moderation.marks import is_adjustable
+from moderation.marks import is_adjustable, is_drawable
 from moderation.outcome import OutcomeKind, Stage
 from moderation.rules import Disclosure
 
@@ -214,6 +214,7 @@ def explain(
         is_shift=line is not None and line.method is Method.SHIFT,
         is_review=is_review,
         was_returned=was_returned,
+        has_drawable=any(is_drawable(one.status, one.centre_mark) for one in marks),
         first_differed=first_differed,
         lean=lean,
         tally=_tally(explained),

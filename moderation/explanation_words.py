@@ -39,6 +39,7 @@ class Told:
     is_shift: bool
     is_review: bool
     was_returned: bool
+    has_drawable: bool
     first_differed: bool | None
     lean: Lean | None
     tally: Tally
@@ -128,6 +129,8 @@ def _reading(told: Told) -> list[str]:
     works = f"{told.read} works" if told.read != 1 else "1 work"
     group = " The centres of your consortium were moderated as one group, on one sample." if told.is_group else ""
     if told.stage is Stage.NO_SAMPLE:
+        if told.has_drawable:
+            return ["No work was read: the awarding body did not ask your centre for a sample this time."]
         return ["No work was read, because nobody had a mark that could be chosen for a sample."]
     if told.stage is Stage.ALL_WORK:
         return [f"The moderator was asked to read all the work: {works} with a mark above 0.{group}"]

@@ -347,3 +347,10 @@ def test_an_adjustment_that_moved_nothing_is_not_reviewed() -> None:
 def test_that_marks_were_returned_before_is_said() -> None:
     assert "returned to you" in explained_b(D.OUTCOME, was_returned=True).what_happened[0]
     assert "returned to you" not in " ".join(explained_b(D.OUTCOME).what_happened)
+
+
+def test_a_centre_that_was_not_asked_for_a_sample() -> None:
+    found = found_of(decide(Stage.NO_SAMPLE, (), tolerance_marks=4, maximum=70, whole_sample_read=True))
+    one = explain(found, marks_of(found, [40, 30]), [], level=D.OUTCOME)
+    assert "did not ask your centre for a sample" in one.what_happened[0]
+    assert {mark.change for mark in one.marks} == {0}
