@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from moderation.errors import FindingRefused, RecomputationDiffers, StaleVersion
@@ -16,7 +17,16 @@ from moderation.records.review_marks import current_outcome, review_items
 from moderation.records.review_requests import request_of
 from moderation.review import Finding, Service
 from moderation.submission import CaseEvent
-from moderation.tables import CentreMark, ModerationCase, Outcome, ReviewOutcome, ReviewRequest, SampleItem
+from moderation.tables import (
+    Allocation,
+    CentreMark,
+    ModerationCase,
+    Outcome,
+    PanelMember,
+    ReviewOutcome,
+    ReviewRequest,
+    SampleItem,
+)
 
 REASON_LIMIT = 500
 _CHANGES = frozenset({Finding.CENTRE_MARKS_REINSTATED, Finding.MODERATION_CHANGED})
@@ -37,10 +47,30 @@ def change_moderation(
         return
     event = CaseEvent.CLOSE_APPEAL if is_appeal else CaseEvent.COMPLETE_REVIEW
     origin = Origin.APPEAL if is_appeal else Origin.REVIEW
-    for member in group_of(session, case_of(session, reviewed.case_id or "")):
+    members = group_of(session, case_of(session, reviewed.case_id or ""))
+    _close_works(session, row, members, now)
+    for member in members:
         if Finding(outcome.finding) in _CHANGES:
             _supersede(session, reviewed, member, outcome, origin, actor=actor, now=now)
         advance(session, member, event, actor=actor, now=now, reason=outcome.finding)
+
+
+def _close_works(session: Session, row: ReviewRequest, members: Sequence[ModerationCase], now: datetime) -> None:
+    """Take the works from the reviewer, or the panel, again: the permission ends with the outcome."""
+    panel = select(PanelMember.person_id).where(PanelMember.request_id == row.id)
+    given = session.scalars(
+        select(Allocation).where(
+            Allocation.series_key == row.series_key,
+            Allocation.component_code == row.component_code,
+            Allocation.centre_number.in_([member.centre_number for member in members]),
+            Allocation.act.in_(["REVIEW", "APPEAL"]),
+            Allocation.closes_at.is_(None),
+            or_(Allocation.person_id == (row.reviewer or ""), Allocation.person_id.in_(panel)),
+        )
+    )
+    for allocation in given:
+        allocation.closes_at = now
+    session.flush()
 
 
 def correct_centre_mark(

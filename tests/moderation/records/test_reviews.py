@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -33,7 +34,7 @@ from moderation.errors import (
 from moderation.outcome import Origin, OutcomeKind
 from moderation.records.cases import view_case
 from moderation.records.checks import decide_check, open_check, record_check_mark
-from moderation.records.marking import marks_of_item
+from moderation.records.marking import is_allocated, marks_of_item
 from moderation.records.outcomes import confirm_outcome, moderated_marks, outcomes_of, recomputation_of
 from moderation.records.results import release_results, results_for
 from moderation.records.review_facts import SampleProof
@@ -162,24 +163,18 @@ def test_offers_name_the_window_and_the_reason(session: Session, case_id: str) -
     assert mine[Service.SCRIPT_PRIORITY] is Refusal.NO_SCRIPT
 
 
-@pytest.mark.parametrize(
-    ("changes", "refusal"),
-    [
+def test_a_review_of_moderation_is_refused(session: Session, case_id: str) -> None:
+    cases: list[tuple[dict[str, object], Refusal]] = [
         ({"is_kept": False}, Refusal.WORK_RETURNED),
         ({"proof": None}, Refusal.NOT_SEALED),
-        ({"proof": SampleProof(True, False, True)}, Refusal.SAMPLE_CHANGED),
+        ({"proof": SampleProof(is_sealed=True, is_intact=False, is_filmed=True)}, Refusal.SAMPLE_CHANGED),
         ({"candidate_id": "anybody"}, Refusal.CANDIDATE_NAMED),
         ({"component_code": PAPER}, Refusal.NOT_MODERATED),
-    ],
-)
-def test_a_review_of_moderation_is_refused(
-    session: Session, case_id: str, changes: dict[str, object], refusal: Refusal
-) -> None:
-    from dataclasses import replace
-
-    with pytest.raises(ServiceNotOffered) as caught:
-        start(session, replace(service_3(), **changes), actor=EXAMS, now=LATER)  # type: ignore[arg-type]
-    assert caught.value.facts["reason"] == refusal.name
+    ]
+    for changes, refusal in cases:
+        with pytest.raises(ServiceNotOffered) as caught:
+            start(session, replace(service_3(), **changes), actor=EXAMS, now=LATER)  # type: ignore[arg-type]
+        assert caught.value.facts["reason"] == refusal.name
     assert list_requests(session) == []
 
 
@@ -315,6 +310,7 @@ def test_an_upheld_review_leaves_the_outcome_in_force(session: Session, case_id:
     with pytest.raises(IllegalTransition):
         confirm(session, request_id, actor=SECOND, now=LATER)
     assert len(outcomes_of(session, case_id)) == 1
+    assert not is_allocated(session, case_id, REVIEWER, LATER, act="REVIEW")  # the works are closed again
     assert view_case(session, case_id).state is CaseState.REVIEW_DONE
     assert [row.to_state for row in history_of(session, request_id)] == [
         "SUBMITTED",
