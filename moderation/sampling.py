@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from typing import NamedTuple
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 PICKER_VERSION = "picker/1"
+REMEMBERED = 4096
+"""So many answers that depend on sizes and positions alone are kept at hand: most cohorts are of few sizes."""
 
 
 # The picker
@@ -133,14 +136,19 @@ def positions(candidates_total: int, size: int) -> list[int]:
 
     Source: project policy, picker v1: floor(i·(N−1)/(n−1) + ½) + 1, in integers.
     """
+    return list(_positions(candidates_total, size))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _positions(candidates_total: int, size: int) -> tuple[int, ...]:
     if size >= candidates_total:
-        return list(range(1, candidates_total + 1))
+        return tuple(range(1, candidates_total + 1))
     if size < 1:
-        return []
+        return ()
     if size == 1:
-        return [1]
+        return (1,)
     gaps, steps = candidates_total - 1, size - 1
-    return [(2 * i * gaps + steps) // (2 * steps) + 1 for i in range(size)]
+    return tuple((2 * i * gaps + steps) // (2 * steps) + 1 for i in range(size))
 
 
 def ranked(cohort: Sequence[Drawable]) -> list[Drawable]:
@@ -217,9 +225,10 @@ def first_stage(picks: Sequence[Pick], sub_sample_size: int) -> frozenset[str]:
     Source: project policy, marking; six works as NCFE illustrates,
     https://www.ncfe.org.uk/customer-and-learner-support/preparing-for-eqa/moderation-review.
     """
-    drawn = [one for one in picks if one.reason is not PickReason.ADDED]
-    keys = [drawn[position - 1].key for position in positions(len(drawn), sub_sample_size)]
-    return frozenset(keys).union(one.key for one in picks if one.reason is PickReason.ADDED)
+    added = [one.key for one in picks if one.reason is PickReason.ADDED]
+    drawn = [one for one in picks if one.reason is not PickReason.ADDED] if added else picks
+    keys = [drawn[position - 1].key for position in _positions(len(drawn), sub_sample_size)]
+    return frozenset(keys + added)
 
 
 def list_digest(order: Sequence[Drawable]) -> str:
@@ -237,7 +246,8 @@ def _all_of(order: Sequence[Drawable]) -> tuple[Pick, ...]:
     """Return a pick for everybody: by far the most frequent case, so it is made in one go."""
     total = len(order)
     words = f"All {total} candidates are sampled"
-    picks = [Pick(i, row[3], row[0], PickReason.PICKED, words) for i, row in enumerate(order, 1)]
+    reason, make = PickReason.PICKED, Pick._make
+    picks = [make((i, row[3], row[0], reason, words)) for i, row in enumerate(order, 1)]
     for end in (total, 1) if total else ():
         picks[end - 1] = picks[end - 1]._replace(explanation=_explain(end, total, total, None, True)[1])
     return tuple(picks)
@@ -304,6 +314,7 @@ def _may_leave(row: Drawable, drawn_of_set: Counter[str]) -> bool:
     return row.teaching_set == "" or drawn_of_set[row.teaching_set] >= 2
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _explain(position: int, total: int, size: int, swap: Swap | None, drawn: bool) -> tuple[PickReason, str]:
     if not drawn:
         return PickReason.ADDED, "Parental interest declared: added on top of the sample"
