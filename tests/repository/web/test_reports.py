@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
+from moderation.exchange.faults import FileRefused
 from moderation.records import reports
 from moderation.records.reports import ReportView
 from moderation.reports import Section
 from moderation.rules import Disclosure
 from repository.access import Role
+from repository.acts import imports
+from repository.audit import Context
 
 from .conftest import Service, csrf
 from .explaining import ADJUSTING, OPENS_AT, SECTIONS, issue, let_moderate, moderated, page_text
@@ -124,3 +127,22 @@ async def test_who_may_not(desk: Desk) -> None:
         await desk.post(client, f"/cases/{desk.case_id}/report/release", {}, 404)
     await desk.post(desk.officer, desk.path, desk.form(), 404)
     await desk.post(desk.moderator, f"/cases/{desk.case_id}/report/return", {"reason": "x", "number": "1"}, 404)
+
+
+async def test_criteria_that_were_imported_are_what_the_report_goes_through(desk: Desk) -> None:
+    head = "series,component,criterion,title,maximum_mark"
+    context = Context(None, desk.service.clock(), "request", origin=imports.COMMAND)
+
+    def bring(text: str) -> Any:
+        files = [("criteria.csv", f"{head}\n{text}\n".encode())]
+        return desk.service.write(lambda s: imports.run(s, context, imports.ImportKind.CRITERIA, files))
+
+    with pytest.raises(FileRefused) as caught:
+        await bring("01-6A26,X999/01,AO1,Analysis,20")
+    assert "no component X999/01" in str(caught.value.faults[0])
+    await bring("01-6A26,X446/03,AO2,Design,50\n01-6A26,X446/03,AO1,Analysis,20")
+    text = await page_text(desk.moderator, desk.path)
+    assert text.index("AO2 Design, out of 50") < text.index("AO1 Analysis, out of 20")
+    await desk.post(desk.moderator, desk.path, desk.form(**{f"verdict-{at}-1": "SEVERE" for at in range(10)}))
+    lines = (await desk.report()).lines
+    assert {(line.criterion_code, str(line.verdict)) for line in lines} == {("AO2", "GENEROUS"), ("AO1", "SEVERE")}
