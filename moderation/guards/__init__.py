@@ -63,7 +63,7 @@ def problems(connection: Connection, guards: Iterable[Guard] | None = None) -> l
     tables = set(inspect(connection).get_table_names())
     wanted = [guard for guard in (all_guards() if guards is None else guards) if guard.table in tables]
     if connection.dialect.name == "sqlite":
-        expected = {guard.full_name: guard.ddl("sqlite")[0] for guard in wanted}
+        expected = {guard.full_name: text for guard in wanted for text in guard.ddl("sqlite")}
         found: Mapping[str, str] = _standing_sqlite(connection)
     else:
         expected = {guard.full_name: f"{guard.trigger_text()} {guard.body()}" for guard in wanted}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from moderation.guards.independence import Conditions, same
-from moderation.guards.trigger import Guard, Refusal, Row
+from moderation.guards.trigger import TRUNCATE, Guard, Refusal, Row
 from moderation.tables import Base
 
 
@@ -102,6 +102,7 @@ def guards_of_history(table: Table, kept: Kept) -> tuple[Guard, ...]:
     return (
         Guard(f"{table.name}_kept", table.name, "UPDATE", changed),
         Guard(f"{table.name}_stays", table.name, "DELETE", lambda row: ((Refusal.HISTORY, _always(row)),)),
+        Guard(f"{table.name}_stays_whole", table.name, TRUNCATE, lambda row: ((Refusal.HISTORY, _always(row)),)),
     )
 
 

@@ -10,6 +10,9 @@ PREFIX = "guard_"
 """How the names of all guards begin; nothing else in a database is called so."""
 
 
+TRUNCATE = "TRUNCATE"
+
+
 class Refusal(StrEnum):
     """What a guard says when it refuses: the code that is turned into an error of moderation."""
 
@@ -84,7 +87,7 @@ class Guard:
     name: str
     table: str
     event: str
-    """``INSERT``, ``DELETE``, ``UPDATE`` or ``UPDATE OF column, …``."""
+    """``INSERT``, ``DELETE``, ``UPDATE``, ``UPDATE OF column, …``, or ``TRUNCATE``, which SQLite has not."""
     refuses: Callable[[Row], Sequence[tuple[Refusal, str]]] | None = None
     """Codes, each with the condition under which the row is refused; the first that holds is said."""
     notes: Callable[[Row], Sequence[str]] | None = None
@@ -97,8 +100,10 @@ class Guard:
         return PREFIX + self.name
 
     def ddl(self, dialect: str) -> tuple[str, ...]:
-        """Return the statements that make the guard on a database of this kind."""
+        """Return the statements that make the guard on a database of this kind; none where there is nothing to guard."""
         sql = Sql(dialect)
+        if self.event == TRUNCATE and sql.is_sqlite:
+            return ()
         return (self._sqlite(sql),) if sql.is_sqlite else (self._function(sql), self.trigger_text())
 
     def _sqlite(self, sql: Sql) -> str:
@@ -138,7 +143,9 @@ class Guard:
                 "END IF;",
             ]
         lines += [f"{statement};" for statement in ([] if self.notes is None else self.notes(row))]
-        back = "NULL" if self._timing == "AFTER" else "OLD" if self.event == "DELETE" else "NEW"
+        back = (
+            "NULL" if self._timing == "AFTER" or self.event == TRUNCATE else "OLD" if self.event == "DELETE" else "NEW"
+        )
         return "\n".join([*lines, f"RETURN {back};", "END", ""])
 
     @property
@@ -148,6 +155,8 @@ class Guard:
     def trigger_text(self) -> str:
         """Return the trigger of PostgreSQL, in the words in which PostgreSQL gives it back."""
         each = "REFERENCING NEW TABLE AS added FOR EACH STATEMENT" if self._is_set else "FOR EACH ROW"
+        if self.event == TRUNCATE:
+            each = "FOR EACH STATEMENT"
         return (
             f"CREATE TRIGGER {self.full_name} {self._timing} {self.event} ON {self.table} {each} "
             f"EXECUTE FUNCTION {self.full_name}()"

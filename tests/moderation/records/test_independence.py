@@ -534,6 +534,14 @@ def test_history_is_kept(session: Session, case_id: str, statement: str) -> None
         session.execute(text(statement))
 
 
+def test_history_is_not_emptied(session: Session, case_id: str) -> None:
+    mark(session, case_id)
+    session.commit()
+    empty = "DELETE FROM moderator_mark" if session.get_bind().dialect.name == "sqlite" else "TRUNCATE moderator_mark"
+    with pytest.raises(RecordKept):
+        session.execute(text(empty))
+
+
 def test_what_stands_once_is_not_changed_again(session: Session, case_id: str) -> None:
     mark(session, case_id)
     session.execute(text("UPDATE moderator_mark SET superseded_at = '2026-05-16 00:00:00'"))
