@@ -115,7 +115,7 @@ def open_check(session: Session, case_id: str, *, checker: str, is_principal: bo
     outcome = session.scalars(
         select(Outcome).where(Outcome.case_id == case_id, Outcome.superseded_at.is_(None))
     ).one_or_none()
-    if outcome is None or case.state not in {CaseState.OUTCOME_PROPOSED, CaseState.INVALID_ORDER}:
+    if outcome is None or case.state != CaseState.OUTCOME_PROPOSED:
         raise CheckNotPossible("A moderator is checked when an outcome is proposed and waits to be confirmed.")
     if checker in markers_of(session, members[0]):
         raise SamePerson("You marked works of this sample, so somebody else checks them.")

@@ -20,19 +20,13 @@ from moderation.errors import (
     ToleranceMissing,
     UnknownSampleItem,
 )
-from moderation.marking import StageReport, Work, check_moderator_mark, report_stage
-from moderation.outcome import OutcomeKind, Stage
-from moderation.profiles import AllWorkOutcome
+from moderation.marking import StageReport, check_moderator_mark
+from moderation.outcome import Stage
 from moderation.records.cases import CaseView, advance, case_of, check_version, component_of, group_of, list_cases
 from moderation.records.independence import is_independent, need_independent
-from moderation.records.outcomes import (
-    SYSTEM,
-    last_reason_without_sample,
-    propose_outcome,
-    propose_without_sample,
-)
-from moderation.records.rules import policy_for, profile_for
-from moderation.records.works import SampledWork, locked_group, unread_candidates, works_of
+from moderation.records.outcomes import SYSTEM, last_reason_without_sample, propose_without_sample
+from moderation.records.stages import call_whole_sample, follow, report_on, stage_now
+from moderation.records.works import locked_group, works_of
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import Allocation, ModerationCase, ModeratorMark, Sample, SampleItem
 
@@ -165,7 +159,7 @@ def stage_of(session: Session, case_id: str) -> StageReport:
     component = component_of(session, case)
     if component.tolerance_marks is None:
         raise ToleranceMissing(component_code=component.component_code)
-    return _report(session, case, works_of(session, case))
+    return report_on(session, case, works_of(session, case))
 
 
 def record_moderator_mark(
@@ -205,14 +199,14 @@ def record_moderator_mark(
     if unready is not None:
         raise unready
     work = next((one for one in works_of(session, case) if one.item.id == item.id), None)
-    if work is None or not work.counts or (_stage(session, case) is Stage.SUB_SAMPLE and not item.first_stage):
+    if work is None or not work.counts or (stage_now(session, case) is Stage.SUB_SAMPLE and not item.first_stage):
         raise NotInStage
     _supersede(session, item, before, mark, comment.strip(), moderator, now, expected_number)
     for member in members:
         if member.state in _JUST_ARRIVED:
             reason = "The moderator began to mark"
             advance(session, member, CaseEvent.COMPLETE_RECEIPT, actor=moderator, now=now, reason=reason)
-    return _follow(session, members, case, actor=moderator, now=now)
+    return follow(session, members, case, actor=moderator, now=now)
 
 
 def propose_again(
@@ -230,7 +224,7 @@ def propose_again(
     unready = _unready(session, case)
     if unready is not None:
         raise unready
-    return _need_read(_follow(session, members, case, actor=moderator, now=now))
+    return _need_read(follow(session, members, case, actor=moderator, now=now))
 
 
 def find_again(session: Session, case_id: str, *, now: datetime) -> StageReport | None:
@@ -247,7 +241,7 @@ def find_again(session: Session, case_id: str, *, now: datetime) -> StageReport 
         return None
     if any(member.state not in _FINDABLE for member in members):
         return stage_of(session, case_id)
-    return _follow(session, members, case, actor=SYSTEM, now=now)
+    return follow(session, members, case, actor=SYSTEM, now=now)
 
 
 def marks_of_item(session: Session, item_id: str) -> list[ModeratorMarkView]:
@@ -293,61 +287,10 @@ def reopen_marking(
     members = locked_group(session, case_id)
     case = case_of(session, case_id)
     check_version(case, expected_version)
-    _read_all(session, case)
+    call_whole_sample(session, case)
     for member in members:
         advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=officer, now=now, reason=reason)
     return stage_of(session, case_id)
-
-
-def _follow(
-    session: Session, members: list[ModerationCase], case: ModerationCase, *, actor: str, now: datetime
-) -> StageReport:
-    """Do what follows when a stage is read: the whole sample is called, or an outcome is proposed."""
-    works = works_of(session, case)
-    report = _report(session, case, works)
-    if report.is_complete and report.decision is None:
-        _read_all(session, case)
-        for member in members:
-            if member.state == CaseState.RECEIPT_COMPLETE:
-                advance(session, member, CaseEvent.CALL_FULL_SAMPLE, actor=actor, now=now)
-        report = _report(session, case, works)
-    if report.decision is not None:
-        left_out = sorted(work.item.candidate_id for work in works if work.is_held)
-        own_marks = report.decision.kind is OutcomeKind.MODERATOR_MARKS
-        particulars = {
-            member.id: {
-                "left_out": left_out,
-                "moderator_marks": {
-                    work.item.candidate_id: work.mark.mark
-                    for work in works
-                    if work.item.case_id == member.id and work.counts and work.mark is not None
-                }
-                if own_marks
-                else None,
-            }
-            for member in members
-        }
-        propose_outcome(session, members, report.decision, actor=actor, now=now, particulars=particulars)
-    return report
-
-
-def _report(session: Session, case: ModerationCase, works: list[SampledWork]) -> StageReport:
-    component = component_of(session, case)
-    stage = _stage(session, case)
-    all_read = stage is Stage.ALL_WORK
-    return report_stage(
-        [
-            Work(work.item.id, work.centre_mark, None if work.mark is None else work.mark.mark, work.item.first_stage)
-            for work in works
-            if work.counts and work.centre_mark is not None
-        ],
-        stage,
-        tolerance_marks=component.tolerance_marks or 0,
-        maximum=component.maximum_mark,
-        limits=policy_for(session, component).limits,
-        all_work_outcome=AllWorkOutcome(profile_for(session, component).all_work_outcome),
-        nobody_unread=not (all_read and unread_candidates(session, group_of(session, case), works)),
-    )
 
 
 def _was_drawn(session: Session, case: ModerationCase) -> bool:
@@ -403,16 +346,6 @@ def _supersede(
         session.flush()
     except IntegrityError:
         raise StaleVersion(expected=number, typed_mark=mark, typed_comment=comment) from None
-
-
-def _read_all(session: Session, case: ModerationCase) -> None:
-    sample = session.get_one(Sample, case.sample_id)
-    if sample.stage == Stage.SUB_SAMPLE:
-        sample.stage = Stage.FULL_SAMPLE.value
-
-
-def _stage(session: Session, case: ModerationCase) -> Stage:
-    return Stage(session.get_one(Sample, case.sample_id).stage) if case.sample_id else Stage.NO_SAMPLE
 
 
 def _unready(session: Session, case: ModerationCase) -> IllegalTransition | SampleIncomplete | None:

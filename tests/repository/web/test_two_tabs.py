@@ -180,3 +180,22 @@ async def test_an_officer_is_shown_what_happened_meanwhile_and_keeps_the_reason_
     form = {"version": str(seen), "reason": "a wrong criterion", "csrf_token": await csrf(second)}
     answer = await second.post(f"/cases/{desk.case_id}/outcome/withdraw", data=form)
     assert "a wrong criterion" in await answer.text()
+
+
+@pytest.mark.fault("att:H06", "att:H08")
+async def test_two_officers_decide_about_one_amendment_and_one_is_told(service_on_each: Service) -> None:
+    desk = await open_desk(service_on_each, await service_on_each.client(Role.MODERATOR))
+    officers = [await service_on_each.client(Role.AB_OFFICER) for _ in range(2)]
+    wish = {"candidate_number": "1001", "mark": 59, "reason": "criteria added up wrongly"}
+    made = await (await desk.moderator.post(f"/api/cases/{desk.case_id}/amendments", json=wish)).json()
+    path = f"/api/amendments/{made['amendment']['id']}"
+    answers = await asyncio.gather(
+        officers[0].post(f"{path}/approve", json={"sample": "KEEP", "reason": "seen"}),
+        officers[1].post(f"{path}/refuse", json={"reason": "the sum is right"}),
+        officers[1].post(f"{path}/approve", json={"sample": "KEEP", "reason": "seen too"}),
+    )
+    assert sorted(answer.status for answer in answers) == [200, 409, 409]
+    kept = await (await officers[0].get(f"/api/cases/{desk.case_id}/amendments")).json()
+    version = 1 if kept["amendments"][0]["decision"] == "REFUSED" else 2
+    sheet = await (await officers[0].get(f"/api/cases/{desk.case_id}/marks")).json()
+    assert sheet["rows"][0]["mark"] == (60 if version == 1 else 59)
