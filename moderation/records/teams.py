@@ -10,6 +10,7 @@ from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from moderation.errors import TeamRefused, UnknownComponent
+from moderation.records.independence import holds_for
 from moderation.records.marking import MODERATE
 from moderation.tables import Allocation, Component, ModerationCase, PrincipalModerator, Team, TeamMember, new_id
 
@@ -120,12 +121,16 @@ def is_principal(session: Session, person_id: str, case: ModerationCase) -> bool
 
 
 def led_case_ids(session: Session, leader_id: str, now: datetime) -> list[str]:
-    """Return the cases moderated by the leader's team now."""
+    """Return the cases moderated by the leader's team now, those of centres that the leader has a tie to left out."""
     return list(session.scalars(_led(leader_id, now).distinct()))
 
 
-def principal_case_ids(session: Session, person_id: str) -> list[str]:
-    """Return the cases of every component that the person answers for."""
+def principal_case_ids(session: Session, person_id: str, now: datetime | None = None) -> list[str]:
+    """Return the cases of every component that the person answers for.
+
+    Takes: ``now``, to leave out the cases of centres that the person has a tie to then.
+    """
+    tied = () if now is None else (~holds_for(person_id, ModerationCase.centre_number, ModerationCase.series_key, now),)
     return list(
         session.scalars(
             select(ModerationCase.id)
@@ -134,7 +139,7 @@ def principal_case_ids(session: Session, person_id: str) -> list[str]:
                 (PrincipalModerator.series_key == ModerationCase.series_key)
                 & (PrincipalModerator.component_code == ModerationCase.component_code),
             )
-            .where(PrincipalModerator.person_id == person_id)
+            .where(PrincipalModerator.person_id == person_id, *tied)
         )
     )
 
@@ -157,6 +162,7 @@ def _led(leader_id: str, now: datetime) -> Select[str]:
         .where(
             Allocation.act == MODERATE,
             mine,
+            ~holds_for(leader_id, ModerationCase.centre_number, ModerationCase.series_key, now),
             or_(Allocation.opens_at.is_(None), Allocation.opens_at <= now),
             or_(Allocation.closes_at.is_(None), Allocation.closes_at > now),
         )

@@ -136,14 +136,9 @@ def listed(
         reached = set(
             teams.led_case_ids(session, actor.person_id, context.now)
             if scope is Scope.TEAM
-            else teams.principal_case_ids(session, actor.person_id)
+            else teams.principal_case_ids(session, actor.person_id, context.now)
         )
-        found = [
-            case
-            for case in found
-            if case.case_id in reached
-            and not independence.is_tied(session, actor.person_id, case.centre_number, case.series_key, context.now)
-        ]
+        found = [case for case in found if case.case_id in reached]
     return tuple(case for case in found if state is None or case.state == state)
 
 

@@ -61,7 +61,7 @@ def listed(session: Session, context: Context) -> tuple[CheckLine, ...]:
     actor = actor_of(context)
     principal = actor.role is Role.PRINCIPAL_MODERATOR
     ids = set(
-        teams.principal_case_ids(session, actor.person_id)
+        teams.principal_case_ids(session, actor.person_id, context.now)
         if principal
         else teams.led_case_ids(session, actor.person_id, context.now)
     )
@@ -172,7 +172,7 @@ def coverage(session: Session, context: Context) -> tuple[CoverageLine, ...]:
     """Return the moderators of the components that the person answers for, or of every one, with coverage and drift."""
     actor = actor_of(context)
     if scope_of(actor, Action.COVERAGE_READ) is Scope.COMPONENT:
-        ids = teams.principal_case_ids(session, actor.person_id)
+        ids = teams.principal_case_ids(session, actor.person_id, context.now)
         views = [cases.view_case(session, case_id) for case_id in ids]
         places = {(case.series_key, case.component_code) for case in views}
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from moderation.records import teams
 from moderation.records.samples import submit_sample
 from moderation.tables import Allocation
 from repository.access import Role
@@ -54,6 +55,32 @@ async def test_sf04_a_tie_takes_every_sight_of_the_centre_within_one_request(sta
     assert problem["reasons"] == [
         {"code": "conflict", "detail": "Declared: teaches or taught there, since 15 May 2026."}
     ]
+
+
+@pytest.mark.parametrize("role", [Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR])
+@pytest.mark.fault("att:H11")
+async def test_sf04_who_watches_over_moderators_is_denied_as_well(stage: Stage, role: Role) -> None:
+    officer, moderator = await stage.service.client(Role.AB_OFFICER), await stage.service.client(Role.MODERATOR)
+    watcher = await stage.service.browser(role)
+    await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})  # type: ignore[attr-defined]
+
+    def put_above(session):  # type: ignore[no-untyped-def]
+        place = {"series_key": SERIES, "component_code": COMPONENT}
+        teams.set_team(session, **place, leader_id=watcher.person_id, member_ids=[moderator.person_id])  # type: ignore[attr-defined]
+        teams.set_principal(session, **place, person_id=watcher.person_id)  # type: ignore[attr-defined]
+
+    await stage.service.write(put_above)
+    case = f"/api/cases/{stage.case_id}"
+    assert (await watcher.get(case)).status == 200
+    assert CENTRE in await (await watcher.get("/checks")).text()
+    assert len((await (await watcher.get("/api/cases")).json())["cases"]) == 1
+    form = {"csrf_token": await csrf(watcher), "centre_number": CENTRE, "kind": "RELATED"}
+    assert (await watcher.post("/conflicts", data=form, allow_redirects=False)).status == 303
+    await watcher.get("/conflicts")  # takes the notice that names the centre
+    assert (await watcher.get(case)).status == 404
+    assert CENTRE not in await (await watcher.get("/checks")).text()
+    assert (await (await watcher.get("/api/cases")).json())["cases"] == []
+    assert CENTRE not in await (await watcher.get("/")).text()
 
 
 async def test_only_a_second_person_ends_it(stage: Stage) -> None:
