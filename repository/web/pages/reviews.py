@@ -247,7 +247,7 @@ async def index_page(
     context, services, actor = context_of(request), services_of(request), actor_of(request)
     asked = form if form is not None else request.query
     component, candidate = str(asked.get("component", "")), str(asked.get("candidate", "")).strip()
-    if form is not None and "kind" in form:
+    if form is not None and "details" in form:
         component = candidate = ""
     key = services.signer.public_key_hex
     try:
