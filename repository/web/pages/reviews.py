@@ -47,6 +47,13 @@ FINDING_WORDS: Mapping[Finding, str] = {
     Finding.APPEAL_DISMISSED: "The appeal is dismissed",
     Finding.APPEAL_ALLOWED: "The appeal is allowed",
 }
+CHOOSE: Mapping[str, str] = {
+    "service": "Choose a service.",
+    "kind": "Choose what is wrong.",
+    "finding": "Choose what was found.",
+    "grounds": "Choose the grounds of the appeal.",
+    "reason_code": "Choose a reason from the list.",
+}
 CONSENT_WORDS: Mapping[Consent, str] = {
     Consent.NONE: "Not needed",
     Consent.WRITTEN: "Written",
@@ -190,9 +197,9 @@ def service_field(form: Mapping[str, Any]) -> Service:
 def choice_field(form: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
     """Return one of the words of an enumeration; raises ``FieldRefused`` naming the field."""
     try:
-        return kind(text_field(form, name, limit=80))
+        return kind(text_field(form, name, required=False, limit=80))
     except ValueError as error:
-        raise FieldRefused(f"Choose {name.replace('_', ' ')} from the list.", field=name) from error
+        raise FieldRefused(CHOOSE.get(name, f"Choose {name.replace('_', ' ')} from the list."), field=name) from error
 
 
 def day_field(form: Mapping[str, Any], name: str) -> date:
