@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from moderation.entries import Series
 from moderation.errors import ReviewerInvolved
 from moderation.exchange.csv_text import write_table
-from moderation.records import appeals, cases, review_outcomes, reviews
+from moderation.records import appeals, cases, independence, review_outcomes, reviews
 from moderation.records.missing_results import MissingView, answer_missing, missing_results
 from moderation.records.review_marks import ReviewItem, found_by, record_review_mark, review_items
 from moderation.records.review_outcomes import FindingView, Proposal
@@ -190,10 +190,14 @@ def invoice(session: Session, context: Context, request_id: str, version: int | 
 
 
 def desk_list(session: Session, context: Context) -> tuple[RequestView, ...]:
-    """Return the reviews of moderation given to the person."""
+    """Return the reviews of moderation given to the person, those of centres that the person has a tie to left out."""
     actor = actor_of(context)
     access.require_role(actor, Action.REVIEW_DESK)
-    return tuple(list_requests(session, reviewer=actor.person_id))
+    return tuple(
+        one
+        for one in list_requests(session, reviewer=actor.person_id)
+        if not independence.is_tied(session, actor.person_id, one.centre_number, one.series_key, context.now)
+    )
 
 
 def desk(session: Session, context: Context, request_id: str, *, is_decided: bool = True) -> ReviewDesk:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.errors import NoResults, ResultsEmbargoed, UnknownReview
-from moderation.records import appeals, review_outcomes, review_requests, reviews
+from moderation.records import appeals, independence, review_outcomes, review_requests, reviews
 from moderation.records.appeals import AppealView, Plea
 from moderation.records.cases import candidates_query
 from moderation.records.missing_results import MissingKind, MissingView, missing_results, report_missing
@@ -154,7 +154,10 @@ def permitted(session: Session, context: Context, action: Action, request_id: st
         found = review_requests.view_request(session, request_id)
     except UnknownReview as error:
         raise NotFound from error
-    access.require(actor, action, centre_number=found.centre_number, own=found.reviewer == actor.person_id)
+    own = found.reviewer == actor.person_id and not independence.is_tied(
+        session, actor.person_id, found.centre_number, found.series_key, context.now
+    )
+    access.require(actor, action, centre_number=found.centre_number, own=own)
     unsent = found.state in {RequestState.DRAFT, RequestState.CONSENTED}
     if access.scope_of(actor, action) is Scope.ALL and (unsent or _was_never_sent(session, found)):
         raise NotFound
