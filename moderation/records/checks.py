@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from moderation.checking import Verdict, mean_difference, works_to_check
+from moderation.checking import Verdict, mean_difference, needs_check, works_to_check
 from moderation.errors import (
     CheckNotPossible,
     CheckUnknown,
@@ -23,10 +23,13 @@ from moderation.errors import (
     UnknownSampleItem,
 )
 from moderation.marking import check_moderator_mark
+from moderation.outcome import OutcomeKind
 from moderation.records.cases import case_of, component_of
 from moderation.records.marking import reopen_marking
-from moderation.records.second_people import check_is_due, markers_of
+from moderation.records.rules import policy_for
+from moderation.records.second_people import markers_of
 from moderation.records.works import locked_group, works_of
+from moderation.rules import TeamLeaderCheck
 from moderation.submission import CaseState
 from moderation.tables import (
     Allocation,
@@ -39,6 +42,9 @@ from moderation.tables import (
     SampleItem,
     new_id,
 )
+
+_IDS_ASKED_AT_ONCE = 500
+"""Databases bound how many values one statement may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,18 +304,27 @@ def may_see_marks(session: Session, case_id: str, person_id: str) -> bool:
 
 def cases_to_check(session: Session, case_ids: Collection[str], *, escalated: bool = False) -> set[str]:
     """Return the cases whose proposed outcome waits for a check; with ``escalated``, those passed to the principal."""
-    found = set()
-    rows = session.execute(
-        select(ModerationCase, Outcome)
-        .join(Outcome, (Outcome.case_id == ModerationCase.id) & Outcome.superseded_at.is_(None))
-        .where(ModerationCase.id.in_(case_ids), ModerationCase.state == CaseState.OUTCOME_PROPOSED.value)
-    ).all()
-    for case, outcome in rows:
-        if not check_is_due(session, [case], outcome):
-            continue
-        last = _last_verdict(session, outcome.id)
-        if last == Verdict.ESCALATED if escalated else last is None:
-            found.add(case.id)
+    wanted, found = sorted(case_ids), set()
+    rules: dict[tuple[str, str], TeamLeaderCheck] = {}
+    for begin in range(0, len(wanted), _IDS_ASKED_AT_ONCE):
+        rows = session.execute(
+            select(ModerationCase, Outcome.id, Outcome.kind, Outcome.numbers["n"].as_integer())
+            .join(Outcome, (Outcome.case_id == ModerationCase.id) & Outcome.superseded_at.is_(None))
+            .where(
+                ModerationCase.id.in_(wanted[begin : begin + _IDS_ASKED_AT_ONCE]),
+                ModerationCase.state == CaseState.OUTCOME_PROPOSED.value,
+            )
+        ).all()
+        last = _last_verdicts(session, [outcome_id for _, outcome_id, _, _ in rows])
+        for case, outcome_id, kind, works_read in rows:
+            place = case.series_key, case.component_code
+            if place not in rules:
+                rules[place] = policy_for(session, component_of(session, case)).team_leader_check
+            if not needs_check(OutcomeKind(kind), rules[place], works_read or 0):
+                continue
+            verdict = last.get(outcome_id)
+            if verdict == Verdict.ESCALATED if escalated else verdict is None:
+                found.add(case.id)
     return found
 
 
@@ -362,12 +377,14 @@ def _coverage(session: Session, series_key: str, code: str, person_id: str) -> C
     )
 
 
-def _last_verdict(session: Session, outcome_id: str) -> str | None:
-    return session.scalars(
-        select(ModeratorCheck.verdict)
-        .where(ModeratorCheck.outcome_id == outcome_id, ModeratorCheck.verdict.is_not(None))
-        .order_by(ModeratorCheck.decided_at.desc(), ModeratorCheck.number.desc())
-    ).first()
+def _last_verdicts(session: Session, outcome_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return outcome → verdict of the latest check that ended."""
+    rows = session.execute(
+        select(ModeratorCheck.outcome_id, ModeratorCheck.verdict)
+        .where(ModeratorCheck.outcome_id.in_(outcome_ids), ModeratorCheck.verdict.is_not(None))
+        .order_by(ModeratorCheck.decided_at, ModeratorCheck.number)
+    )
+    return {outcome_id: verdict for outcome_id, verdict in rows}  # noqa: C416
 
 
 def _mine(session: Session, check_id: str, checker: str) -> ModeratorCheck:
