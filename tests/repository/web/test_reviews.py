@@ -237,6 +237,13 @@ async def test_a_review_of_moderation_from_request_to_new_results(released: Rele
     await done(await one.officer.post(f"{path}/invoice", json={}))
     closed = await done(await one.officer.post(f"{path}/decide", json={"step": "CLOSE"}))
     assert closed["state"] == "CLOSED"
+    # The review is proven like any allocation; a tie that the reviewer declares later takes the desk away.
+    proof = await done(await one.officer.get(f"/api/series/{SERIES}/independence"))
+    reviewed = [line for line in proof["proofs"] if line["subject"] == "reviewed"]
+    assert (proof["failed"], {line["person_id"] for line in reviewed}) == (0, {reviewer_id})
+    await done(await one.reviewer.get(f"{path}/desk"))
+    await done(await one.reviewer.post("/api/conflicts", json={"centre_number": CENTRE, "kind": "RELATED"}))
+    await refused(await one.reviewer.get(f"{path}/desk"), 404)
 
 
 async def test_a_sample_that_changed_has_no_review(released: Released) -> None:
