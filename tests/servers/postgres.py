@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -41,8 +41,10 @@ def _as_whom() -> dict[str, object]:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(*settings: str) -> Iterator[str]:
     """Start a server; gives the URL of its first database, for the psycopg driver.
+
+    Takes: ``settings`` such as ``shared_buffers=256MB``, in place of those of tests.
 
     Its data lies outside pytest's own folders: those belong to the account that runs the tests, and every other pytest
     that starts closes them to all others, among them the account that PostgreSQL runs under.
@@ -60,7 +62,7 @@ def running_postgres() -> Iterator[str]:
             check=True, capture_output=True, env=ENVIRONMENT, cwd="/", **whom,  # type: ignore[call-overload]
         )  # fmt: skip
         with (directory / "postgres.log").open("wb") as log:
-            server, port = _started(programs, data, log, whom)
+            server, port = _started(programs, data, log, whom, settings)
             try:
                 yield f"postgresql+psycopg://nea@127.0.0.1:{port}/postgres"
             finally:
@@ -69,13 +71,16 @@ def running_postgres() -> Iterator[str]:
         shutil.rmtree(directory)
 
 
-def _started(programs: Path, data: Path, log: BinaryIO, whom: dict[str, object]) -> tuple[subprocess.Popen[bytes], int]:
+def _started(
+    programs: Path, data: Path, log: BinaryIO, whom: dict[str, object], settings: Sequence[str]
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a free port; another process may take the port first, so try more than one."""
     for attempts_left in (2, 1, 0):
         (port,) = free_ports(1)
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "",
-             "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB"],
+             "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB",
+             *(word for setting in settings for word in ("-c", setting))],
             stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
         )  # fmt: skip
         try:
