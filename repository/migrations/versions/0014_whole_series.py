@@ -1,4 +1,4 @@
-"""Whole series at once: what a national run needs.
+"""Whole series at once: needs no column and no index of its own; what the tables had was measured to be enough.
 
 Revision: 0014; follows: 0013
 """
