@@ -8,7 +8,7 @@ A new guard is one ``Guard`` in one of the tuples that ``all_guards`` joins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, Engine, event, inspect
 from sqlalchemy.engine import ExceptionContext
@@ -147,8 +147,3 @@ def speak_plainly(engine: Engine) -> None:
     @event.listens_for(engine, "handle_error", retval=True)
     def on_error(context: ExceptionContext) -> BaseException | None:
         return fact_of(context.original_exception)
-
-
-def sentences(found: Sequence[str]) -> str:
-    """Return problems as one text."""
-    return " ".join(found)

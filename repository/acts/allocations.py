@@ -53,6 +53,14 @@ def people(session: Session, context: Context, role: Role | None = None) -> tupl
     return tuple(one for one in found if role is None or one.role is role)
 
 
+def eligible(session: Session, context: Context, act: Permission) -> tuple[Colleague, ...]:
+    """Return who holds a role for such work: moderators; for a review or an appeal those who watch over them as well."""
+    roles = {Role.MODERATOR}
+    if act is not Permission.MODERATE:
+        roles |= {Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR}
+    return tuple(one for one in people(session, context) if one.role in roles)
+
+
 def allocate(
     session: Session,
     context: Context,
@@ -65,11 +73,11 @@ def allocate(
     """Give a moderator the work of one component at one centre; returns the allocation's id.
 
     Takes: ``act``, what the person may do with it: moderate, review, or hear an appeal.
-    Raises: ``FieldRefused`` for a person who is not a moderator; ``UnknownCase`` for a component that this centre has no
+    Raises: ``FieldRefused`` for a person without a role for it; ``UnknownCase`` for a component that this centre has no
     entries for; ``NotIndependent`` with reasons.
     """
     access.require(actor_of(context), Action.ALLOCATION_WRITE)
-    if person_id not in {one.person_id for one in people(session, context, Role.MODERATOR)}:
+    if person_id not in {one.person_id for one in eligible(session, context, act)}:
         raise FieldRefused("Choose a moderator from the list.", field="person_id")
     if not list_cases(session, series_key=series_key, component_code=component_code, centre_number=centre_number):
         raise UnknownCase("This centre has no entries for this component in this series.")
@@ -107,7 +115,7 @@ class Choice:
 def choices(session: Session, context: Context, case_id: str, act: Permission) -> tuple[CaseView, tuple[Choice, ...]]:
     """Return a case and everybody who could be given it, those who cannot with the reasons; raises ``NotFound``."""
     case = permitted(session, context, Action.ALLOCATION_WRITE, case_id)
-    everybody = {one.person_id: one for one in people(session, context, Role.MODERATOR)}
+    everybody = {one.person_id: one for one in eligible(session, context, act)}
     place = {
         "series_key": case.series_key,
         "component_code": case.component_code,

@@ -161,6 +161,13 @@ async def test_who_cannot_be_chosen_is_shown_with_the_reason(stage: Stage) -> No
     assert "works or worked there" in await refused.text()
 
 
+async def test_who_watches_over_moderators_may_review_but_not_moderate(stage: Stage) -> None:
+    officer = await stage.service.client(Role.AB_OFFICER)
+    body = {**PLACE, "person_id": (await stage.service.client(Role.TEAM_LEADER)).person_id}  # type: ignore[attr-defined]
+    assert (await officer.post("/api/allocations", json=body)).status == 422
+    assert (await officer.post("/api/allocations", json={**body, "act": "REVIEW"})).status == 201
+
+
 async def test_an_unknown_act_or_place_is_refused(stage: Stage) -> None:
     officer = await stage.service.client(Role.AB_OFFICER)
     moderator = (await stage.service.client(Role.MODERATOR)).person_id  # type: ignore[attr-defined]
