@@ -27,6 +27,7 @@ from moderation.tables import (
     ConsortiumMember,
     EntryOption,
     ExternalMark,
+    ExternalMarkChange,
     GradeBoundary,
     ModerationCase,
     SeriesRow,
@@ -181,6 +182,7 @@ def open_all_cases(session: Session, series_key: str, *, actor: str, now: dateti
 def import_external_marks(session: Session, series_key: str, rows: Sequence[ExternalMarkRow]) -> int:
     """Store marks that moderation does not make, replacing earlier ones of the same candidates; return how many.
 
+    A mark that a review changed after results stays: a file that says otherwise is refused.
     Raises: ``ImportRefused`` with ``faults`` (candidate number, code, sentence), and nothing is stored.
     """
     if session.get(SeriesRow, series_key) is None:
@@ -196,6 +198,12 @@ def import_external_marks(session: Session, series_key: str, rows: Sequence[Exte
             )
         )
     }
+    changes = session.scalars(
+        select(ExternalMarkChange)
+        .where(ExternalMarkChange.series_key == series_key)
+        .order_by(ExternalMarkChange.number)
+    )
+    reviewed = {(one.component_code, one.candidate_id): (one.mark_after, one.status_after) for one in changes}
     faults: list[tuple[str, str, str]] = []
     values: dict[tuple[str, str], dict[str, object]] = {}
     for row in rows:
@@ -205,6 +213,10 @@ def import_external_marks(session: Session, series_key: str, rows: Sequence[Exte
             fault = ("unknown-candidate", f"There is no candidate {row.candidate_number} at {row.centre_number}.")
         if fault is None and (row.component_code, candidate_id) in values:
             fault = ("duplicate-candidate", f"Candidate {row.candidate_number} appears twice in {row.component_code}.")
+        stands = reviewed.get((row.component_code, candidate_id))
+        if fault is None and stands is not None and stands != (row.mark, row.status.value):
+            text = f"The mark of candidate {row.candidate_number} in {row.component_code} was changed after results."
+            fault = ("changed-after-results", text)
         if fault is not None:
             faults.append((row.candidate_number, *fault))
             continue

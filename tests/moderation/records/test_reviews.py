@@ -16,6 +16,7 @@ from moderation.errors import (
     ConsentRefused,
     FindingRefused,
     IllegalTransition,
+    ImportRefused,
     NoResults,
     NotAllocated,
     NotIndependent,
@@ -36,6 +37,7 @@ from moderation.records.cases import view_case
 from moderation.records.checks import decide_check, open_check, record_check_mark
 from moderation.records.marking import is_allocated, marks_of_item
 from moderation.records.outcomes import confirm_outcome, moderated_marks, outcomes_of, recomputation_of
+from moderation.records.reference import ExternalMarkRow, import_external_marks
 from moderation.records.results import release_results, results_for
 from moderation.records.review_facts import SampleProof
 from moderation.records.review_marks import record_review_mark, review_items
@@ -478,6 +480,10 @@ def test_a_lower_mark_is_kept_beside_the_one_before_and_waits_for_a_release(sess
     kept = session.scalars(select(ExternalMarkChange)).one()
     assert (kept.mark_before, kept.mark_after, kept.reason_code) == (100, 60, "Misapplied levels scheme")
     assert session.get_one(ExternalMark, (SERIES, PAPER, one)).mark == 60
+    with pytest.raises(ImportRefused) as caught:
+        import_external_marks(session, SERIES, [ExternalMarkRow(PAPER, "99901", "1001", 100)])
+    assert [code for _, code, _ in caught.value.facts["faults"]] == ["changed-after-results"]  # type: ignore[attr-defined]
+    assert import_external_marks(session, SERIES, [ExternalMarkRow(PAPER, "99901", "1001", 60)]) == 1
     with pytest.raises(ResultVersionPending):
         invoice(session, request_id, actor=BODY, now=LATER)
     session.rollback()
