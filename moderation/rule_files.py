@@ -319,7 +319,7 @@ class _RulesReader:
             return False
         for name in sorted(row.keys() - known):
             self.fault("unknown-name", f"{path}.{name}", f"{name!r} is not known here.", "Remove it.")
-        return row.keys() <= known
+        return not row.keys() - known
 
     def _made(
         self, rows: Sequence[tuple[str, dict[str, Any]]], make: Callable[[Mapping[str, Any]], Any]

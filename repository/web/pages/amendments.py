@@ -116,9 +116,7 @@ async def _page(
         kinds=[{"value": kind.value, "text": words} for kind, words in KIND_WORDS.items()],
         choices=[{"value": c.value, "text": w[0], "hint": w[1]} for c, w in CHOICE_WORDS.items()],
         choices_sampled=[
-            {"value": c.value, "text": w[0], "hint": w[1]}
-            for c, w in CHOICE_WORDS.items()
-            if c is not SampleChoice.ADD
+            {"value": c.value, "text": w[0], "hint": w[1]} for c, w in CHOICE_WORDS.items() if c is not SampleChoice.ADD
         ],
         statuses=[{"value": one.value, "text": STATUS_WORDS[one] or "Present, with a mark"} for one in STATUSES],
         kind_words=KIND_WORDS,

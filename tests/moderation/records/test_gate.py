@@ -224,6 +224,7 @@ def test_the_second_calculation_never_reads_what_the_first_wrote() -> None:
     rooms = {name.rsplit(".", 1)[0] for name in imported}
     assert rooms == {
         "moderation.recomputation",
+        "moderation.records.bulk",
         "moderation.records.ranges",
         "moderation.records.reviewed_marks",
         "moderation.tables",

@@ -150,7 +150,9 @@ async def test_work_on_the_wrong_way_or_for_somebody_outside_the_sample(rehearse
     await refused(await poster.post(f"/api/cases/{posted.id}/consignments", json={**parcel, "items": []}), 422)
     await refused(await uploader.post(f"/api/cases/{uploaded.id}/visit", json={"visit_on": "2026-06-01"}), 409)
     await refused(await uploader.post(f"/api/cases/{uploaded.id}/sample/submit"), 409)  # nothing has been sent
-    await refused(await poster.post(f"/api/sample-items/{asked.id}/no-work", json={"code": "lost", "loss": "at_centre"}), 404)
+    await refused(
+        await poster.post(f"/api/sample-items/{asked.id}/no-work", json={"code": "lost", "loss": "at_centre"}), 404
+    )
     assert await rehearsed.rows() == before
 
 
