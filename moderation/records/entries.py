@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from moderation.entries import Series, SubmissionMode
 from moderation.errors import ImportRefused, UnknownSeries
+from moderation.records.bulk import insert_rows, ordered_ids
 from moderation.records.imports import FileFacts, ImportReceipt, known_file, need_newer, receipt
 from moderation.submission import CaseState
 from moderation.tables import (
@@ -156,42 +157,28 @@ def _open(
         (row.centre_number, row.component_code): row.consortium_id
         for row in session.scalars(select(ConsortiumMember).where(ConsortiumMember.series_key == series_key))
     }
+    ids = ordered_ids()
     cases = [
-        {
-            "id": new_id(),
-            "series_key": series_key,
-            "component_code": code,
-            "centre_number": centre_number,
-            "consortium_id": consortia.get((centre_number, code)),
-            "submission_mode": next(iter(found)),
-            "state": CaseState.MARKS_OPEN.value,
-            "version": 1,
-            "mark_set_version": 1,
-            "opened_at": now,
-        }
+        (next(ids), code, centre_number, consortia.get((centre_number, code)), next(iter(found)))
         for (centre_number, code), found in sorted(modes.items())
         if (centre_number, code) not in existing
     ]
-    if cases:
-        session.execute(insert(ModerationCase), cases)
-        session.execute(
-            insert(CaseTransition),
-            [
-                {
-                    "id": new_id(),
-                    "case_id": case["id"],
-                    "number": 1,
-                    "from_state": "",
-                    "to_state": CaseState.MARKS_OPEN.value,
-                    "event": "OPEN",
-                    "actor": actor,
-                    "occurred_at": now,
-                    "reason": "Entries arrived",
-                }
-                for case in cases
-            ],
-        )
+    opened = {"state": CaseState.MARKS_OPEN.value, "version": 1, "mark_set_version": 1, "opened_at": now}
+    insert_rows(session, ModerationCase, _CASE, cases, {"series_key": series_key, **opened})
+    first_step = {
+        "number": 1,
+        "from_state": "",
+        "to_state": CaseState.MARKS_OPEN.value,
+        "event": "OPEN",
+        "actor": actor,
+        "occurred_at": now,
+        "reason": "Entries arrived",
+    }
+    insert_rows(session, CaseTransition, ("id", "case_id"), [(next(ids), case[0]) for case in cases], first_step)
     return len(cases)
+
+
+_CASE = ("id", "component_code", "centre_number", "consortium_id", "submission_mode")
 
 
 def _store_entries(
