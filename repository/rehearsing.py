@@ -35,10 +35,13 @@ DAYS_SINCE_A_PAPER = 7
 STAFFED_CENTRES_LIMIT = 6
 """So many centres get people of their own; more would only lengthen the list of sign-in links."""
 
+MODERATOR_NAME, REVIEWER_NAME = "Rehearsal moderator", "Rehearsal reviewer"
+"""The first reads every case; the second saw none of them, and may therefore review one after results."""
 AWARDING_BODY_PEOPLE = (
     (Role.AB_OFFICER, "Rehearsal awarding body officer A"),
     (Role.AB_OFFICER, "Rehearsal awarding body officer B"),
-    (Role.MODERATOR, "Rehearsal moderator"),
+    (Role.MODERATOR, REVIEWER_NAME),
+    (Role.MODERATOR, MODERATOR_NAME),
     (Role.TEAM_LEADER, "Rehearsal team leader"),
     (Role.PRINCIPAL_MODERATOR, "Rehearsal principal moderator"),
     (Role.TRACKING_CLERK, "Rehearsal script tracking clerk"),
@@ -138,7 +141,7 @@ def _import(session: Session, context: Context, rehearsal: Rehearsal, kind: Impo
 
 
 def _allocate(session: Session, officer: Context, rehearsal: Rehearsal, signed: Sequence[SignIn]) -> None:
-    moderator = next(one for one in signed if one.role is Role.MODERATOR)
+    moderator = next(one for one in signed if one.name == MODERATOR_NAME)
     for case in rehearsal.cases:
         allocations.allocate(
             session,
@@ -193,7 +196,7 @@ def _send_samples(
     ids: Mapping[tuple[str, str], str],
 ) -> None:
     """Deliver what is posted, so that the moderator has work; moderate a visit, so that officers have."""
-    moderator = next(one for one in signed if one.role is Role.MODERATOR).context(now)
+    moderator = next(one for one in signed if one.name == MODERATOR_NAME).context(now)
     officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
     marked = {
         (row.centre_number, row.component_code, row.candidate_number): row.mark for row in rehearsal.moderator_marks

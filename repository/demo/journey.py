@@ -18,7 +18,7 @@ from repository.demo import entering, files, keeping, moderating, releasing, scr
 from repository.demo.client import Client, sign_in
 from repository.demo.report import Report
 from repository.demo.stage import Case, Stage
-from repository.rehearsing import SignIn
+from repository.rehearsing import REVIEWER_NAME, SignIn
 from repository.settings import Settings
 
 TIMEOUT_SECONDS = 120
@@ -99,6 +99,8 @@ async def _stage(
         name = names.get(one.role)
         if name is None:
             name = "officer B" if ("officer A", None) in clients else "officer A"
+        if one.name == REVIEWER_NAME:
+            name = "reviewer"
         clients[name, one.centre_number] = await sign_in(session, address, one.token)
         ids[name, one.centre_number] = one.person_id
     film = await files.film()

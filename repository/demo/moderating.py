@@ -33,12 +33,26 @@ async def allocate(stage: Stage) -> None:
     for component in sorted({case.place[1] for case in stage.cases.values()}):
         team = {"series": stage.series, "component": component, "leader_id": stage.person_ids["team leader", None]}
         await stage.officer.post("/api/teams", team | {"member_ids": [stage.person_ids["moderator", None]]})
+    await _refuse_a_tie(stage, first)
     listed = {one["id"] for one in (await stage.moderator.get("/api/worklist"))["cases"]}
     stage.report.check("a moderator sees nothing that is not allocated", before.status == 404, before.status)
     stage.report.check(
         "the worklist holds what was allocated",
         listed == {case.case_id for case in stage.cases.values()},
         f"{len(listed)} cases",
+    )
+
+
+async def _refuse_a_tie(stage: Stage, case: Case) -> None:
+    """Declare that somebody is tied to a centre, and see that its work cannot be given to them."""
+    person = stage.person_ids["reviewer", None]
+    centre = case.place[0]
+    tie = {"person_id": person, "centre_number": centre, "kind": "EMPLOYED"}
+    await stage.officer.post("/api/conflicts", tie)
+    body = {"person_id": person, "series": stage.series, "component": case.place[1], "centre_number": centre}
+    refused = await stage.officer.ask("POST", "/api/allocations", body=body)
+    stage.report.check(
+        "work of a centre cannot be given to somebody who works there", refused.status == 409, refused.detail[:80]
     )
 
 

@@ -51,12 +51,27 @@ async def release(stage: Stage) -> None:
         early.status == 403 and datetime.fromisoformat(early.json()["opens_at"]) == opens_at and not early_csv.ok,
         f"opens {opens_at:%a %d %B %Y %H:%M} UTC",
     )
+    own = next(case for case in stage.cases.values() if case.place[0] == number)
+    explained = f"/cases/{own.case_id}/explanation.pdf"
+    too_early = await stage.teacher(number).ask("GET", explained)
     teacher = await stage.teacher(number).ask("GET", path)
     report.check("a teacher is not shown results", not teacher.ok, teacher.status)
     await _propose(stage, timedelta(minutes=-5))
     await stage.second_officer.post(f"{path}/release")
     await _withdraw_and_issue_again(stage)
     await _check_results(stage)
+    document = await stage.teacher(number).get_bytes(explained)
+    report.check(
+        "a teacher reads why the marks are what they are, once results are out and not before",
+        too_early.status == 403 and document.startswith(b"%PDF"),
+        f"{own.label}: {len(document):,} bytes of PDF",
+    )
+    proof = await stage.officer.get(f"/api/series/{stage.series}/independence")
+    report.check(
+        "nobody judged work of a centre they are tied to, or work they had judged before",
+        proof["failed"] == 0 and proof["total"] > 0,
+        f"{proof['total']} proofs",
+    )
 
 
 async def _withdraw_and_issue_again(stage: Stage) -> None:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
-
-from repository import people, sign_in_lines
-from repository.access import Role
 
 from .conftest import Demo, Visit
 from .serving import Running, environment, running
@@ -27,14 +21,8 @@ CENTRE = "99002"
 
 @pytest.fixture
 def service(demo: Demo, tmp_path: Path) -> Iterator[Running]:
-    """The service over a copy of a series whose results are out, with one more moderator, who saw nothing of it."""
+    """The service over a copy of a series whose results are out, among its people a moderator who saw nothing of it."""
     shutil.copytree(demo.folder, tmp_path / "data")
-    engine = create_engine(f"sqlite:///{tmp_path / 'data' / 'nea.sqlite3'}")
-    with Session(engine) as session:
-        made = people.add_person(session, "Rehearsal reviewer", Role.MODERATOR, datetime(2026, 1, 1, tzinfo=UTC))
-        people.add_sign_in_link(session, made.id, sign_in_lines.token_of(made.id))
-        session.commit()
-    engine.dispose()
     with running(environment(tmp_path / "data"), tmp_path / "log") as started:
         yield started
 

@@ -36,7 +36,7 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     centres = len(made.centre_numbers)
     assert per_role == {
         Role.AB_OFFICER: 2,
-        Role.MODERATOR: 1,
+        Role.MODERATOR: 2,
         Role.TEAM_LEADER: 1,
         Role.PRINCIPAL_MODERATOR: 1,
         Role.TRACKING_CLERK: 1,
