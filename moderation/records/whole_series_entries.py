@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -40,6 +40,8 @@ from moderation.tables import (
 
 CENTRES_AT_ONCE = 200
 """So many centres are held in memory together."""
+OPENED_AT_ONCE = 3000
+"""So many centres' cases are opened by one statement, which reads all entries of the series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +76,33 @@ def enter_series(
     options = _options(session, key)
     rules = entry_rules(session, key)
     coming = iter(centres)
-    lots = 0
+    sent: list[_Sent] = []
+    again: list[CentreEntries] = []
     with many_rows(session):
         while lot := list(islice(coming, CENTRES_AT_ONCE)):
-            lots += 1
             fresh, known = _sorted_out(session, key, lot)
             _need_allowed(rules, options, fresh)
             _store(session, key, fresh, report)
-            if lots & (lots - 1) == 0:  # the first, second, fourth …: what is planned for empty tables is slow
-                count_anew(session, Candidate, Entry, ModerationCase)
-            _open(session, key, fresh, options, actor, now, report)
-            for one in known:
-                import_entries(
-                    session,
-                    series,
-                    one.centre_number,
-                    one.candidates,
-                    one.file,
-                    actor=actor,
-                    now=now,
-                    warnings=one.warnings,
-                )
-                report.add("centres amended", 1)
+            sent += [_sent(one, options) for one in fresh]
+            again += known
+            report.add("centres", len(fresh))
             session.expunge_all()
             seen(len(lot))
-        count_anew(session, Candidate, Entry, ModerationCase, CaseTransition)
+        count_anew(session, Candidate, Entry)  # what would be planned for empty tables is slow
+        _open(session, key, sent, actor, now, report)
+        for one in again:
+            import_entries(
+                session,
+                series,
+                one.centre_number,
+                one.candidates,
+                one.file,
+                actor=actor,
+                now=now,
+                warnings=one.warnings,
+            )
+            report.add("centres amended", 1)
+        count_anew(session, ModerationCase, CaseTransition, ImportFile)
     return report
 
 
@@ -231,67 +235,58 @@ def _flagged(row: CandidateEntries) -> Iterable[tuple[str, str]]:
     return [(code, flags.get(code, "")) for code in dict.fromkeys(row.option_codes)]
 
 
-def _open(
-    session: Session,
-    key: str,
-    lot: Sequence[CentreEntries],
-    options: Mapping[str, _Option],
-    actor: str,
-    now: datetime,
-    report: StepReport,
-) -> None:
-    if not lot:
-        return
-    opened, _ = open_cases(session, key, [one.centre_number for one in lot], actor=actor, now=now)
-    report.add("cases", opened)
-    _give_receipts(session, key, lot, options, actor, now)
-    report.add("centres", len(lot))
+class _Sent(NamedTuple):
+    """What a centre sent, as its receipt will say it."""
+
+    centre_number: str
+    file: FileFacts
+    counts: dict[str, int]
+    notes: list[str]
 
 
-def _give_receipts(
-    session: Session,
-    key: str,
-    lot: Sequence[CentreEntries],
-    options: Mapping[str, _Option],
-    actor: str,
-    now: datetime,
-) -> None:
-    opened = dict(
-        session.execute(
+def _sent(one: CentreEntries, options: Mapping[str, _Option]) -> _Sent:
+    codes = [dict.fromkeys(row.option_codes) for row in one.candidates]
+    used = {code for row in codes for code in row}
+    unknown = sorted({part for code in used if code in options for part in options[code].unknown})
+    counts = {
+        "candidates": len(one.candidates),
+        "new_entries": sum(map(len, codes)),
+        "withdrawn_entries": 0,
+    }
+    notes = [*one.warnings, *(f"mode-unknown: component {part} has no submission mode yet" for part in unknown)]
+    return _Sent(one.centre_number, one.file, counts, notes)
+
+
+def _open(session: Session, key: str, sent: Sequence[_Sent], actor: str, now: datetime, report: StepReport) -> None:
+    """Open the cases of centres that are here for the first time, and give each its receipt."""
+    for start in range(0, len(sent), OPENED_AT_ONCE):
+        lot = sent[start : start + OPENED_AT_ONCE]
+        numbers = [one.centre_number for one in lot]
+        report.add("cases", open_cases(session, key, numbers, actor=actor, now=now)[0])
+        rows = session.execute(
             select(ModerationCase.centre_number, func.count())
             .where(
                 ModerationCase.series_key == key,
-                ModerationCase.centre_number.in_([one.centre_number for one in lot]),
+                ModerationCase.centre_number.in_(numbers),
                 ModerationCase.submission_mode.in_(MODERATED_MODES),
             )
             .group_by(ModerationCase.centre_number)
-        ).all()
-    )
-    insert_rows(
-        session,
-        ImportFile,
-        ("id", "centre_number", "counts", "warnings", *_FACTS),
-        _receipts(lot, options, opened),
-        {"series_key": key, "imported_at": now, "imported_by": actor},
-    )
+        )
+        opened = dict(rows.all())
+        insert_rows(
+            session,
+            ImportFile,
+            ("id", "centre_number", "counts", "warnings", *_FACTS),
+            _receipts(lot, opened),
+            {"series_key": key, "imported_at": now, "imported_by": actor},
+        )
+
+
+def _receipts(lot: Sequence[_Sent], opened: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    for one, identifier in zip(lot, ordered_ids(), strict=False):
+        counts = {**one.counts, "cases_opened": opened.get(one.centre_number, 0)}
+        facts = asdict(one.file)
+        yield (identifier, one.centre_number, counts, one.notes, *(facts[name] for name in _FACTS))
 
 
 _FACTS = ("kind", "name", "sha256", "size_bytes", "sequence")
-
-
-def _receipts(
-    lot: Sequence[CentreEntries], options: Mapping[str, _Option], opened: Mapping[str, int]
-) -> Iterator[tuple[Any, ...]]:
-    for one, identifier in zip(lot, ordered_ids(), strict=False):
-        codes = [dict.fromkeys(row.option_codes) for row in one.candidates]
-        used = {code for row in codes for code in row}
-        unknown = sorted({part for code in used if code in options for part in options[code].unknown})
-        counts = {
-            "candidates": len(one.candidates),
-            "new_entries": sum(map(len, codes)),
-            "withdrawn_entries": 0,
-            "cases_opened": opened.get(one.centre_number, 0),
-        }
-        notes = [*one.warnings, *(f"mode-unknown: component {part} has no submission mode yet" for part in unknown)]
-        facts = asdict(one.file)
-        yield (identifier, one.centre_number, counts, notes, *(facts[name] for name in _FACTS))
