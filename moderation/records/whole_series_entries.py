@@ -79,6 +79,7 @@ def enter_series(
     sent: list[_Sent] = []
     again: list[CentreEntries] = []
     with many_rows(session):
+        count_anew(session, EntryOption, OptionComponent, Component)
         while lot := list(islice(coming, CENTRES_AT_ONCE)):
             fresh, known = _sorted_out(session, key, lot)
             _need_allowed(rules, options, fresh)
