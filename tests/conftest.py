@@ -111,6 +111,14 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def migrated_postgres_url(
+    postgres_template: Callable[[str, Callable[[str], None]], str], new_postgres_database: Callable[..., str]
+) -> str:
+    """A PostgreSQL database as all migrations leave it, without rows."""
+    return new_postgres_database(postgres_template("migrated", _migrate))
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind as all migrations leave it, without rows."""
@@ -118,8 +126,7 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "nea.sqlite3"
         shutil.copy(request.getfixturevalue("migrated_file"), path)
         return f"sqlite:///{path}"
-    template = request.getfixturevalue("postgres_template")("migrated", _migrate)
-    return str(request.getfixturevalue("new_postgres_database")(template))
+    return str(request.getfixturevalue("migrated_postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,7 +73,7 @@ def walk(
             spent = server.spent()
         measured.seconds[name] = time.perf_counter() - began
         measured.processor[name] = time.process_time() - processor + spent
-        measured.peak_mib[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        measured.peak_mib[name] = peak_mib()
         told(name, measured.seconds[name])
         for what, number in getattr(done, "counts", {}).items():
             measured.counts[f"{name}: {what}"] = number
@@ -132,6 +131,14 @@ class Server:
 def _processor_of(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib() -> float:
+    """Return the most memory this process has held, in MiB; what getrusage tells may come from the process before it."""
+    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the system does not tell how much memory a process has held")
 
 
 def prepare(session: Session, series: National) -> None:

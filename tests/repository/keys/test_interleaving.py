@@ -24,8 +24,8 @@ WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'L
 
 
 @pytest.fixture
-async def keeping(start_service: StartService, postgres_url: str) -> Keeping:
-    stage = await make_stage(await start_service(postgres_url))
+async def keeping(start_service: StartService, migrated_postgres_url: str) -> Keeping:
+    stage = await make_stage(await start_service(migrated_postgres_url))
     return Keeping(stage, stage.service.services)
 
 

@@ -8,9 +8,11 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from moderation import guards
+from moderation.errors import SamePerson
 from repository.access import Role
 from repository.audit import Context
 from repository.errors import (
@@ -141,13 +143,23 @@ async def test_the_statement_itself_wants_two_persons_and_no_hold(keeping: Keepi
 
         return change
 
+    def take_down(connection: Connection) -> None:
+        guards.drop(connection)
+        connection.commit()
+
     assert first.actor is not None
     assert second.actor is not None
-    for person in (None, first.actor.person_id):
-        await keeping.services.database.write(confirmed_by(person))
-        for kind, subject in ((OBJECT, oid), (SCOPE, THE_SCOPE)):
-            with pytest.raises(ShredRefused):
-                await keeping.services.database.write(destroy(kind, subject))
+    for kind, subject in ((OBJECT, oid), (SCOPE, THE_SCOPE)):
+        with pytest.raises(ShredRefused):
+            await keeping.services.database.write(destroy(kind, subject))
+    # The guard of the database does not even let the same person's name be written.
+    with pytest.raises(SamePerson):
+        await keeping.services.database.write(confirmed_by(first.actor.person_id))
+    await keeping.services.database.on_connection(take_down)
+    await keeping.services.database.write(confirmed_by(first.actor.person_id))
+    for kind, subject in ((OBJECT, oid), (SCOPE, THE_SCOPE)):
+        with pytest.raises(ShredRefused):
+            await keeping.services.database.write(destroy(kind, subject))
     await keeping.services.database.write(confirmed_by(second.actor.person_id))
     await hold(keeping, first, OBJECT, oid)
     for kind, subject in ((OBJECT, oid), (SCOPE, THE_SCOPE)):
