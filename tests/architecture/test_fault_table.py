@@ -34,3 +34,14 @@ def test_every_row_names_a_test_that_carries_its_ids() -> None:
 def test_every_module_of_faults_is_in_the_table() -> None:
     named = {module for _, module in ROW.findall(TEXT)}
     assert {path.stem for path in FAULTS.glob("test_*.py")} == named
+
+
+def test_every_fault_of_moderation_is_carried_where_the_table_says() -> None:
+    rows = re.findall(r"^\| (H\d\d(?:, H\d\d)*) \| (`test_[^|]+) \|", TEXT, re.MULTILINE)
+    assert len(rows) >= 9
+    for ids, modules in rows:
+        paths = [path for name in re.findall(r"`(test_\w+)`", modules) for path in TOP.glob(f"tests/**/{name}.py")]
+        assert {path.stem for path in paths} == set(re.findall(r"`(test_\w+)`", modules)), modules
+        carried = "".join(path.read_text("utf-8") for path in paths)
+        missing = [one for one in ids.split(", ") if f'"att:{one}"' not in carried]
+        assert not missing, f"{modules} carry no marker of {missing}"
