@@ -308,7 +308,8 @@ def test_chromium_is_killed_in_the_middle_and_the_page_sends_only_the_rest(
                 lambda r: "/uploads" in r.url and sent.append((r.method, int(r.headers.get("upload-offset", -1)))),
             )
             choose_the_file(page)
-            expect(page.locator(".app-files__status")).to_have_text("Received and checked", timeout=40_000)
+            status = page.locator(f"[data-item-id='{sender.item}'] .app-files__status")
+            expect(status).to_have_text("Received and checked", timeout=40_000)
         finally:
             kill_chromium(browser)
     (offset,) = [at for method, at in sent if method == "PATCH"][:1]
