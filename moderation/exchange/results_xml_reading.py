@@ -6,6 +6,7 @@ Source: project policy, A2C-like files: the parser is closed to DTD and entities
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -253,9 +254,9 @@ def _exact_text(element: Element, name: str) -> str:
     return next((child.text for child in element.children if child.name == name), "")
 
 
-def _is(check: object, text: str) -> bool:
+def _is(check: Callable[[str], object], text: str) -> bool:
     try:
-        check(text)  # type: ignore[operator]
+        check(text)
     except ValueError:
         return False
     return True

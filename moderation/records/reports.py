@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -357,13 +357,16 @@ def _case_and_report(session: Session, case_id: str, expected_number: int) -> tu
     return case, report
 
 
-def _stamp(session: Session, report: ReportView, still: object, **values: object) -> None:
+def _stamp(session: Session, report: ReportView, still: ColumnElement[bool], **values: object) -> None:
     """Note once what happened to a version; raises ``StaleVersion`` when somebody else noted it in the meantime."""
-    done = session.execute(
-        update(ModeratorReport).where(ModeratorReport.id == report.report_id, still).values(**values)  # type: ignore[arg-type]
-    )
+    done = session.scalars(
+        update(ModeratorReport)
+        .where(ModeratorReport.id == report.report_id, still)
+        .values(**values)
+        .returning(ModeratorReport.id)
+    ).all()
     session.expire_all()
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    if len(done) != 1:
         raise StaleVersion
 
 

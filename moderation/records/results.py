@@ -22,7 +22,8 @@ from moderation.errors import (
 )
 from moderation.records.bulk import insert_rows
 from moderation.records.calculation import Calculation, ResultLine
-from moderation.records.gate import GateBlock, gate, record_run
+from moderation.records.gate import gate, record_run
+from moderation.records.gate_examination import GateBlock
 from moderation.records.holds import held_candidates
 from moderation.records.ranges import centre_ranges
 from moderation.records.reports import release_handed_in
@@ -172,15 +173,7 @@ def release_results(
             blocks=report.as_json()["blocks"][:BLOCKS_TOLD],
         )
     latest = release_of(session, series_key)
-    if (
-        latest is not None
-        and latest.withdrawn_at is None
-        and (latest.digest, latest.embargo)
-        == (
-            report.digest,
-            embargo,
-        )
-    ):
+    if latest is not None and not latest.withdrawn_at and (latest.digest, latest.embargo) == (report.digest, embargo):
         return latest
     code = _reason_code(latest, report.digest, reason_code, reason)
     version = ResultVersion(

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from moderation.exchange.csv_text import write_table
 from moderation.records import gate as gate_records
 from moderation.records import results as records
-from moderation.records.gate import GateBlock, GateReport, GateRunView, RunReport
+from moderation.records.gate import GateReport, GateRunView, RunReport
+from moderation.records.gate_examination import GateBlock
 from moderation.records.results import ComputedResult, ReleaseView, ResultChange
 from moderation.results import Audience, Embargo, IssueReason
 from moderation.tables import ModerationCase, SeriesRow

@@ -6,13 +6,15 @@ import argparse
 import csv
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from moderation.errors import ModerationError
-from moderation.exchange.faults import FileRefused
+from moderation.exchange.faults import Fault, FileRefused
 from moderation.exchange.reading import FileSummary, summary_of
 from moderation.records.changes import Changes
 from moderation.results import Audience
@@ -139,9 +141,8 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> int:
             found = []
             for path in arguments.files:
                 data, name = path.read_bytes(), path.name
-                done = await services.database.write(
-                    lambda s, n=name, d=data: exports.compare_results(s, context, arguments.against, n, d)  # type: ignore[misc]
-                )
+                compare = partial(_compared, context, arguments.against, name, data)
+                done = await services.database.write(compare)
                 found.append((name, done[0]))
             return found
         finally:
@@ -201,3 +202,9 @@ def _add(table: Table, name: str, found: FileSummary) -> None:
     table.add_row(name, found.what, found.series, ", ".join(f"{what} {count}" for what, count in found.counts.items()))
     for warning in found.warnings[:SHOWN]:
         print(warning, file=sys.stderr)
+
+
+def _compared(
+    context: Context, series_key: str, name: str, data: bytes, session: Session
+) -> tuple[Changes, tuple[Fault, ...]]:
+    return exports.compare_results(session, context, series_key, name, data)
