@@ -159,7 +159,11 @@ def sample_lines(session: Session, series_key: str, centre_number: str | None = 
             & (CentreMark.candidate_id == SampleItem.candidate_id)
             & (CentreMark.mark_set_version == ModerationCase.mark_set_version),
         )
-        .where(ModerationCase.series_key == series_key, Sample.superseded_at.is_(None))
+        .where(
+            ModerationCase.series_key == series_key,
+            Sample.superseded_at.is_(None),
+            SampleItem.replaced_at.is_(None),
+        )
         .order_by(ModerationCase.centre_number, ModerationCase.component_code, SampleItem.position)
     )
     if centre_number is not None:

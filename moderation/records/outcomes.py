@@ -285,27 +285,6 @@ def recomputation_of(session: Session, case: ModerationCase) -> list[str]:
     return differing(session, case, outcome, given)
 
 
-def outcome_rows(session: Session, case_id: str) -> list[dict[str, Any]]:
-    """Return the rows of the outcome CSV of a case, keyed by column name; embargoed until results."""
-    case = case_of(session, case_id)
-    outcome = _need_current(session, case_id)
-    return [
-        {
-            "series": case.series_key,
-            "centre": case.centre_number,
-            "component": case.component_code,
-            "candidate_number": line.candidate_number,
-            "uci": line.uci,
-            "centre_mark": line.centre_mark,
-            "status": line.status.value,
-            "outcome": outcome.kind,
-            "moderated_mark": line.moderated_mark,
-            "policy_version": outcome.policy_version,
-        }
-        for line in moderated_marks(session, case_id)
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class _Governing:
     policy_id: str

@@ -16,7 +16,7 @@ from moderation.records.cases import advance, case_of
 from moderation.records.draws import draw_when_complete
 from moderation.sampling import PickReason
 from moderation.submission import WORK_ASKED_FOR, WORK_EXPECTED, CaseEvent, CaseState
-from moderation.tables import Candidate, CentreMark, Sample, SampleItem, WorkRequest
+from moderation.tables import Candidate, Sample, SampleItem, WorkRequest
 
 __all__ = [
     "SampleItemView",
@@ -27,7 +27,6 @@ __all__ = [
     "progress_of",
     "sample_item_of",
     "sample_of",
-    "sample_rows",
     "start_upload",
     "submit_sample",
 ]
@@ -203,33 +202,6 @@ def submit_sample(
         raise SampleIncomplete(f"{len(numbers)} sampled candidates have no work yet.", missing=numbers)
     advance(session, case, CaseEvent.SUBMIT_SAMPLE, actor=actor, now=now)
     return progress
-
-
-def sample_rows(session: Session, case_id: str) -> list[dict[str, Any]]:
-    """Return the rows of the sample CSV of a case, keyed by column name."""
-    sample = sample_of(session, case_id)
-    case = case_of(session, case_id)
-    marks = session.execute(
-        select(CentreMark.candidate_id, CentreMark.teaching_set).where(
-            CentreMark.case_id == case.id, CentreMark.mark_set_version == case.mark_set_version
-        )
-    )
-    sets = {candidate_id: teaching_set for candidate_id, teaching_set in marks}  # noqa: C416
-    return [
-        {
-            "series": sample.series_key,
-            "centre": item.centre_number,
-            "component": sample.component_code,
-            "candidate_number": item.candidate_number,
-            "position": item.position,
-            "centre_mark": item.centre_mark,
-            "teaching_set": sets.get(item.candidate_id, ""),
-            "reason": item.reason.value,
-            "requested_at": sample.requested_at.isoformat(),
-            "due_at": sample.due_at.isoformat(),
-        }
-        for item in sample.items
-    ]
 
 
 def _items_query() -> Select[SampleItem, Candidate, datetime, datetime, WorkRequest | None]:

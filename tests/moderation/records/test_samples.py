@@ -9,6 +9,7 @@ from moderation.errors import IllegalTransition, NoSample, SampleIncomplete, Wro
 from moderation.marks import MarkStatus
 from moderation.outcome import OutcomeKind, Stage
 from moderation.records.cases import view_case
+from moderation.records.exports import sample_lines
 from moderation.records.marks import MarkEntry, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.outcomes import confirm_outcome, moderated_marks, outcome_of
 from moderation.records.postal import despatch_consignment
@@ -16,7 +17,6 @@ from moderation.records.samples import (
     explain_missing_work,
     progress_of,
     sample_of,
-    sample_rows,
     start_upload,
     submit_sample,
 )
@@ -38,9 +38,8 @@ def test_the_sample_is_drawn_at_once_and_due_in_three_working_days(session: Sess
     assert sum(item.first_stage for item in sample.items) == 6
     assert sample.due_at == datetime(2026, 5, 20, 22, 59, 59, tzinfo=UTC)
     assert case.sample_due_at == sample.due_at
-    rows = sample_rows(session, case_id)
-    assert rows[0]["centre_mark"] == 70
-    assert rows[0]["reason"] == "picked"
+    line = sample_lines(session, stage.SERIES)[0]
+    assert (line.centre_mark, line.reason) == (70, "picked")
 
 
 def test_a_sample_is_handed_in_when_every_work_is_there(session: Session) -> None:

@@ -20,6 +20,7 @@ from moderation.errors import (
 from moderation.marks import MarkStatus
 from moderation.outcome import Stage
 from moderation.records.cases import advance, case_of, history_of, view_case
+from moderation.records.exports import sample_lines
 from moderation.records.marking import record_moderator_mark, stage_of
 from moderation.records.marks import MarkEntry, check_marks, confirm_marks, save_marks, submit_marks
 from moderation.records.outcomes import outcome_of
@@ -147,6 +148,10 @@ def test_a_replaced_work_stays_visible_and_is_neither_waited_for_nor_read(sessio
     assert old.is_replaced
     assert old.replacement_reason == "lost"
     assert "Replaced (work lost)" in old.no_work_reason
+    asked = [(line.candidate_number, line.reason) for line in sample_lines(session, stage.SERIES)]
+    assert len(asked) == 15
+    assert (new.candidate_number, "replacement") in asked
+    assert item.candidate_number not in dict(asked)
     with_work = [one.item_id for one in sample.items if one.item_id != item.item_id]
     progress = progress_of(session, case_id, with_work, NOW)
     assert (progress.expected, progress.received) == (15, 15)
