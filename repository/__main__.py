@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from repository import acting
 from repository import settings as settings_module
 from repository.errors import RepositoryError
 from storage.errors import StorageError
@@ -48,6 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     words = sys.argv[1:] if words is None else words
     arguments = parser(words[0] if words else "").parse_args(words)
+    acting.set_service("command")
     try:
         settings = settings_module.from_environ(os.environ)
         return int(arguments.command(arguments, settings))

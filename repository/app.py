@@ -12,7 +12,7 @@ from functools import partial
 
 from aiohttp import web
 
-from repository import ending, inspection, migrating, receipts, receiving, records, releasing
+from repository import acting, ending, inspection, migrating, receipts, receiving, records, releasing
 from repository.acts.viewing import Viewings
 from repository.care import health, nightly
 from repository.database import Database
@@ -112,6 +112,7 @@ def worker_of(services: Services) -> Worker:
 
 async def work(services: Services) -> None:
     """Work until cancelled: what was received is checked, and the store is cared for once a day."""
+    acting.set_service("worker")
     async with asyncio.TaskGroup() as group:
         group.create_task(worker_of(services).run())
         group.create_task(nightly.keep(services))

@@ -25,6 +25,8 @@ from sqlalchemy.pool import NullPool
 
 from moderation import guards
 from moderation.errors import ModerationError
+from repository import acting
+from repository.acting import ACTING, WRITES
 from repository.errors import ServiceBusy
 
 if TYPE_CHECKING:
@@ -39,11 +41,15 @@ TOGETHER_LIMIT = 64
 """So many waiting writers of SQLite commit together at most."""
 
 
+class ScopedSession(Session):
+    """A session that carries on whose behalf it asks (``acting``); ``scoping`` narrows what its SELECTs find by that."""
+
+
 def metadatas() -> tuple[MetaData, ...]:
     """Return the tables of all packages, lowest package first, so that foreign keys point to what exists."""
     import moderation.tables
     import scripts.tables
-    from repository import tables
+    from repository.sign_in import tables  # which bring those of the service with them
 
     return moderation.tables.Base.metadata, scripts.tables.Base.metadata, tables.Base.metadata
 
@@ -136,32 +142,34 @@ class _Server:
         from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine  # of no use to an embedded database
 
         self._engine: AsyncEngine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
-        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, sync_session_class=ScopedSession)
         self.sync_engine = self._engine.sync_engine
         guards.speak_plainly(self.sync_engine)
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        async with self._session() as session:
+        async with self._session(writes=True) as session:
             result = await session.run_sync(work)
             await session.commit()
             return result
 
     async def write_many(self, work: Callable[[Session], T]) -> T:
+        info = {ACTING: acting.current(), WRITES: True}
+
         def run() -> T:
             engine = create_engine(self._engine.url, poolclass=NullPool)
             guards.speak_plainly(engine)
-            with Session(engine, expire_on_commit=False) as session, session.begin():
+            with ScopedSession(engine, expire_on_commit=False, info=info) as session, session.begin():
                 return work(session)
 
         return await asyncio.to_thread(run)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        async with self._session() as session:
+        async with self._session(writes=False) as session:
             return await session.run_sync(work)
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        async with self._sessions() as session:
+    async def _session(self, *, writes: bool) -> AsyncIterator[AsyncSession]:
+        async with self._sessions(info={ACTING: acting.current(), WRITES: writes}) as session:
             await session.connection()
             yield session
 
@@ -192,8 +200,10 @@ class _Embedded:
         return await self.write(work)
 
     async def read(self, work: Callable[[Session], T]) -> T:
+        info = {ACTING: acting.current(), WRITES: False}
+
         def run() -> T:
-            with Session(self.sync_engine) as session:
+            with ScopedSession(self.sync_engine, info=info) as session:
                 session.connection(execution_options={_WRITES: False})
                 return work(session)
 
@@ -212,7 +222,7 @@ class _Embedded:
         self.sync_engine.dispose()
 
 
-_Waiting = tuple[Callable[[Session], Any], "Future[Any]"]
+_Waiting = tuple[Callable[[Session], Any], "Future[Any]", acting.Acting]
 
 
 class _Writer:
@@ -229,7 +239,7 @@ class _Writer:
             self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
             self._thread.start()
         future: Future[T] = Future()
-        self._queue.put((work, future))
+        self._queue.put((work, future, acting.current()))
         return future
 
     def close(self) -> None:
@@ -260,10 +270,13 @@ class _Writer:
             with self._engine.connect() as connection, connection.begin():
                 driver: Any = connection.connection.driver_connection
                 while left:
-                    work, future = left.pop(0)
+                    work, future, who = left.pop(0)
                     try:
-                        with Session(
-                            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+                        with ScopedSession(
+                            connection,
+                            expire_on_commit=False,
+                            join_transaction_mode="create_savepoint",
+                            info={ACTING: who, WRITES: True},
                         ) as session:
                             result = work(session)
                             session.commit()
@@ -276,7 +289,7 @@ class _Writer:
             # Nothing of this transaction stayed: all that seemed done was not.
             failed += [(future, lost) for future, _ in done]
             if not failed:  # it did not even begin
-                failed, left = [(future, lost) for _, future in left], []
+                failed, left = [(future, lost) for _, future, _ in left], []
             done = []
         for future, result in done:
             future.set_result(result)

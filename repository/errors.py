@@ -32,6 +32,18 @@ class SignInRefused(RepositoryError):
     """That sign-in link or token is not valid. Ask for a new one."""
 
 
+class AttemptOver(RepositoryError):
+    """This sign-in took too long or was finished already. Start again from the sign-in page."""
+
+
+class SecondFactorNeeded(RepositoryError):
+    """Your role needs a second step at sign-in: a passkey, a code from your authenticator app, or a recovery code."""
+
+
+class StepUpNeeded(RepositoryError):
+    """This needs a fresh proof that it is you. Confirm it on the next page, then repeat what you did."""
+
+
 class NotFound(RepositoryError):
     """There is nothing here that you can see. Check the address, or go back to your home page."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0014"
+HEAD = "0023"
 """The newest migration: what a database must have. Known here so that a running service need not load Alembic."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+import repository.sign_in.tables  # noqa: F401 — sessions refer to accounts
 from moderation.records import independence, teams
 from moderation.tables import Allocation, ModerationCase
 from repository import audit
@@ -86,11 +87,21 @@ def sign_in_with_link(session: Session, context: Context, token: str) -> tuple[s
     link = session.get(SignInLink, hash_token(token))
     if link is None:
         raise SignInRefused
-    return open_session(session, context, link.assignment_id), link.assignment_id
+    return open_session(session, context, link.assignment_id, methods=["rehearsal"]), link.assignment_id
 
 
-def open_session(session: Session, context: Context, assignment_id: str) -> str:
-    """Open a sign-in under one assignment and return its token; raises ``SignInRefused`` if the assignment has ended."""
+def open_session(
+    session: Session,
+    context: Context,
+    assignment_id: str,
+    *,
+    account_id: str | None = None,
+    methods: Iterable[str] = (),
+) -> str:
+    """Open a session under one assignment and return its token; raises ``SignInRefused`` if the assignment has ended.
+
+    Takes: the account that was signed in with, None for a development link; the ``methods`` that were shown.
+    """
     assignment = session.get_one(Assignment, assignment_id)
     if not _holds(assignment, context.now):
         raise SignInRefused
@@ -102,6 +113,9 @@ def open_session(session: Session, context: Context, assignment_id: str) -> str:
             csrf_token=secrets.token_urlsafe(32),
             created_at=context.now,
             last_seen_at=context.now,
+            account_id=account_id,
+            methods=sorted(methods),
+            proved_at=context.now,
         )
     )
     audit.record(session, context, "session.opened", "assignment", assignment_id)

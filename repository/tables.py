@@ -124,6 +124,11 @@ class WebSession(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_seen_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"), index=True)
+    """None for a development sign-in of the rehearsal mode."""
+    methods: Mapped[list[str]] = mapped_column(JSON, default=list)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the person last proved who they are: at sign-in, or at a step-up."""
 
 
 class ScopeKeyRow(Base):

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from repository import access
+from repository import access, acting
 from repository.access import Action
 from repository.errors import NotFound, NotSignedIn, RequestForged
 from repository.web import authentication, keys, pages
@@ -56,6 +56,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     request[keys.NONCE] = secrets.token_urlsafe(16)
     request[keys.ACTOR] = None
     request[keys.SESSION] = None
+    acting.set_nobody()
     return await handler(request)
 
 
@@ -111,6 +112,9 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_origin(request)
     if action is not Action.UPLOAD_CONTINUE:  # the upload's own token decides there, and outlives the sign-in
         access.require_role(request[keys.ACTOR], action)
+        acting.set_person(request[keys.ACTOR], action)
+    else:
+        acting.set_service("upload")
     return await handler(request)
 
 
