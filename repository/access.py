@@ -48,6 +48,31 @@ class Scope(StrEnum):
     """The person answers for the case's component as principal moderator."""
     OWN = "own"
     """The thing is the person's own, such as an upload in flight."""
+    TAUGHT = "taught"
+    """The case is of the person's centre, and of a component and group that they teach."""
+    REVIEWING = "reviewing"
+    """The person was given the case to review after results."""
+
+
+class Kind(StrEnum):
+    """What rows are about: who may see one row of a kind may see the others in the same reach."""
+
+    CASE = "case"
+    """A centre's work for a component: candidates asked for, marks, sample, parcels, requests for time."""
+    CANDIDATE = "candidate"
+    DOCUMENT = "document"
+    JUDGEMENT = "judgement"
+    """What a moderator marked and found."""
+    CHECK = "check"
+    """What somebody else marked of a moderator's works."""
+    CONCERN = "concern"
+    """Suspicions and holds."""
+    RECEIPT = "receipt"
+    REVIEW = "review"
+    RESULT = "result"
+    SCRIPT = "script"
+    IMPORT = "import"
+    GATE = "gate"
 
 
 class Action(StrEnum):
@@ -219,6 +244,75 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """How far somebody sees rows of a kind, whatever they are doing; ``published``: to read them, results must be out."""
+
+    scope: Scope
+    published: bool = False
+
+
+_TAUGHT, _REVIEWING = Scope.TAUGHT, Scope.REVIEWING
+
+
+def _sees(*scopes: Scope, published: bool = False) -> tuple[Sight, ...]:
+    return tuple(Sight(scope, published) for scope in scopes)
+
+
+# Every row that belongs to a centre or a candidate is of one kind. What is not named here for a role, no SELECT of such
+# a person finds, and PostgreSQL itself shows it none. The action narrows this further (``POLICY``); a tie to the centre
+# takes ALLOCATED, TEAM, COMPONENT and REVIEWING away, whatever else was given.
+SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
+    _T: {
+        Kind.CASE: _sees(_TAUGHT),
+        Kind.CANDIDATE: _sees(_TAUGHT),
+        Kind.DOCUMENT: _sees(_TAUGHT),
+        Kind.RECEIPT: _sees(_TAUGHT),
+        Kind.JUDGEMENT: _sees(_TAUGHT, published=True),
+    },
+    _E: {
+        Kind.CASE: _sees(_CENTRE),
+        Kind.CANDIDATE: _sees(_CENTRE),
+        Kind.DOCUMENT: _sees(_CENTRE),
+        Kind.RECEIPT: _sees(_CENTRE),
+        Kind.JUDGEMENT: _sees(_CENTRE, published=True),
+        Kind.REVIEW: _sees(_CENTRE),
+        Kind.RESULT: _sees(_CENTRE, published=True),
+        Kind.SCRIPT: _sees(_CENTRE),
+        Kind.IMPORT: _sees(_CENTRE),
+    },
+    _M: {
+        Kind.CASE: _sees(_ALLOCATED, _REVIEWING),
+        Kind.CANDIDATE: _sees(_ALLOCATED, _REVIEWING),
+        Kind.DOCUMENT: _sees(_ALLOCATED, _REVIEWING),
+        Kind.JUDGEMENT: _sees(_ALLOCATED, _REVIEWING),
+        Kind.CHECK: _sees(_ALLOCATED),
+        Kind.CONCERN: _sees(_ALLOCATED),
+        Kind.REVIEW: _sees(_REVIEWING),
+    },
+    _L: {
+        Kind.CASE: _sees(_TEAM, _REVIEWING),
+        Kind.CANDIDATE: _sees(_TEAM, _REVIEWING),
+        Kind.DOCUMENT: _sees(_TEAM, _REVIEWING),
+        Kind.JUDGEMENT: _sees(_TEAM, _REVIEWING),
+        Kind.CHECK: _sees(_TEAM),
+        Kind.CONCERN: _sees(_TEAM),
+        Kind.REVIEW: _sees(_REVIEWING),
+    },
+    _P: {
+        Kind.CASE: _sees(_COMPONENT, _REVIEWING),
+        Kind.CANDIDATE: _sees(_COMPONENT, _REVIEWING),
+        Kind.DOCUMENT: _sees(_COMPONENT, _REVIEWING),
+        Kind.JUDGEMENT: _sees(_COMPONENT, _REVIEWING),
+        Kind.CHECK: _sees(_COMPONENT),
+        Kind.CONCERN: _sees(_COMPONENT),
+        Kind.REVIEW: _sees(_REVIEWING),
+    },
+    _A: {kind: _sees(_ALL) for kind in Kind},
+    _C: {Kind.SCRIPT: _sees(_ALL)},
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """A signed-in person, acting under one assignment."""
 
@@ -227,6 +321,10 @@ class Actor:
     name: str
     role: Role
     centre_number: str | None
+    token_id: str | None = None
+    """The token of a school system that asks in a person's stead; None for a person."""
+    actions: frozenset[Action] | None = None
+    """What such a token may do at most, of what its role may; None for a person: all of it."""
 
     @property
     def role_title(self) -> str:
@@ -236,6 +334,8 @@ class Actor:
 
 def scope_of(actor: Actor, action: Action) -> Scope | None:
     """Return over which rows ``actor`` may do ``action``, or None if the policy has no entry: denied."""
+    if actor.actions is not None and action not in actor.actions:
+        return None
     return POLICY.get(action, {}).get(actor.role)
 
 
