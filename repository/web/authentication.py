@@ -9,6 +9,7 @@ from aiohttp import web
 from repository import people
 from repository.errors import RequestForged
 from repository.settings import Settings
+from repository.sign_in.attempts import ATTEMPT_SECONDS
 from repository.web import keys
 from repository.web.keys import SignedIn
 
@@ -59,6 +60,30 @@ def set_cookie(response: web.StreamResponse, settings: Settings, token: str) -> 
 def drop_cookie(response: web.StreamResponse, settings: Settings) -> None:
     """Take the sign-in from the browser."""
     response.del_cookie(cookie_name(settings), path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax")
+
+
+def attempt_cookie_name(settings: Settings) -> str:
+    """Return the name of the cookie that binds a sign-in under way to its browser."""
+    return "__Host-nea-attempt" if settings.secure_cookies else "nea_attempt"
+
+
+def set_attempt_cookie(response: web.StreamResponse, settings: Settings, token: str) -> None:
+    """Bind a sign-in under way to this browser. Lax, not Strict: people come back from their identity provider."""
+    response.set_cookie(
+        attempt_cookie_name(settings),
+        token,
+        max_age=ATTEMPT_SECONDS,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=settings.secure_cookies,
+    )
+
+
+def drop_attempt_cookie(response: web.StreamResponse, settings: Settings) -> None:
+    """Take a finished sign-in from the browser."""
+    name = attempt_cookie_name(settings)
+    response.del_cookie(name, path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax")
 
 
 def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
