@@ -48,6 +48,8 @@ class ScopedSession(Session):
 def metadatas() -> tuple[MetaData, ...]:
     """Return the tables of all packages, lowest package first, so that foreign keys point to what exists."""
     import moderation.tables
+    import repository.sign_in.people_tables
+    import repository.mail.tables
     import scripts.tables
     from repository.sign_in import tables  # which bring those of the service with them
 

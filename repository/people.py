@@ -19,6 +19,7 @@ from repository import audit
 from repository.access import Action, Actor, Role, Scope, scope_of
 from repository.audit import Context
 from repository.errors import OfficerUnknown, SignInRefused
+from repository.sign_in.people_tables import Teaching
 from repository.tables import Assignment, Person, SignInLink, WebSession
 
 TOUCH_SECONDS = 60
@@ -43,13 +44,16 @@ def hash_token(token: str) -> bytes:
 def add_person(
     session: Session, name: str, role: Role, now: datetime, *, centre_number: str | None = None
 ) -> Assignment:
-    """Add a person with one assignment that holds from now on."""
+    """Add a person with one assignment that holds from now on; a teacher so added teaches the whole of the centre."""
     person = Person(display_name=name, created_at=now)
     session.add(person)
     session.flush()
     assignment = Assignment(person_id=person.id, role=role, centre_number=centre_number, valid_from=now)
     session.add(assignment)
     session.flush()
+    if role is Role.TEACHER:
+        session.add(Teaching(assignment_id=assignment.id))
+        session.flush()
     return assignment
 
 

@@ -30,7 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from moderation.tables import ModerationCase, SampleItem
-from scripts.tables import ScanBundle, Script
+from scripts.tables import ScanBundle, Script, Sitting
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -103,6 +103,11 @@ class Assignment(Base):
     centre_number: Mapped[str | None] = mapped_column(String(5), index=True)
     valid_from: Mapped[datetime] = mapped_column(Instant)
     valid_to: Mapped[datetime | None] = mapped_column(Instant)
+    granted_by: Mapped[str | None] = mapped_column(String(64))
+    """Who gave it; nobody, when it was given at the first start or in a rehearsal."""
+    confirmed_by: Mapped[str | None] = mapped_column(String(64))
+    """The second officer, of a role that two people give."""
+    ended_by: Mapped[str | None] = mapped_column(String(64))
 
 
 class SignInLink(Base):
@@ -352,15 +357,20 @@ class WithdrawalProposal(Base):
 
 
 class ReceiptRow(Base):
-    """A signed receipt: the exact bytes that were signed, and the signature."""
+    """A signed receipt of a centre, about a case or a sitting: the exact bytes that were signed, and the signature."""
 
     __tablename__ = "receipt"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    centre_number: Mapped[str] = mapped_column(String(5), index=True)
+    case_id: Mapped[str | None] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    sitting_id: Mapped[str | None] = mapped_column(ForeignKey(Sitting.__table__.c.id), index=True)
     kind: Mapped[str] = mapped_column(String(32))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     signature: Mapped[bytes] = mapped_column(LargeBinary(64))
+    enclosure: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What the body commits to by its hash, and mail does not carry: the marks."""
     issued_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (CheckConstraint("(case_id IS NULL) <> (sitting_id IS NULL)", name="one_subject"),)
 
 
 class LegalHold(Base):
