@@ -134,6 +134,8 @@ class WebSession(Base):
     methods: Mapped[list[str]] = mapped_column(JSON, default=list)
     proved_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the person last proved who they are: at sign-in, or at a step-up."""
+    device: Mapped[str | None] = mapped_column(String(60))
+    """The browser in words, as far as it says, so that people know their sign-ins from others'."""
 
 
 class ScopeKeyRow(Base):

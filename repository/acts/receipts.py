@@ -73,6 +73,7 @@ def issue(
     session.add(
         ReceiptRow(
             id=receipt_id,
+            centre_number=case.centre_number,
             case_id=case.case_id,
             kind=SAMPLE_SUBMITTED,
             body=body,

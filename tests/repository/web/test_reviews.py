@@ -138,6 +138,7 @@ async def released(service_on_each: Service) -> Released:
         session.add(
             ReceiptRow(
                 id=new_id(),
+                centre_number=CENTRE,
                 case_id=case_id,
                 kind=receipts.SAMPLE_SUBMITTED,
                 body=body,
