@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 
 from repository.access import Action, Actor
 
@@ -29,6 +30,8 @@ class Acting:
     actor: Actor | None = None
     action: Action | None = None
     service: str | None = None
+    now: datetime | None = None
+    """The instant of the request, by the service's clock."""
 
 
 NOBODY = Acting()
@@ -40,9 +43,9 @@ def current() -> Acting:
     return _now.get()
 
 
-def set_person(actor: Actor | None, action: Action) -> None:
-    """Say, for the rest of this request, who asks and for what; nobody when nobody is signed in."""
-    _now.set(NOBODY if actor is None else Acting(actor, action))
+def set_person(actor: Actor | None, action: Action, now: datetime) -> None:
+    """Say, for the rest of this request, who asks, for what, and when; nobody when nobody is signed in."""
+    _now.set(NOBODY if actor is None else Acting(actor, action, now=now))
 
 
 def set_nobody() -> None:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, FromClause, and_, case, literal_column, or_, select
+from sqlalchemy.orm import Session
 
 from moderation.errors import (
     ConflictInvalid,
@@ -32,7 +32,7 @@ from moderation.independence import (
     Tie,
     reasons_against,
 )
-from moderation.tables import Allocation, Candidate, Conflict, Involvement, ModerationCase, PersonAlias, new_id
+from moderation.tables import Allocation, Base, Candidate, Conflict, Involvement, ModerationCase, PersonAlias, new_id
 
 REVIEWING = frozenset(OWN_ACT)
 
@@ -62,51 +62,61 @@ class ConflictView:
 
 
 def holds_for(person: Any, centre: Any, series: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a tie of the person, under any account, to the centre holds at an instant."""
-    alias = aliased(PersonAlias)
-    one_human = (
-        exists().where(alias.person_id == Conflict.person_id, alias.other_id == person).correlate(Conflict, Allocation)
-    )
-    return exists().where(
-        Conflict.centre_number == centre,
-        or_(Conflict.series_key.is_(None), Conflict.series_key == series),
-        Conflict.valid_from <= now,
-        or_(Conflict.valid_to.is_(None), Conflict.valid_to > now),
-        or_(Conflict.ended_at.is_(None), Conflict.ended_at > now),
-        or_(Conflict.person_id == person, one_human),
+    """Return the condition that a tie of the person, under any account, to the centre holds at an instant.
+
+    It is said over the tables themselves, so that nothing that narrows what a person sees can take a tie away.
+    """
+    tie, alias = _aliased(Conflict), _aliased(PersonAlias)
+    one_human = _there_is(alias, alias.c.person_id == tie.c.person_id, alias.c.other_id == person)
+    return _there_is(
+        tie,
+        tie.c.centre_number == centre,
+        or_(tie.c.series_key.is_(None), tie.c.series_key == series),
+        tie.c.valid_from <= now,
+        or_(tie.c.valid_to.is_(None), tie.c.valid_to > now),
+        or_(tie.c.ended_at.is_(None), tie.c.ended_at > now),
+        or_(tie.c.person_id == person, one_human),
     )
 
 
-def is_independent(now: Any) -> ColumnElement[bool]:
-    """Return the condition on an allocation that nothing denies it now: a deny wins over what was given."""
-    tie = holds_for(Allocation.person_id, Allocation.centre_number, Allocation.series_key, now)
-    alias, own, other = aliased(PersonAlias), aliased(ModerationCase), aliased(ModerationCase)
-    act = case((Allocation.act == Permission.REVIEW, Act.REVIEWED.value), else_=Act.APPEALED.value)
+def is_independent(now: Any, of: FromClause | None = None) -> ColumnElement[bool]:
+    """Return the condition on an allocation that nothing denies it now: a deny wins over what was given.
+
+    Takes: ``of``, the allocation's table under another name.
+    """
+    given = cast(FromClause, Allocation.__table__) if of is None else of
+    tie = holds_for(given.c.person_id, given.c.centre_number, given.c.series_key, now)
+    own, other = _aliased(ModerationCase), _aliased(ModerationCase)
+    part, alias = _aliased(Involvement), _aliased(PersonAlias)
+    act = case((given.c.act == Permission.REVIEW, Act.REVIEWED.value), else_=Act.APPEALED.value)
+    one_human = _there_is(alias, alias.c.person_id == part.c.person_id, alias.c.other_id == given.c.person_id)
     together = and_(
-        other.series_key == own.series_key,
-        other.component_code == own.component_code,
-        or_(other.id == own.id, other.consortium_id == own.consortium_id),
-    )
-    one_human = (
-        exists()
-        .where(alias.person_id == Involvement.person_id, alias.other_id == Allocation.person_id)
-        .correlate(Involvement, Allocation)
+        other.c.series_key == own.c.series_key,
+        other.c.component_code == own.c.component_code,
+        or_(other.c.id == own.c.id, other.c.consortium_id == own.c.consortium_id),
     )
     had_part = (
-        select(Involvement.case_id)
-        .join(other, other.id == Involvement.case_id)
-        .join(own, together)
+        select(literal_column("1"))
+        .select_from(part.join(other, other.c.id == part.c.case_id).join(own, together))
         .where(
-            own.series_key == Allocation.series_key,
-            own.component_code == Allocation.component_code,
-            own.centre_number == Allocation.centre_number,
-            Involvement.act != act,
-            or_(Involvement.person_id == Allocation.person_id, one_human),
+            own.c.series_key == given.c.series_key,
+            own.c.component_code == given.c.component_code,
+            own.c.centre_number == given.c.centre_number,
+            part.c.act != act,
+            or_(part.c.person_id == given.c.person_id, one_human),
         )
-        .correlate(Allocation)
+        .correlate_except(part, other, own)
         .exists()
     )
-    return and_(~tie, or_(Allocation.act.not_in(REVIEWING), ~had_part))
+    return and_(~tie, or_(given.c.act.not_in(REVIEWING), ~had_part))
+
+
+def _aliased(table: type[Base]) -> FromClause:
+    return cast(FromClause, table.__table__).alias()
+
+
+def _there_is(table: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(literal_column("1")).select_from(table).where(*conditions).correlate_except(table).exists()
 
 
 def is_tied(session: Session, person_id: str, centre_number: str, series_key: str, now: datetime) -> bool:

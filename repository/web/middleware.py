@@ -112,7 +112,7 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_origin(request)
     if action is not Action.UPLOAD_CONTINUE:  # the upload's own token decides there, and outlives the sign-in
         access.require_role(request[keys.ACTOR], action)
-        acting.set_person(request[keys.ACTOR], action)
+        acting.set_person(request[keys.ACTOR], action, request.app[keys.SERVICES].clock())
     else:
         acting.set_service("upload")
     return await handler(request)

@@ -1,0 +1,426 @@
+"""Which rows of which table belong to whose reach: ``access.SIGHT`` and ``access.POLICY`` as conditions of SQL.
+
+A condition is built over the tables themselves, under names of its own: what narrows a person's SELECTs then never
+narrows what a condition reads, or a tie to a centre could make itself invisible. The facts that decide (allocations,
+ties, teams, teaching, parts that somebody had in a case) are scoped nowhere, for the same reason.
+
+The same conditions serve the ORM, with the person's facts as values, and PostgreSQL's row security, with the facts as
+settings of the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, false, literal_column, or_, select, true
+
+import moderation.tables as m
+import scripts.tables as s
+from moderation.records.independence import holds_for, is_independent
+from moderation.records.marking import MODERATE
+from moderation.review import RequestState
+from repository import tables as r
+from repository.access import POLICY, SIGHT, Action, Kind, Role, Scope, Sight
+from repository.documents import DocumentState
+from repository.sign_in.people_tables import Teaching
+
+Condition = ColumnElement[bool]
+Reach = Callable[[FromClause, Sight, "Facts"], Condition]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a condition must know of who asks: values, or expressions that PostgreSQL reads settings with."""
+
+    person_id: Any
+    assignment_id: Any
+    centre_number: Any
+    now: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """How the rows of a table are reached."""
+
+    kind: Kind
+    reach: Reach
+
+
+def sights(role: Role, kind: Kind, action: Action | None, *, writes: bool) -> tuple[Sight, ...]:
+    """Return how far a role sees rows of a kind while doing an action; empty means not at all.
+
+    What results must be out for is hidden from reading only: a change may have to follow from what its author cannot read.
+    """
+    seen = SIGHT.get(role, {}).get(kind, ())
+    asked = None if action is None else POLICY.get(action, {}).get(role)
+    if asked in {Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT}:
+        seen = tuple(one for one in seen if one.scope in {asked, Scope.ALL})
+    return tuple(Sight(one.scope) for one in seen) if writes else seen
+
+
+def criterion(
+    table: FromClause, scoped: Scoped, role: Role, action: Action | None, facts: Facts, *, writes: bool
+) -> Condition:
+    """Return the condition on a row of ``table`` that somebody acting so may see it."""
+    seen = sights(role, scoped.kind, action, writes=writes)
+    if any(one.scope is Scope.ALL and not one.published for one in seen):
+        found: Condition = true()
+    else:
+        found = or_(false(), *(scoped.reach(table, one, facts) for one in seen))
+    extra = ONLY.get((action, scoped.kind)) if action is not None else None
+    return found if extra is None or role not in extra.roles else and_(found, extra.condition(table))
+
+
+# Cases: everything else is reached through them
+
+
+def _case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    return and_(_REACH_OF_CASE[sight.scope](row, facts), _published(row.c.series_key, sight, facts))
+
+
+def _in_my_centre(case: FromClause, facts: Facts) -> Condition:
+    return cast(Condition, case.c.centre_number == facts.centre_number)
+
+
+def _taught(case: FromClause, facts: Facts) -> Condition:
+    return and_(_in_my_centre(case, facts), _teaches(facts, case.c.series_key, case.c.component_code))
+
+
+def _teaches(facts: Facts, series_key: Any, component_code: Any, teaching_set: Any = None) -> Condition:
+    given = _named(Teaching)
+    conditions = [
+        given.c.assignment_id == facts.assignment_id,
+        or_(given.c.series_key.is_(None), given.c.series_key == series_key),
+        or_(given.c.component_code.is_(None), given.c.component_code == component_code),
+    ]
+    if teaching_set is not None:  # a candidate whose group nobody wrote down yet belongs to all who teach the component
+        conditions.append(or_(given.c.teaching_set.is_(None), given.c.teaching_set == teaching_set, teaching_set == ""))
+    return there_is(given, *conditions)
+
+
+def _allocated(case: FromClause, facts: Facts) -> Condition:
+    given = _named(m.Allocation)
+    return there_is(
+        given,
+        given.c.person_id == facts.person_id,
+        given.c.series_key == case.c.series_key,
+        given.c.component_code == case.c.component_code,
+        given.c.centre_number == case.c.centre_number,
+        *_open(given, facts),
+        is_independent(facts.now, given),
+    )
+
+
+def _open(allocation: FromClause, facts: Facts) -> tuple[Condition, ...]:
+    opens, closes = allocation.c.opens_at, allocation.c.closes_at
+    return or_(opens.is_(None), opens <= facts.now), or_(closes.is_(None), closes > facts.now)
+
+
+def _of_my_team(case: FromClause, facts: Facts) -> Condition:
+    given, member = _named(m.Allocation), _named(m.TeamMember)
+    return and_(
+        there_is(
+            given.join(
+                member,
+                and_(
+                    member.c.series_key == given.c.series_key,
+                    member.c.component_code == given.c.component_code,
+                    member.c.person_id == given.c.person_id,
+                ),
+            ),
+            member.c.leader_id == facts.person_id,
+            given.c.act == MODERATE,
+            given.c.series_key == case.c.series_key,
+            given.c.component_code == case.c.component_code,
+            given.c.centre_number == case.c.centre_number,
+            *_open(given, facts),
+            own=(given, member),
+        ),
+        _untied(case, facts),
+    )
+
+
+def _of_my_component(case: FromClause, facts: Facts) -> Condition:
+    principal = _named(m.PrincipalModerator)
+    named = there_is(
+        principal,
+        principal.c.person_id == facts.person_id,
+        principal.c.series_key == case.c.series_key,
+        principal.c.component_code == case.c.component_code,
+    )
+    return and_(named, _untied(case, facts))
+
+
+def _reviewed(case: FromClause, facts: Facts) -> Condition:
+    request = _named(m.ReviewRequest)
+    under_way = request.c.state == RequestState.IN_REVIEW
+    mine = there_is(request, request.c.case_id == case.c.id, under_way, _my_review(request, facts))
+    return and_(mine, _untied(case, facts))
+
+
+def _my_review(request: FromClause, facts: Facts) -> Condition:
+    member = _named(m.PanelMember)
+    on_the_panel = there_is(member, member.c.request_id == request.c.id, member.c.person_id == facts.person_id)
+    return or_(request.c.reviewer == facts.person_id, on_the_panel)
+
+
+def _untied(case: FromClause, facts: Facts) -> Condition:
+    return ~holds_for(facts.person_id, case.c.centre_number, case.c.series_key, facts.now)
+
+
+_REACH_OF_CASE: Mapping[Scope, Callable[[FromClause, Facts], Condition]] = {
+    Scope.MY_CENTRE: _in_my_centre,
+    Scope.TAUGHT: _taught,
+    Scope.ALLOCATED: _allocated,
+    Scope.TEAM: _of_my_team,
+    Scope.COMPONENT: _of_my_component,
+    Scope.REVIEWING: _reviewed,
+    Scope.ALL: lambda _case, _facts: true(),
+}
+
+
+def _published(series_key: Any, sight: Sight, facts: Facts) -> Condition:
+    """Results of the series are out to centres: some version's restricted day has come, and it was not withdrawn."""
+    if not sight.published:
+        return true()
+    version = _named(m.ResultVersion)
+    return there_is(version, version.c.series_key == series_key, *_is_out(version, facts))
+
+
+def _is_out(version: FromClause, facts: Facts) -> tuple[Condition, ...]:
+    gone = _named(m.ResultWithdrawal)
+    return version.c.restricted_at <= facts.now, ~there_is(gone, gone.c.version_id == version.c.id)
+
+
+# Ways to a case, or to a centre
+
+
+def _through(column: str, parent: type[Any]) -> Reach:
+    """Reach a row by what its column refers to."""
+
+    def reach(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+        above = _named(parent)
+        return row.c[column].in_(select(_key(above)).where(SCOPED[parent].reach(above, sight, facts)))
+
+    return reach
+
+
+def _either(*ways: Reach) -> Reach:
+    return lambda row, sight, facts: or_(*(way(row, sight, facts) for way in ways))
+
+
+def _of_group(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A centre mark: of a case in reach and, to a teacher, of a group that they teach."""
+    if sight.scope is not Scope.TAUGHT:
+        return _through("case_id", m.ModerationCase)(row, sight, facts)
+    case = _named(m.ModerationCase)
+    return there_is(
+        case,
+        case.c.id == row.c.case_id,
+        _in_my_centre(case, facts),
+        _published(case.c.series_key, sight, facts),
+        _teaches(facts, case.c.series_key, case.c.component_code, row.c.teaching_set),
+    )
+
+
+def _of_sampled(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A sampled candidate: of a case in reach and, to a teacher, of a group that they teach."""
+    found = _through("case_id", m.ModerationCase)(row, sight, facts)
+    if sight.scope is not Scope.TAUGHT:
+        return found
+    case, mark = _named(m.ModerationCase), _named(m.CentreMark)
+    own_group = there_is(
+        mark.join(case, case.c.id == mark.c.case_id),
+        mark.c.case_id == row.c.case_id,
+        mark.c.candidate_id == row.c.candidate_id,
+        _teaches(facts, case.c.series_key, case.c.component_code, mark.c.teaching_set),
+        own=(mark, case),
+    )
+    return and_(found, own_group)
+
+
+def _of_sample(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A sample: the standing one of a case in reach, or one that asked for work of such a case."""
+    case, item, asked = _named(m.ModerationCase), _named(m.SampleItem), _named(m.ModerationCase)
+    current = select(case.c.sample_id).where(_case(case, sight, facts), case.c.sample_id.is_not(None))
+    ever = select(item.c.sample_id).where(item.c.case_id.in_(select(asked.c.id).where(_case(asked, sight, facts))))
+    return or_(row.c.id.in_(current), row.c.id.in_(ever))
+
+
+def _candidate(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A candidate: of the centre, or entered for a component of a case in reach."""
+    if sight.scope is Scope.MY_CENTRE:
+        return and_(_in_my_centre(row, facts), _published(row.c.series_key, sight, facts))
+    case, of, entry = _named(m.ModerationCase), _named(m.OptionComponent), _named(m.Entry)
+    same_component = and_(of.c.series_key == case.c.series_key, of.c.component_code == case.c.component_code)
+    for_it = and_(entry.c.series_key == of.c.series_key, entry.c.option_code == of.c.option_code)
+    return there_is(
+        entry.join(of, for_it).join(case, same_component),
+        entry.c.candidate_id == row.c.id,
+        case.c.centre_number == row.c.centre_number,
+        case.c.series_key == row.c.series_key,
+        _case(case, sight, facts),
+        own=(entry, of, case),
+    )
+
+
+def _at_centre(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    if sight.scope is not Scope.MY_CENTRE:
+        return true() if sight.scope is Scope.ALL else false()
+    return _in_my_centre(row, facts)
+
+
+def _result(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    version, candidate = _named(m.ResultVersion), _named(m.Candidate)
+    out = row.c.version_id.in_(select(version.c.id).where(*_is_out(version, facts)))
+    mine = row.c.candidate_id.in_(select(candidate.c.id).where(_candidate(candidate, Sight(sight.scope), facts)))
+    return and_(mine, out) if sight.published else mine
+
+
+def _request(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    if sight.scope is not Scope.REVIEWING:
+        return _at_centre(row, sight, facts)
+    return and_(_my_review(row, facts), _untied(row, facts))
+
+
+def _scanned(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A document: evidence for a case in reach. Scans of scripts are reached as scripts are."""
+    evidence = _named(r.Evidence)
+    return row.c.id.in_(select(evidence.c.document_id).where(SCOPED[r.Evidence].reach(evidence, sight, facts)))
+
+
+def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    of_script, of_bundle = _named(r.ScriptDocument), _named(r.BundleDocument)
+    script = select(of_script.c.document_id).where(SCOPED[r.ScriptDocument].reach(of_script, sight, facts))
+    bundle = select(of_bundle.c.document_id).where(SCOPED[r.BundleDocument].reach(of_bundle, sight, facts))
+    return or_(row.c.id.in_(script), row.c.id.in_(bundle))
+
+
+_OF_CASE = _through("case_id", m.ModerationCase)
+_OF_ITEM = _through("sample_item_id", m.SampleItem)
+
+
+def _evidence(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A document's place: the case's, and, where it is one candidate's work, one whom the person sees."""
+    found = _OF_CASE(row, sight, facts)
+    if sight.scope is not Scope.TAUGHT:
+        return found
+    return and_(found, or_(row.c.sample_item_id.is_(None), _OF_ITEM(row, sight, facts)))
+
+
+SCOPED: Mapping[type[Any], Scoped] = {
+    m.ModerationCase: Scoped(Kind.CASE, _case),
+    m.CentreMark: Scoped(Kind.CASE, _of_group),
+    m.Sample: Scoped(Kind.CASE, _of_sample),
+    m.SampleItem: Scoped(Kind.CASE, _of_sampled),
+    m.WorkRequest: Scoped(Kind.CASE, _through("sample_id", m.Sample)),
+    m.CaseTransition: Scoped(Kind.CASE, _OF_CASE),
+    m.MarkAmendment: Scoped(Kind.CASE, _OF_CASE),
+    m.Consignment: Scoped(Kind.CASE, _OF_CASE),
+    m.Visit: Scoped(Kind.CASE, _OF_CASE),
+    m.Extension: Scoped(Kind.CASE, _OF_CASE),
+    m.Reopening: Scoped(Kind.CASE, _OF_CASE),
+    m.Reminder: Scoped(Kind.CASE, _OF_CASE),
+    m.SupportCall: Scoped(Kind.CASE, _OF_CASE),
+    m.CentreFeedback: Scoped(Kind.CASE, _OF_CASE),
+    m.ItemFinding: Scoped(Kind.CASE, _OF_ITEM),
+    m.MissingWork: Scoped(Kind.CASE, _OF_ITEM),
+    m.Candidate: Scoped(Kind.CANDIDATE, _candidate),
+    m.Entry: Scoped(Kind.CANDIDATE, _through("candidate_id", m.Candidate)),
+    r.Evidence: Scoped(Kind.DOCUMENT, _evidence),
+    r.UploadRow: Scoped(Kind.DOCUMENT, _evidence),
+    r.ReceiptRow: Scoped(Kind.RECEIPT, _OF_CASE),
+    m.ModeratorMark: Scoped(Kind.JUDGEMENT, _OF_ITEM),
+    m.Outcome: Scoped(Kind.JUDGEMENT, _OF_CASE),
+    m.ModeratedMark: Scoped(Kind.JUDGEMENT, _OF_CASE),
+    m.ModeratorReport: Scoped(Kind.JUDGEMENT, _through("sample_id", m.Sample)),
+    m.ReportLine: Scoped(Kind.JUDGEMENT, _through("report_id", m.ModeratorReport)),
+    m.ModeratorCheck: Scoped(Kind.CHECK, _OF_CASE),
+    m.CheckItem: Scoped(Kind.CHECK, _through("check_id", m.ModeratorCheck)),
+    m.Suspicion: Scoped(Kind.CONCERN, _OF_CASE),
+    m.MalpracticeHold: Scoped(Kind.CONCERN, _OF_CASE),
+    m.OptionResult: Scoped(Kind.RESULT, _result),
+    m.ExternalMark: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),
+    m.ExternalMarkChange: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),
+    m.ReviewRequest: Scoped(Kind.REVIEW, _request),
+    m.ReviewTransition: Scoped(Kind.REVIEW, _through("request_id", m.ReviewRequest)),
+    m.ReviewOutcome: Scoped(Kind.REVIEW, _through("request_id", m.ReviewRequest)),
+    m.ReviewMark: Scoped(Kind.REVIEW, _through("request_id", m.ReviewRequest)),
+    m.ReviewConsent: Scoped(Kind.REVIEW, _through("request_id", m.ReviewRequest)),
+    m.Appeal: Scoped(Kind.REVIEW, _through("request_id", m.ReviewRequest)),
+    m.MissingResult: Scoped(Kind.REVIEW, _at_centre),
+    s.Sitting: Scoped(Kind.SCRIPT, _at_centre),
+    s.Packet: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.RegisterLine: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.PacketEventRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.PacketLabelRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.Script: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.ScriptEventRow: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
+    s.ScriptCase: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.ScanBundle: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.ScanPage: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    r.ScriptDocument: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
+    r.BundleDocument: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    m.ImportFile: Scoped(Kind.IMPORT, _at_centre),
+    m.WaitingFile: Scoped(Kind.IMPORT, _at_centre),
+    m.GateRun: Scoped(Kind.GATE, _at_centre),
+    m.GateHeld: Scoped(Kind.GATE, _at_centre),
+    r.ReleaseProposal: Scoped(Kind.GATE, _at_centre),
+    r.WithdrawalProposal: Scoped(Kind.GATE, _at_centre),
+}
+"""Every table whose rows belong to a centre or a candidate, but for documents, which two kinds of rows lead to."""
+
+DOCUMENT_WAYS: tuple[Scoped, ...] = (Scoped(Kind.DOCUMENT, _scanned), Scoped(Kind.SCRIPT, _scan))
+"""A document is seen by who sees the evidence that it is, or the script that it is the scan of."""
+
+BODY_READERS = frozenset({Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A further condition on rows of a kind while an action is done in one of these roles."""
+
+    roles: frozenset[Role]
+    condition: Callable[[FromClause], Condition]
+
+
+def _is_released(row: FromClause) -> Condition:
+    document = _named(r.DocumentRow)
+    if "document_id" not in row.c:
+        return true()
+    return row.c.document_id.in_(select(document.c.id).where(document.c.state == DocumentState.RELEASED))
+
+
+ONLY: Mapping[tuple[Action, Kind], Only] = {
+    (Action.DOCUMENT_VIEW, Kind.DOCUMENT): Only(BODY_READERS, _is_released),
+}
+
+
+@cache
+def tables() -> Mapping[type[Any], tuple[Scoped, ...]]:
+    """Return every scoped class and the ways its rows are reached: any of them is enough."""
+    return {entity: (scoped,) for entity, scoped in SCOPED.items()} | {r.DocumentRow: DOCUMENT_WAYS}
+
+
+def condition_on(
+    entity: type[Any], table: FromClause, role: Role, action: Action | None, facts: Facts, *, writes: bool
+) -> Condition:
+    """Return the condition on a row of a scoped class, by whichever of its ways."""
+    return or_(*(criterion(table, way, role, action, facts, writes=writes) for way in tables()[entity]))
+
+
+def there_is(table: FromClause, *conditions: Any, own: tuple[FromClause, ...] = ()) -> Condition:
+    """Return that a row of ``table`` fulfils conditions, which may speak of any query around it."""
+    query: Select[Any] = select(literal_column("1")).select_from(table).where(*conditions)
+    return query.correlate_except(*(own or (table,))).exists()
+
+
+def _named(entity: type[Any]) -> FromClause:
+    return cast(Table, entity.__table__).alias()
+
+
+def _key(table: FromClause) -> ColumnElement[Any]:
+    return cast(ColumnElement[Any], table.c.id)
