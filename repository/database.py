@@ -49,6 +49,7 @@ def metadatas() -> tuple[MetaData, ...]:
     """Return the tables of all packages, lowest package first, so that foreign keys point to what exists."""
     import moderation.tables
     import repository.sign_in.local_tables
+    import repository.sign_in.key_tables
     import repository.sign_in.people_tables
     import repository.mail.tables
     import scripts.tables
