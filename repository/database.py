@@ -53,7 +53,8 @@ def metadatas() -> tuple[MetaData, ...]:
     import repository.sign_in.people_tables
     import repository.mail.tables
     import scripts.tables
-    from repository.sign_in import tables  # which bring those of the service with them
+    import repository.sign_in.tables
+    from repository import tables
 
     return moderation.tables.Base.metadata, scripts.tables.Base.metadata, tables.Base.metadata
 
@@ -65,6 +66,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        from repository.scoping import hook  # which knows all tables
+
+        hook.narrow(ScopedSession)
         self.url = make_url(url)
         self.embedded = self.url.get_backend_name() == "sqlite"
         self._kind: _Embedded | _Server = _Embedded(self.url) if self.embedded else _Server(self.url)
