@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from repository import private_files
 from repository.errors import SettingRefused
 
 DEFAULT_PORT = 8080
 MIB = 1024 * 1024
+LOG_FORMATS = ("text", "json")
+PASSPHRASE_CHARACTERS = 15
+DISTINCT_CHARACTERS = 5
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,25 @@ class Settings:
     upload_ttl_seconds: int
     session_idle_seconds: int
     session_limit_seconds: int
+    content_url: str
+    """Address of uploaded bytes: another host name, so that the sign-in's cookie never goes there."""
+    trusted_proxies: tuple[Network, ...]
+    log_format: str
+
+    @property
+    def application_host(self) -> str:
+        """Return the host name of pages and API, in lower case."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def content_host(self) -> str:
+        """Return the host name of uploaded bytes, in lower case."""
+        return urlsplit(self.content_url).hostname or ""
+
+    @property
+    def on_loopback(self) -> bool:
+        """Return whether people come from this machine only; then any port is the right one."""
+        return is_loopback(self.application_host)
 
     @property
     def secure_cookies(self) -> bool:
@@ -116,7 +140,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_TRANSIT_CA_FILE": ("", "transit: certificates to trust; empty means the system's"),
     "NEA_HOST": ("127.0.0.1", "address to listen on"),
     "NEA_PORT": (str(DEFAULT_PORT), "port to listen on; 0 picks a free one"),
-    "NEA_BASE_URL": ("", "address that people use; empty means http://host:port"),
+    "NEA_BASE_URL": ("", "address that people use; https unless on this machine; empty means http://host:port"),
+    "NEA_CONTENT_URL": ("", "address of uploaded bytes: another host name beside it; empty on loopback only"),
+    "NEA_TRUSTED_PROXIES": ("", "addresses of proxies whose X-Forwarded-For is believed; empty means none"),
+    "NEA_LOG_FORMAT": ("text", "text: what a person should know; json: a line for each request as well"),
     "NEA_REHEARSAL": ("no", "yes: a rehearsal series, with development sign-in, on loopback only"),
     "NEA_WORKS_ITSELF": ("yes", "no: `nea serve` leaves checks of received files to `nea work` processes"),
     "NEA_FRONTEND_DIR": ("", "folder of built front-end files; empty means repository/web/static/build"),
@@ -142,7 +169,8 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
     host = value["NEA_HOST"]
     port = _whole_number(value, "NEA_PORT", 0, 65535)
     rehearsal = _yes_or_no(value, "NEA_REHEARSAL")
-    if rehearsal and not _is_loopback(host):
+    base_url = _base_url(value, host, port)
+    if rehearsal and not is_loopback(host):
         raise SettingRefused(
             f"NEA_REHEARSAL=yes allows development sign-in, so NEA_HOST must be a loopback address, not {host}.",
             variable="NEA_HOST",
@@ -152,11 +180,11 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         database_url=value["NEA_DATABASE_URL"] or f"sqlite:///{data_dir / 'nea.sqlite3'}",
         s3=_s3(value),
         keyring_path=Path(value["NEA_KEYRING_FILE"] or data_dir / "keyring.json"),
-        keyring_passphrase=_secret(value, "NEA_KEYRING_PASSPHRASE_FILE"),
+        keyring_passphrase=_passphrase(value, "NEA_KEYRING_PASSPHRASE_FILE"),
         key_service=_key_service(value, environ),
         host=host,
         port=port,
-        base_url=_base_url(value, host, port),
+        base_url=base_url,
         rehearsal=rehearsal,
         works_itself=_yes_or_no(value, "NEA_WORKS_ITSELF"),
         frontend_dir=Path(value["NEA_FRONTEND_DIR"] or Path(__file__).parent / "web" / "static" / "build"),
@@ -164,10 +192,17 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         upload_ttl_seconds=_whole_number(value, "NEA_UPLOAD_TTL_HOURS", 1, 8_760) * 3600,
         session_idle_seconds=_whole_number(value, "NEA_SESSION_IDLE_MINUTES", 1, 1_440) * 60,
         session_limit_seconds=_whole_number(value, "NEA_SESSION_LIMIT_HOURS", 1, 24) * 3600,
+        content_url=_content_url(value, base_url),
+        trusted_proxies=_networks(value, "NEA_TRUSTED_PROXIES"),
+        log_format=_one_of(value, "NEA_LOG_FORMAT", LOG_FORMATS),
     )
 
 
-def _is_loopback(host: str) -> bool:
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]+", re.ASCII)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address is this machine's own."""
     if host == "localhost":
         return True
     try:
@@ -197,28 +232,122 @@ def _secret(value: Mapping[str, str], name: str) -> str:
     if not path:
         return ""
     try:
-        mode = Path(path).stat().st_mode
-        text = Path(path).read_text(encoding="utf-8").strip()
+        text = private_files.read(Path(path)).decode("utf-8").strip()
     except OSError as error:
         raise SettingRefused(f"{name} names a file that cannot be read: {error.strerror}.", variable=name) from error
-    if mode & 0o077:
-        raise SettingRefused(
-            f"{name} names a file that others on this machine can read. Run `chmod 600` on it.", variable=name
-        )
+    except private_files.UnsafeFile as error:
+        raise SettingRefused(f"{name} names a file that {error.remedy}.", variable=name) from error
+    except UnicodeDecodeError as error:
+        raise SettingRefused(f"{name} names a file that is not text.", variable=name) from error
     if not text:
         raise SettingRefused(f"{name} names an empty file.", variable=name)
+    return text
+
+
+def _passphrase(value: Mapping[str, str], name: str) -> str:
+    text = _secret(value, name)
+    if text and (len(text) < PASSPHRASE_CHARACTERS or len(set(text)) < DISTINCT_CHARACTERS):
+        raise SettingRefused(
+            f"{name} names a file whose passphrase can be guessed. Use {PASSPHRASE_CHARACTERS} characters or more: "
+            "four or five plain words.",
+            variable=name,
+        )
     return text
 
 
 def _base_url(value: Mapping[str, str], host: str, port: int) -> str:
     text = value["NEA_BASE_URL"].rstrip("/")
     if not text:
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        text = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        if not is_loopback(host):
+            raise SettingRefused(
+                f"NEA_BASE_URL is missing. NEA_HOST is {host}, so people come over a network: "
+                "name the https:// address that they use.",
+                variable="NEA_BASE_URL",
+            )
+    return _origin("NEA_BASE_URL", text)
+
+
+def _origin(name: str, text: str) -> str:
+    """Return an address without path, in lower case; https, except on this machine."""
+    text = text.rstrip("/")
     if not text.startswith(("http://", "https://")):
+        raise SettingRefused(f"{name} is {text!r}; it must start with http:// or https://.", variable=name)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = parts.hostname or ""
+    plain = f"{parts.scheme}://[{host}]" if ":" in host else f"{parts.scheme}://{host}"
+    if not _HOST.fullmatch(host) or text.lower() not in {plain, f"{plain}:{port}"}:
         raise SettingRefused(
-            f"NEA_BASE_URL is {text!r}; it must start with http:// or https://.", variable="NEA_BASE_URL"
+            f"{name} is {text!r}; it must be a scheme and a host only, such as https://nea.example.org.", variable=name
         )
-    return text
+    if parts.scheme == "http" and not is_loopback(host):
+        raise SettingRefused(
+            f"{name} is {text!r}; over a network it must start with https://. A proxy holds the certificate.",
+            variable=name,
+        )
+    return text.lower()
+
+
+def _content_url(value: Mapping[str, str], base_url: str) -> str:
+    base = urlsplit(base_url)
+    host = base.hostname or ""
+    text = value["NEA_CONTENT_URL"]
+    if not text:
+        if not is_loopback(host):
+            raise SettingRefused(
+                "NEA_CONTENT_URL is missing. Uploaded files are shown from another host name than NEA_BASE_URL, "
+                f"such as https://files.{host}.",
+                variable="NEA_CONTENT_URL",
+            )
+        other = "127.0.0.1" if host == "localhost" else "localhost"
+        return f"{base.scheme}://{other}" + (f":{base.port}" if base.port is not None else "")
+    content = _origin("NEA_CONTENT_URL", text)
+    other = urlsplit(content).hostname or ""
+    if other == host:
+        raise SettingRefused(
+            "NEA_CONTENT_URL has the host name of NEA_BASE_URL. Another port is not enough, as cookies ignore ports: "
+            "use another host name.",
+            variable="NEA_CONTENT_URL",
+        )
+    if urlsplit(content).scheme != base.scheme:
+        raise SettingRefused(
+            "NEA_CONTENT_URL and NEA_BASE_URL must both start with https://.", variable="NEA_CONTENT_URL"
+        )
+    if not is_loopback(host) and not _beside(host, other):
+        raise SettingRefused(
+            f"NEA_CONTENT_URL has the host {other}; it must be beside or below {host}, such as files.{host}: "
+            "browsers would keep its cookie back otherwise.",
+            variable="NEA_CONTENT_URL",
+        )
+    return content
+
+
+def _beside(host: str, other: str) -> bool:
+    parent = host.partition(".")[2]
+    return other.endswith(f".{host}") or ("." in parent and other.endswith(f".{parent}"))
+
+
+def _networks(value: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        networks = tuple(ipaddress.ip_network(word) for word in value[name].replace(",", " ").split())
+    except ValueError as error:
+        raise SettingRefused(
+            f"{name} is {value[name]!r}; it must be addresses or networks, such as 10.0.0.5 or 10.1.0.0/16.",
+            variable=name,
+        ) from error
+    if any(network.prefixlen == 0 for network in networks):
+        raise SettingRefused(f"{name} names every address; anybody could then say to be anybody.", variable=name)
+    return networks
+
+
+def _one_of(value: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    if value[name] not in words:
+        raise SettingRefused(f"{name} is {value[name]!r}; it must be {' or '.join(words)}.", variable=name)
+    return value[name]
 
 
 def _s3(value: Mapping[str, str]) -> S3Settings | None:
@@ -329,7 +458,7 @@ def _service_address(value: Mapping[str, str], name: str) -> str:
     text = value[name].rstrip("/")
     parts = urlsplit(text)
     if text and not (parts.scheme == "https" and parts.hostname):
-        if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and is_loopback(parts.hostname or ""):
             return text
         raise SettingRefused(
             f"{name} is {text!r}; it must start with https:// (http:// for this machine only).", variable=name
