@@ -51,6 +51,7 @@ def metadatas() -> tuple[MetaData, ...]:
     import repository.sign_in.local_tables
     import repository.sign_in.key_tables
     import repository.sign_in.people_tables
+    import repository.sign_in.providers_tables
     import repository.mail.tables
     import scripts.tables
     import repository.sign_in.tables

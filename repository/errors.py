@@ -36,12 +36,45 @@ class AttemptOver(RepositoryError):
     """This sign-in took too long or was finished already. Start again from the sign-in page."""
 
 
+class ProviderUnavailable(RepositoryError):
+    """The identity provider did not answer as it should. Try again in a few minutes, or sign in another way."""
+
+
+class ProviderDeclined(RepositoryError):
+    """The identity provider did not sign you in. Try again; if it happens again, ask the people who run it for you."""
+
+
+class SignInCancelled(RepositoryError):
+    """The sign-in was stopped at the identity provider. You can start again, or sign in another way."""
+
+
+class ProviderAnswerRefused(RepositoryError):
+    """The identity provider's answer could not be trusted, so nobody was signed in. Start again from the sign-in page."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+        """Which check failed, for the record; whoever sent the answer is not told."""
+
+
+class AccountClosed(RepositoryError):
+    """This account has been closed here. Ask the exams officer of your centre, or the awarding body, to open it again."""
+
+
+class AccountNotAdmitted(RepositoryError):
+    """Accounts of this kind are not used here. Ask the exams officer of your centre which account to sign in with."""
+
+
 class SecondFactorNeeded(RepositoryError):
     """Your role needs a second step at sign-in: a passkey, a code from your authenticator app, or a recovery code."""
 
 
 class StepUpNeeded(RepositoryError):
     """This needs a fresh proof that it is you. Confirm it on the next page, then repeat what you did."""
+
+
+class LinkOver(RepositoryError):
+    """This link cannot be used: it was used or taken back, is too old, or a wrong code was entered too often. Ask for a new one."""
 
 
 class NotFound(RepositoryError):
@@ -166,6 +199,18 @@ class SecondPersonNeeded(RepositoryError):
 
 class ServiceBusy(RepositoryError):
     """The service is busy. Nothing was lost; try again in a few seconds."""
+
+
+class LogDamaged(RepositoryError):
+    """The audit log, or a proof of it, is not what was signed. Keep everything as it is and find out who changed it."""
+
+
+class LogForked(RepositoryError):
+    """The audit log differs from what was published of it, so nothing more of it is signed. Run `nea audit verify`."""
+
+
+class EventUnknown(RepositoryError):
+    """There is no such event in the audit log. Give its number in the log, or its id."""
 
 
 class DatabaseBehind(RepositoryError):
