@@ -31,6 +31,13 @@ ROLE_TITLES: Mapping[Role, str] = {
     Role.TRACKING_CLERK: "Script tracking clerk",
 }
 CENTRE_ROLES = frozenset({Role.TEACHER, Role.EXAMS_OFFICER})
+ROLES_OF_TWO = frozenset({Role.AB_OFFICER, Role.TRACKING_CLERK})
+"""Roles that see everything of a kind, whichever centre it is of: one officer proposes them, another confirms."""
+GIVES: Mapping[Role, frozenset[Role]] = {
+    Role.EXAMS_OFFICER: CENTRE_ROLES,
+    Role.AB_OFFICER: frozenset(Role) - {Role.TEACHER},
+}
+"""Who gives and ends which roles: an exams officer those of the own centre, an awarding body officer all but teachers'."""
 CHECKERS = frozenset({Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR})
 """Who marks works of a moderator again, blind."""
 
@@ -154,6 +161,10 @@ class Action(StrEnum):
     BUNDLE_WRITE = "bundle.write"
     SCRIPT_CASE_CLOSE = "script_case.close"
     SCRIPT_IMAGE = "script.image"
+    PEOPLE_MANAGE_CENTRE = "people.manage.centre"
+    PEOPLE_MANAGE_BODY = "people.manage.body"
+    CONTACTS_READ = "contacts.read"
+    CONTACTS_MANAGE = "contacts.manage"
 
 
 SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ})
@@ -240,6 +251,10 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.BUNDLE_WRITE: {_C: _ALL},
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.PEOPLE_MANAGE_CENTRE: {_E: _CENTRE},
+    Action.PEOPLE_MANAGE_BODY: {_A: _ALL},
+    Action.CONTACTS_READ: {_E: _CENTRE, _A: _ALL},
+    Action.CONTACTS_MANAGE: {_E: _CENTRE},
 }
 
 

@@ -1,4 +1,5 @@
-"""The service's own guards: a role at a centre is a conflict by itself, and two people are two humans here as well.
+"""The service's own guards: a role at a centre is a conflict by itself, two people are two humans here as well, and
+nobody gives a role to themself.
 
 Source: project policy: automatic conflicts reach three years back; nobody declares or forgets them, the database writes
 them when a role is given.
@@ -9,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moderation import guards as of_moderation
-from moderation.guards.history import guards_of_two_people
+from moderation.guards.history import Kept, guards_of_history, guards_of_two_people
+from moderation.guards.independence import same
 from moderation.guards.trigger import Guard, Refusal, Row
-from repository.access import CENTRE_ROLES
+from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
+from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
 
 _ROLES = "(" + ", ".join(f"'{role}'" for role in sorted(CENTRE_ROLES)) + ")"
+_TWO = "(" + ", ".join(f"'{role}'" for role in sorted(ROLES_OF_TWO)) + ")"
 
 
 def _is_tie(row: Row) -> str:
@@ -60,7 +64,67 @@ def _as_assigned(row: Row) -> Sequence[tuple[Refusal, str]]:
     return ((Refusal.AUTOMATIC_CONFLICT, f"{o}.origin = 'AUTOMATIC' AND {moved} AND NOT {told}"),)
 
 
-TWO_PEOPLE = (("shred_proposal", "proposed_by", "confirmed_by"),)
+# Who gives roles
+
+
+def _granted(row: Row) -> Sequence[tuple[Refusal, str]]:
+    """Nobody gives a role to themself; a role that sees everything is given by two. The first start names nobody."""
+    n = row.new
+    own = " OR ".join(
+        f"({n}.{name} IS NOT NULL AND {same(f'{n}.{name}', f'{n}.person_id')})"
+        for name in ("granted_by", "confirmed_by", "ended_by")
+    )
+    alone = f"{n}.role IN {_TWO} AND {n}.granted_by IS NOT NULL AND {n}.confirmed_by IS NULL"
+    return ((Refusal.OWN_ROLE, own), (Refusal.SAME_PERSON, alone))
+
+
+def _moved(row: Row) -> Sequence[tuple[Refusal, str]]:
+    """A role is ended and another given; it never becomes another role, or somebody else's."""
+    moved = (
+        row.sql.differs(f"{row.new}.{name}", f"{row.old}.{name}") for name in ("person_id", "role", "centre_number")
+    )
+    return ((Refusal.HISTORY, " OR ".join(moved)),)
+
+
+def _last_officer(row: Row) -> Sequence[tuple[Refusal, str]]:
+    n = row.new
+    others = (
+        f"EXISTS (SELECT 1 FROM assignment a WHERE a.role = '{Role.AB_OFFICER}' AND NOT {same(f'{n}.person_id', 'a.person_id')} "
+        f"AND a.valid_from <= {n}.valid_to AND (a.valid_to IS NULL OR a.valid_to > {n}.valid_to))"
+    )
+    return ((Refusal.LAST_OFFICER, f"{n}.role = '{Role.AB_OFFICER}' AND {n}.valid_to IS NOT NULL AND NOT {others}"),)
+
+
+def _proposed(row: Row) -> Sequence[tuple[Refusal, str]]:
+    n = row.new
+    own = " OR ".join(
+        f"({n}.{name} IS NOT NULL AND {same(f'{n}.{name}', f'{n}.person_id')})"
+        for name in ("proposed_by", "confirmed_by")
+    )
+    return ((Refusal.OWN_ROLE, f"{n}.person_id IS NOT NULL AND ({own})"),)
+
+
+_GIVERS = "granted_by, confirmed_by, ended_by"
+_LINK_MAY_CHANGE = ("failed_codes", "claim_sha256", "claim_expires_at")
+_LINK_ONCE = ("used_at", "revoked_at", "revoked_by")
+
+
+def _links() -> tuple[Guard, ...]:
+    """What was proposed, and what a link grants and to whom, stays as it was; a link is used once."""
+    invitation, reset, proposal = (one.metadata.tables[one.__tablename__] for one in (Invitation, Reset, RoleProposal))
+    ended = Kept(once=("confirmed_by", "confirmed_at", "withdrawn_by", "withdrawn_at"))
+    return (
+        guards_of_history(invitation, Kept(once=(*_LINK_ONCE, "account_id"), freely=_LINK_MAY_CHANGE))[0],
+        guards_of_history(reset, Kept(once=_LINK_ONCE, freely=_LINK_MAY_CHANGE))[0],
+        *guards_of_history(proposal, ended),
+    )
+
+
+TWO_PEOPLE = (
+    ("shred_proposal", "proposed_by", "confirmed_by"),
+    ("role_proposal", "proposed_by", "confirmed_by"),
+    ("assignment", "granted_by", "confirmed_by"),
+)
 """Table, and the two columns that must name two different humans."""
 
 
@@ -71,5 +135,12 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_ties", "assignment", "INSERT", notes=_tie, by_row=True),
         Guard("role_ties_still", "assignment", "UPDATE", notes=_follow),
         Guard("conflict_as_assigned", "conflict", "UPDATE OF valid_to", _as_assigned),
+        Guard("role_given", "assignment", "INSERT", _granted),
+        Guard("role_given_still", "assignment", f"UPDATE OF {_GIVERS}", _granted),
+        Guard("role_stays", "assignment", "UPDATE OF person_id, role, centre_number", _moved),
+        Guard("last_officer", "assignment", "UPDATE OF valid_to", _last_officer),
+        Guard("role_proposed", "role_proposal", "INSERT", _proposed),
+        Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
+        *_links(),
         *guards_of_two_people(TWO_PEOPLE),
     )

@@ -128,6 +128,14 @@ SENTENCES: Mapping[Refusal, tuple[type[ModerationError], str]] = {
         RecordKept,
         "A tie that comes from a role at the centre ends by itself, three years after the role.",
     ),
+    Refusal.OWN_ROLE: (
+        SamePerson,
+        "Nobody gives, changes or ends a role of their own, under any account. Ask a second person.",
+    ),
+    Refusal.LAST_OFFICER: (
+        RecordKept,
+        "This is the last awarding body officer. Give somebody else the role before you end it.",
+    ),
 }
 
 

@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     HISTORY = "history"
     GATE = "gate"
     AUTOMATIC_CONFLICT = "automatic-conflict"
+    OWN_ROLE = "own-role"
+    LAST_OFFICER = "last-officer"
 
 
 @dataclass(frozen=True, slots=True)
