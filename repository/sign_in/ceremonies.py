@@ -123,7 +123,7 @@ def ask_to_make(
         user_verification=UserVerificationRequirement.REQUIRED,
         challenge=challenge,
     )
-    return dict(options.public_key)
+    return dict(options.public_key) | {"timeout": TIMEOUT_SECONDS * 1000}
 
 
 def ask_to_answer(party: RelyingParty, challenge: bytes, known: Sequence[bytes]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def ask_to_answer(party: RelyingParty, challenge: bytes, known: Sequence[bytes])
     options, _ = _server(party).authenticate_begin(
         _descriptors(known) or None, UserVerificationRequirement.REQUIRED, challenge
     )
-    return dict(options.public_key)
+    return dict(options.public_key) | {"timeout": TIMEOUT_SECONDS * 1000}
 
 
 def read_new(party: RelyingParty, challenge: bytes, untrusted_text: str) -> NewPasskey:
@@ -209,7 +209,6 @@ def _server(party: RelyingParty) -> Fido2Server:
         attestation=AttestationConveyancePreference.NONE,  # who made a device is nobody's business here
         verify_origin=lambda origin: origin == party.origin,
     )
-    server.timeout = TIMEOUT_SECONDS * 1000
     server.allowed_algorithms = [
         PublicKeyCredentialParameters(type=PublicKeyCredentialType.PUBLIC_KEY, alg=one) for one in ALGORITHMS
     ]
