@@ -65,6 +65,19 @@ class TransitKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The mail server that takes what we send, and the address that we send from. ``tls``: starttls, implicit, none."""
+
+    host: str
+    port: int
+    tls: str
+    ca_file: Path | None
+    user: str
+    sender: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the service is told from outside. Sizes in bytes, times in seconds."""
 
@@ -89,6 +102,8 @@ class Settings:
     """Address of uploaded bytes: another host name, so that the sign-in's cookie never goes there."""
     trusted_proxies: tuple[Network, ...]
     log_format: str
+    mail: MailSettings | None = None
+    """None means that no mail is sent."""
 
     @property
     def application_host(self) -> str:
@@ -149,6 +164,13 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_FRONTEND_DIR": ("", "folder of built front-end files; empty means repository/web/static/build"),
     "NEA_UPLOAD_LIMIT_MIB": ("25600", "largest file accepted, in MiB"),
     "NEA_UPLOAD_TTL_HOURS": ("336", "how long an unfinished upload is kept after its last byte"),
+    "NEA_MAIL_HOST": ("", "mail server that takes what is sent; empty means that no mail is sent"),
+    "NEA_MAIL_PORT": ("", "its port; empty means 587 for starttls, 465 for implicit, 25 for none"),
+    "NEA_MAIL_TLS": ("starttls", "starttls, implicit, or none (a mail server on this machine only)"),
+    "NEA_MAIL_CA_FILE": ("", "certificates to trust; empty means the system's"),
+    "NEA_MAIL_USER": ("", "name to sign in with; empty means that it asks for none"),
+    "NEA_MAIL_PASSWORD_FILE": ("", "file that holds the password"),
+    "NEA_MAIL_FROM": ("", "address that mail is sent from"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_SESSION_LIMIT_HOURS": ("10", "sign-in ends after this long in any case"),
 }
@@ -192,6 +214,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         upload_ttl_seconds=_whole_number(value, "NEA_UPLOAD_TTL_HOURS", 1, 8_760) * 3600,
         session_idle_seconds=_whole_number(value, "NEA_SESSION_IDLE_MINUTES", 1, 1_440) * 60,
         session_limit_seconds=_whole_number(value, "NEA_SESSION_LIMIT_HOURS", 1, 24) * 3600,
+        mail=_mail(value),
         content_url=_content_url(value, base_url),
         trusted_proxies=_networks(value, "NEA_TRUSTED_PROXIES"),
         log_format=_one_of(value, "NEA_LOG_FORMAT", LOG_FORMATS),
@@ -362,6 +385,47 @@ def _s3(value: Mapping[str, str]) -> S3Settings | None:
         region=value["NEA_S3_REGION"],
         access_key_id=value["NEA_S3_ACCESS_KEY_ID"],
         secret_access_key=_secret(value, "NEA_S3_SECRET_ACCESS_KEY_FILE"),
+    )
+
+
+_MAIL_PORTS = {"starttls": "587", "implicit": "465", "none": "25"}
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+
+def _mail(value: Mapping[str, str]) -> MailSettings | None:
+    host, tls = value["NEA_MAIL_HOST"], value["NEA_MAIL_TLS"]
+    if not host:
+        stray = [name for name in value if name.startswith("NEA_MAIL_") and value[name] != VARIABLES[name][0]]
+        if stray:
+            raise SettingRefused(f"NEA_MAIL_HOST is missing; {stray[0]} needs it.", variable="NEA_MAIL_HOST")
+        return None
+    if tls not in _MAIL_PORTS:
+        raise SettingRefused(
+            f"NEA_MAIL_TLS is {tls!r}; it must be starttls, implicit or none.", variable="NEA_MAIL_TLS"
+        )
+    if tls == "none" and not is_loopback(host):
+        raise SettingRefused(
+            f"NEA_MAIL_TLS=none would send mail unprotected to {host}. Use starttls or implicit.",
+            variable="NEA_MAIL_TLS",
+        )
+    if not _MAIL_ADDRESS.fullmatch(value["NEA_MAIL_FROM"]):
+        raise SettingRefused(
+            f"NEA_MAIL_FROM is {value['NEA_MAIL_FROM']!r}; it must be one address, such as nea@board.example.",
+            variable="NEA_MAIL_FROM",
+        )
+    if bool(value["NEA_MAIL_USER"]) != bool(value["NEA_MAIL_PASSWORD_FILE"]):
+        raise SettingRefused(
+            "NEA_MAIL_USER and NEA_MAIL_PASSWORD_FILE belong together: set both, or neither.", variable="NEA_MAIL_USER"
+        )
+    port = {"NEA_MAIL_PORT": value["NEA_MAIL_PORT"] or _MAIL_PORTS[tls]}
+    return MailSettings(
+        host=host,
+        port=_whole_number(port, "NEA_MAIL_PORT", 1, 65535),
+        tls=tls,
+        ca_file=_existing(value, "NEA_MAIL_CA_FILE") if value["NEA_MAIL_CA_FILE"] else None,
+        user=value["NEA_MAIL_USER"],
+        sender=value["NEA_MAIL_FROM"],
+        password=_secret(value, "NEA_MAIL_PASSWORD_FILE"),
     )
 
 
