@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,19 +46,24 @@ class ScopedSession(Session):
     """A session that carries on whose behalf it asks (``acting``); ``scoping`` narrows what its SELECTs find by that."""
 
 
-def metadatas() -> tuple[MetaData, ...]:
-    """Return the tables of all packages, lowest package first, so that foreign keys point to what exists."""
-    import moderation.tables
-    import repository.sign_in.local_tables
-    import repository.sign_in.key_tables
-    import repository.sign_in.people_tables
-    import repository.sign_in.providers_tables
-    import repository.mail.tables
-    import scripts.tables
-    import repository.sign_in.tables
-    from repository import tables
+TABLES = (
+    "moderation.tables",
+    "scripts.tables",
+    "repository.tables",
+    "repository.mail.tables",
+    "repository.sign_in.local_tables",
+    "repository.sign_in.key_tables",
+    "repository.sign_in.people_tables",
+    "repository.sign_in.providers_tables",
+    "repository.sign_in.tables",
+)
+"""Every module of tables, lowest package first, so that foreign keys point to what exists."""
 
-    return moderation.tables.Base.metadata, scripts.tables.Base.metadata, tables.Base.metadata
+
+def metadatas() -> tuple[MetaData, ...]:
+    """Return the tables of all packages, lowest package first."""
+    found = [import_module(name).Base.metadata for name in TABLES]
+    return tuple(dict.fromkeys(found))
 
 
 class Database:
