@@ -77,6 +77,22 @@ class LinkOver(RepositoryError):
     """This link cannot be used: it was used or taken back, is too old, or a wrong code was entered too often. Ask for a new one."""
 
 
+class PasskeyRefused(RepositoryError):
+    """The passkey was not taken. Try again, or sign in another way."""
+
+
+class PasskeysUnavailable(RepositoryError):
+    """Passkeys cannot be used here. Sign in with your password and a code."""
+
+
+class TokenMistyped(RepositoryError):
+    """This is no token of this service: a part is missing or mistyped. Copy it again, the whole line, as it was shown."""
+
+
+class TokenRefused(RepositoryError):
+    """This token is not taken: unknown, over, revoked, or not from this network. An exams officer can make a new one."""
+
+
 class NotFound(RepositoryError):
     """There is nothing here that you can see. Check the address, or go back to your home page."""
 

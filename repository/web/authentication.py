@@ -10,7 +10,7 @@ from repository import people
 from repository.errors import RequestForged
 from repository.settings import Settings
 from repository.sign_in.attempts import ATTEMPT_SECONDS
-from repository.web import keys
+from repository.web import bearer, keys
 from repository.web.keys import SignedIn
 
 
@@ -27,6 +27,9 @@ async def identify(request: web.Request) -> None:
     authorization = request.headers.get("Authorization", "")
     if authorization.startswith("Bearer "):
         token, by_cookie = authorization[7:].strip(), False
+        if bearer.is_token(token):
+            await bearer.identify(request, token, request.remote)
+            return
     if not token:
         return
     now = services.clock()
