@@ -161,6 +161,8 @@ class Action(StrEnum):
     BUNDLE_WRITE = "bundle.write"
     SCRIPT_CASE_CLOSE = "script_case.close"
     SCRIPT_IMAGE = "script.image"
+    TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
+    TOKEN_WRITE = "token.write"  # noqa: S105
     PEOPLE_MANAGE_CENTRE = "people.manage.centre"
     PEOPLE_MANAGE_BODY = "people.manage.body"
     CONTACTS_READ = "contacts.read"
@@ -251,6 +253,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.BUNDLE_WRITE: {_C: _ALL},
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
+    Action.TOKEN_WRITE: {_E: _CENTRE},
     Action.PEOPLE_MANAGE_CENTRE: {_E: _CENTRE},
     Action.PEOPLE_MANAGE_BODY: {_A: _ALL},
     Action.CONTACTS_READ: {_E: _CENTRE, _A: _ALL},

@@ -52,6 +52,7 @@ from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import what_if as what_if_pages
+from repository.web.pages import tokens as tokens_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -344,6 +345,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE),
     Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
     Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
+    # Tokens of school systems
+    Route("GET", "/tokens", tokens_pages.show, A.TOKEN_READ),
+    Route("POST", "/tokens", tokens_pages.make, A.TOKEN_WRITE),
+    Route("POST", "/tokens/{token_id}/revoke", tokens_pages.revoke, A.TOKEN_WRITE),
+    Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
     Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
     Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),

@@ -32,6 +32,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.RULES_WRITE, "/rules", "Sample rules"),
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
     (Action.EXPORT_READ, "/exports", "Download files"),
+    (Action.TOKEN_READ, "/tokens", "School systems"),
 )
 """The links of the header; a person sees those that the policy gives an entry."""
 NOT_FOR: frozenset[tuple[Role, str]] = frozenset(
