@@ -88,6 +88,10 @@ class Action(StrEnum):
     PUBLIC = "public"
     """No sign-in needed: sign-in itself, static files, help."""
     HOME = "home"
+    ACCOUNT = "account"
+    """One's own account: where one is signed in, as what."""
+    ACCOUNT_SECURITY = "account.security"
+    """One's own password, second factors and passkeys."""
     SERIES_READ = "series.read"
     REFERENCE_IMPORT = "reference.import"
     ENTRIES_IMPORT = "entries.import"
@@ -169,6 +173,22 @@ class Action(StrEnum):
     CONTACTS_MANAGE = "contacts.manage"
 
 
+STEP_UP: frozenset[Action] = frozenset(
+    {
+        Action.ACCOUNT_SECURITY,
+        Action.EXPORT_READ,
+        Action.HOLD_WRITE,
+        Action.RESULTS_RELEASE,
+        Action.RETENTION,
+        Action.SCRIPT_IMAGE,
+        Action.TEAM_WRITE,
+    }
+)
+"""What can do great harm: it asks for a proof, minutes old at most, that it is still the same person.
+
+Source: project policy (safety §7): originals, exports, grants of sight, holds, destruction, release.
+"""
+
 SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ})
 """What shows a moderator's marks or comments: closed to who checks them until the check's own marks are in."""
 
@@ -178,6 +198,8 @@ _ALL, _CENTRE, _ALLOCATED, _OWN = Scope.ALL, Scope.MY_CENTRE, Scope.ALLOCATED, S
 _TEAM, _COMPONENT = Scope.TEAM, Scope.COMPONENT
 
 POLICY: Mapping[Action, Mapping[Role, Scope]] = {
+    Action.ACCOUNT: dict.fromkeys(Role, _OWN),
+    Action.ACCOUNT_SECURITY: dict.fromkeys(Role, _OWN),
     Action.HOME: {_T: _OWN, _E: _OWN, _M: _OWN, _L: _OWN, _P: _OWN, _A: _OWN, _C: _OWN},
     Action.SERIES_READ: {_T: _ALL, _E: _ALL, _M: _ALL, _L: _ALL, _P: _ALL, _A: _ALL, _C: _ALL},
     Action.REFERENCE_IMPORT: {_A: _ALL},

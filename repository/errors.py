@@ -32,6 +32,22 @@ class SignInRefused(RepositoryError):
     """That sign-in link or token is not valid. Ask for a new one."""
 
 
+class SignInFailed(RepositoryError):
+    """That name and password do not belong together. Check both, and that Caps Lock is off, then try again."""
+
+
+class CodeWrong(RepositoryError):
+    """That code is not right, or was used before. Wait for the next one in your app and type it in."""
+
+
+class TooManyTries(RepositoryError):
+    """There were too many wrong tries. Wait a little, then try again."""
+
+
+class SetUpOver(RepositoryError):
+    """This set-up link has been used or is too old. Run `nea set-up` on the server for a new one."""
+
+
 class AttemptOver(RepositoryError):
     """This sign-in took too long or was finished already. Start again from the sign-in page."""
 
@@ -95,6 +111,18 @@ class TokenRefused(RepositoryError):
 
 class NotFound(RepositoryError):
     """There is nothing here that you can see. Check the address, or go back to your home page."""
+
+
+class HostUnknown(RepositoryError):
+    """The service does not answer under this address. Use the address that the awarding body gave you."""
+
+
+class BodyTooLarge(RepositoryError):
+    """What was sent is larger than is accepted here. Nothing was saved; send less, or split the file."""
+
+
+class EncodingRefused(RepositoryError):
+    """The body was sent compressed. Send it as it is, without Content-Encoding."""
 
 
 class RequestForged(RepositoryError):
@@ -225,12 +253,28 @@ class LogForked(RepositoryError):
     """The audit log differs from what was published of it, so nothing more of it is signed. Run `nea audit verify`."""
 
 
+class LogPlaceRefused(RepositoryError):
+    """The folder that the audit log is published to cannot be read or written. Check NEA_AUDIT_PUBLISH_DIR."""
+
+
 class EventUnknown(RepositoryError):
     """There is no such event in the audit log. Give its number in the log, or its id."""
 
 
 class DatabaseBehind(RepositoryError):
     """The database is older than this version of the service. Run `nea migrate`."""
+
+
+class PolicyMissing(RepositoryError):
+    """Row security of the database is missing or differs. After an upgrade run `nea migrate`; else find out who changed it."""
+
+    SENTENCE = "Row security of the database is missing or differs. After an upgrade run `nea migrate`; else find out who changed it."
+
+
+class PolicyRefused(RepositoryError):
+    """The database's user may not make the roles that people and the service act under. Have an administrator run
+    `CREATE ROLE nea_app NOLOGIN; CREATE ROLE nea_service NOLOGIN; GRANT nea_app, nea_service TO` that user, then run `nea migrate` again.
+    """  # fmt: skip
 
 
 class GuardsMissing(RepositoryError):

@@ -12,14 +12,15 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-import repository.sign_in.tables  # noqa: F401 — sessions refer to accounts
 from moderation.records import independence, teams
 from moderation.tables import Allocation, ModerationCase
 from repository import audit
 from repository.access import Action, Actor, Role, Scope, scope_of
 from repository.audit import Context
 from repository.errors import OfficerUnknown, SignInRefused
+from repository.sign_in.limits import Limits
 from repository.sign_in.people_tables import Teaching
+from repository.sign_in.tables import Account
 from repository.tables import Assignment, Person, SignInLink, WebSession
 
 TOUCH_SECONDS = 60
@@ -34,10 +35,16 @@ class Found:
     csrf_token: str
     notice: dict[str, Any] | None
     stale: bool
+    account_id: str | None
+    """None for a development sign-in of the rehearsal mode."""
+    methods: frozenset[str]
+    proved_at: datetime | None
 
 
-def hash_token(token: str) -> bytes:
-    """Return the SHA-256 of a 256-bit random token; such a secret needs no slow hash."""
+def hash_token(token: str | bytes) -> bytes:
+    """Return the SHA-256 of a 256-bit random token; such a secret needs no slow hash. A hash, as bytes, stays what it is."""
+    if isinstance(token, bytes):
+        return token
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -101,10 +108,14 @@ def open_session(
     *,
     account_id: str | None = None,
     methods: Iterable[str] = (),
+    device: str | None = None,
+    began_at: datetime | None = None,
+    proved_at: datetime | None = None,
 ) -> str:
     """Open a session under one assignment and return its token; raises ``SignInRefused`` if the assignment has ended.
 
-    Takes: the account that was signed in with, None for a development link; the ``methods`` that were shown.
+    Takes: the account that was signed in with, None for a development link; the ``methods`` that were shown; the
+    ``device`` in words; when it began and the person was last proved, if it goes on from an earlier one.
     """
     assignment = session.get_one(Assignment, assignment_id)
     if not _holds(assignment, context.now):
@@ -115,11 +126,12 @@ def open_session(
             token_sha256=hash_token(token),
             assignment_id=assignment_id,
             csrf_token=secrets.token_urlsafe(32),
-            created_at=context.now,
+            created_at=began_at or context.now,
             last_seen_at=context.now,
             account_id=account_id,
             methods=sorted(methods),
-            proved_at=context.now,
+            proved_at=proved_at or context.now,
+            device=device,
         )
     )
     audit.record(session, context, "session.opened", "assignment", assignment_id)
@@ -133,6 +145,10 @@ _SESSION = (
         WebSession.created_at,
         WebSession.csrf_token,
         WebSession.notice,
+        WebSession.account_id,
+        WebSession.methods,
+        WebSession.proved_at,
+        Account.disabled_at,
         Assignment.id,
         Assignment.role,
         Assignment.centre_number,
@@ -143,6 +159,7 @@ _SESSION = (
     )
     .join(Assignment, Assignment.id == WebSession.assignment_id)
     .join(Person, Person.id == Assignment.person_id)
+    .outerjoin(Account, Account.id == WebSession.account_id)
     .where(WebSession.token_sha256 == bindparam("token_sha256"), WebSession.ended_at.is_(None))
 )
 
@@ -158,22 +175,31 @@ _ALLOCATION = select(Allocation.id).where(
 )
 
 
-def find_session(session: Session, token: str, now: datetime, idle_seconds: int, limit_seconds: int) -> Found | None:
-    """Return the live sign-in of a token, or None: unknown, idle for too long, too old, ended, or role ended."""
+def find_session(session: Session, token: str | bytes, now: datetime, limits: Limits) -> Found | None:
+    """Return the live sign-in of a token, or of its hash, or None.
+
+    None: unknown, idle for too long, too old, ended; or its role has ended, or its account was disabled.
+    """
     row = session.execute(_SESSION, {"token_sha256": hash_token(token)}).first()
     if row is None:
         return None
-    if now - row.last_seen_at >= timedelta(seconds=idle_seconds) or now - row.created_at >= timedelta(
-        seconds=limit_seconds
-    ):
+    if not limits.hold(Role(row.role), row.created_at, row.last_seen_at, now) or not _holds(row, now):
         return None
-    if not _holds(row, now):
+    if row.disabled_at is not None:
         return None
     actor = Actor(row.person_id, row.id, row.display_name, Role(row.role), row.centre_number)
-    return Found(actor, row.csrf_token, row.notice, now - row.last_seen_at >= timedelta(seconds=TOUCH_SECONDS))
+    return Found(
+        actor=actor,
+        csrf_token=row.csrf_token,
+        notice=row.notice,
+        stale=now - row.last_seen_at >= timedelta(seconds=TOUCH_SECONDS),
+        account_id=row.account_id,
+        methods=frozenset(row.methods),
+        proved_at=row.proved_at,
+    )
 
 
-def touch_session(session: Session, token: str, now: datetime) -> None:
+def touch_session(session: Session, token: str | bytes, now: datetime) -> None:
     """Note that a sign-in is in use."""
     session.execute(update(WebSession).where(WebSession.token_sha256 == hash_token(token)).values(last_seen_at=now))
 

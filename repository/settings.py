@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from repository import private_files
 from repository.errors import SettingRefused
+from repository.sign_in.limits import Limits
 
 DEFAULT_PORT = 8080
 MIB = 1024 * 1024
@@ -94,10 +95,14 @@ class Settings:
     rehearsal: bool
     works_itself: bool
     frontend_dir: Path
+    audit_key_path: Path
+    audit_publish_dir: Path | None
+    """Where the audit log is published besides the store; None means nowhere."""
     upload_limit_bytes: int
     upload_ttl_seconds: int
-    session_idle_seconds: int
-    session_limit_seconds: int
+    session_limits: Limits
+    centres_need_two: bool
+    """People of centres show a second factor as well; those of the awarding body always do."""
     content_url: str
     """Address of uploaded bytes: another host name, so that the sign-in's cookie never goes there."""
     trusted_proxies: tuple[Network, ...]
@@ -161,6 +166,11 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_LOG_FORMAT": ("text", "text: what a person should know; json: a line for each request as well"),
     "NEA_REHEARSAL": ("no", "yes: a rehearsal series, with development sign-in, on loopback only"),
     "NEA_WORKS_ITSELF": ("yes", "no: `nea serve` leaves checks of received files to `nea work` processes"),
+    "NEA_AUDIT_KEY_FILE": ("", "signing key of the audit log; empty means audit-signing.key in the data folder"),
+    "NEA_AUDIT_PUBLISH_DIR": (
+        "",
+        "folder of somebody else's that the audit log is published to as well; empty means none",
+    ),
     "NEA_FRONTEND_DIR": ("", "folder of built front-end files; empty means repository/web/static/build"),
     "NEA_UPLOAD_LIMIT_MIB": ("25600", "largest file accepted, in MiB"),
     "NEA_UPLOAD_TTL_HOURS": ("336", "how long an unfinished upload is kept after its last byte"),
@@ -173,6 +183,9 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_MAIL_FROM": ("", "address that mail is sent from"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_SESSION_LIMIT_HOURS": ("10", "sign-in ends after this long in any case"),
+    "NEA_MODERATOR_SESSION_IDLE_MINUTES": ("15", "the same for moderators, team leaders and principal moderators"),
+    "NEA_MODERATOR_SESSION_LIMIT_HOURS": ("8", "the same for moderators, team leaders and principal moderators"),
+    "NEA_CENTRE_SECOND_FACTOR": ("yes", "no: people of centres may sign in with a long password alone"),
 }
 
 
@@ -209,11 +222,18 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         base_url=base_url,
         rehearsal=rehearsal,
         works_itself=_yes_or_no(value, "NEA_WORKS_ITSELF"),
+        audit_key_path=Path(value["NEA_AUDIT_KEY_FILE"] or data_dir / "audit-signing.key"),
+        audit_publish_dir=Path(value["NEA_AUDIT_PUBLISH_DIR"]).absolute() if value["NEA_AUDIT_PUBLISH_DIR"] else None,
         frontend_dir=Path(value["NEA_FRONTEND_DIR"] or Path(__file__).parent / "web" / "static" / "build"),
         upload_limit_bytes=_whole_number(value, "NEA_UPLOAD_LIMIT_MIB", 1, 79_980) * MIB,
         upload_ttl_seconds=_whole_number(value, "NEA_UPLOAD_TTL_HOURS", 1, 8_760) * 3600,
-        session_idle_seconds=_whole_number(value, "NEA_SESSION_IDLE_MINUTES", 1, 1_440) * 60,
-        session_limit_seconds=_whole_number(value, "NEA_SESSION_LIMIT_HOURS", 1, 24) * 3600,
+        session_limits=Limits(
+            idle_seconds=_whole_number(value, "NEA_SESSION_IDLE_MINUTES", 1, 1_440) * 60,
+            limit_seconds=_whole_number(value, "NEA_SESSION_LIMIT_HOURS", 1, 24) * 3600,
+            moderator_idle_seconds=_whole_number(value, "NEA_MODERATOR_SESSION_IDLE_MINUTES", 1, 1_440) * 60,
+            moderator_limit_seconds=_whole_number(value, "NEA_MODERATOR_SESSION_LIMIT_HOURS", 1, 24) * 3600,
+        ),
+        centres_need_two=_yes_or_no(value, "NEA_CENTRE_SECOND_FACTOR"),
         mail=_mail(value),
         content_url=_content_url(value, base_url),
         trusted_proxies=_networks(value, "NEA_TRUSTED_PROXIES"),

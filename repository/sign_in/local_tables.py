@@ -45,11 +45,11 @@ class RecoveryCode(Base):
 
 
 class KnownDevice(Base):
-    """A browser in which an account signed in before; keyed by the hash of its cookie."""
+    """A browser in which an account signed in before; of its cookie the hash is kept. Several people may share it."""
 
     __tablename__ = "known_device"
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True, index=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime] = mapped_column(Instant)
 

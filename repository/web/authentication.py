@@ -33,16 +33,14 @@ async def identify(request: web.Request) -> None:
     if not token:
         return
     now = services.clock()
-    settings = services.settings
-    found = await services.database.read(
-        lambda session: people.find_session(
-            session, token, now, settings.session_idle_seconds, settings.session_limit_seconds
-        )
-    )
+    limits = services.settings.session_limits
+    found = await services.database.read(lambda session: people.find_session(session, token, now, limits))
     if found is None:
         return
     request[keys.ACTOR] = found.actor
-    request[keys.SESSION] = SignedIn(token, found.csrf_token, found.notice, by_cookie)
+    request[keys.SESSION] = SignedIn(
+        token, found.csrf_token, found.notice, by_cookie, found.account_id, found.methods, found.proved_at
+    )
     if found.stale:
         await services.database.write(lambda session: people.touch_session(session, token, now))
 
@@ -52,7 +50,7 @@ def set_cookie(response: web.StreamResponse, settings: Settings, token: str) -> 
     response.set_cookie(
         cookie_name(settings),
         token,
-        max_age=settings.session_limit_seconds,
+        max_age=settings.session_limits.longest_seconds,
         path="/",
         httponly=True,
         samesite="Lax",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +25,18 @@ class SignedIn:
     csrf_token: str
     notice: dict[str, Any] | None
     by_cookie: bool
+    account_id: str | None = None
+    """None for a development sign-in of the rehearsal mode."""
+    methods: frozenset[str] = frozenset()
+    """What was shown when it was opened (``sign_in.methods.Method``)."""
+    proved_at: datetime | None = None
+
+
+class Site(StrEnum):
+    """Whose request it is, by the host name that it came under."""
+
+    APPLICATION = "application"
+    CONTENT = "content"
 
 
 SERVICES = web.AppKey("services", Services)
@@ -31,7 +45,15 @@ VIEWINGS = web.AppKey("viewings", Viewings)
 TEMPLATES = web.AppKey("templates", Environment)
 ACTIONS: web.AppKey[Mapping[Callable[..., Any], Action]] = web.AppKey("actions")
 
+TICKET_KEY = web.AppKey("ticket_key", bytes)
+EDGES: web.AppKey[Mapping[Callable[..., Any], tuple[Site, int]]] = web.AppKey("edges")
+"""Of each handler: the host name it answers under, and its largest body in bytes."""
+
 REQUEST_ID = web.RequestKey("request_id", str)
 NONCE = web.RequestKey("nonce", str)
 ACTOR: web.RequestKey[Actor | None] = web.RequestKey("actor")
 SESSION: web.RequestKey[SignedIn | None] = web.RequestKey("session")
+SITE: web.RequestKey[Site | None] = web.RequestKey("site")
+SIGN_IN = web.RequestKey("sign_in", str)
+"""Under which sign-in uploaded bytes are shown: the hash of its token."""
+NEW_PASS = web.RequestKey("new_pass", str)

@@ -47,7 +47,7 @@ def upgrade() -> None:
     op.create_table(
         "known_device",
         sa.Column("token_sha256", sa.LargeBinary(32), primary_key=True),
-        _account("known_device", index=True),
+        _account("known_device", primary_key=True, index=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("last_used_at", Instant(), nullable=False),
     )
