@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from repository import audit, people
@@ -95,6 +95,15 @@ def finish(session: Session, context: Context, token: str, assignment_id: str, *
     attempt.finished_at = context.now
     audit.record(session, context, "sign_in.finished", "account", account.id, methods=" ".join(sorted(methods)))
     return people.open_session(session, context, assignment_id, account_id=account.id, methods=methods)
+
+
+def end_all(session: Session, account_id: str, now: datetime) -> None:
+    """End the sign-ins of an account that are under way: it was disabled, or its way in was reset."""
+    session.execute(
+        update(SignInAttempt)
+        .where(SignInAttempt.account_id == account_id, SignInAttempt.finished_at.is_(None))
+        .values(finished_at=now)
+    )
 
 
 def _live(session: Session, token: str, now: datetime) -> tuple[SignInAttempt, Account]:

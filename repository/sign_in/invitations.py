@@ -19,10 +19,10 @@ from repository.access import GIVES, ROLES_OF_TWO, Role
 from repository.audit import Context
 from repository.errors import FieldRefused, LinkOver, NotFound
 from repository.people import hash_token
-from repository.sign_in import paired_links
+from repository.sign_in import local, paired_links
 from repository.sign_in.paired_links import LinkState, Secrets, Wrong, mac_of, state_of
 from repository.sign_in.people_tables import Invitation
-from repository.sign_in.tables import LOCAL, Account
+from repository.sign_in.tables import Account
 from repository.tables import Assignment, Person
 
 INVITATION_DAYS = 14
@@ -119,26 +119,19 @@ def claimed(session: Session, untrusted_claim: str, now: datetime) -> Invitation
     return _view(_standing(session, paired_links.claimed(session, Invitation, untrusted_claim, now), now), now)
 
 
-def add_local_account(session: Session, context: Context, untrusted_claim: str, subject: str) -> str:
-    """Add a local account, and a person, for a bound invitation; returns the account's id. It has no password yet.
+def accept_locally(session: Session, context: Context, untrusted_claim: str, sign_in_name: str, phc: str) -> str:
+    """Add a person and a local account for a bound invitation, and let it accept; returns the account's id.
 
-    Takes: ``subject``, the sign-in name that was chosen.
+    Takes: a ``sign_in_name`` from ``local.clean_name``; ``phc`` of the password, from ``Hasher.hash``.
     Raises: ``LinkOver``; ``FieldRefused`` for a name that is taken.
     """
     row = _standing(session, paired_links.claimed(session, Invitation, untrusted_claim, context.now), context.now)
-    taken = select(Account.id).where(Account.issuer == LOCAL, Account.subject == subject)
-    if session.scalar(taken) is not None:
-        raise FieldRefused("That sign-in name is taken. Choose another.", field="sign_in_name")
     person = Person(display_name=row.name, created_at=context.now)
     session.add(person)
     session.flush()
-    account = Account(
-        person_id=person.id, issuer=LOCAL, subject=subject, email=row.email, created_at=context.now, disabled_at=None
-    )
-    session.add(account)
-    session.flush()
-    audit.record(session, context, "account.made", "account", account.id)
-    return account.id
+    account_id = local.add_account(session, context, person.id, sign_in_name, phc, email=row.email)
+    accept(session, context, untrusted_claim, account_id)
+    return account_id
 
 
 def accept(session: Session, context: Context, untrusted_claim: str, account_id: str) -> Assignment:
