@@ -167,7 +167,9 @@ class Action(StrEnum):
     SCRIPT_IMAGE = "script.image"
     TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
     TOKEN_WRITE = "token.write"  # noqa: S105
+    PEOPLE_READ_CENTRE = "people.read.centre"
     PEOPLE_MANAGE_CENTRE = "people.manage.centre"
+    PEOPLE_READ_BODY = "people.read.body"
     PEOPLE_MANAGE_BODY = "people.manage.body"
     CONTACTS_READ = "contacts.read"
     CONTACTS_MANAGE = "contacts.manage"
@@ -178,6 +180,8 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.ACCOUNT_SECURITY,
         Action.EXPORT_READ,
         Action.HOLD_WRITE,
+        Action.PEOPLE_MANAGE_BODY,
+        Action.PEOPLE_MANAGE_CENTRE,
         Action.RESULTS_RELEASE,
         Action.RETENTION,
         Action.SCRIPT_IMAGE,
@@ -277,7 +281,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SCRIPT_IMAGE: {_C: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_WRITE: {_E: _CENTRE},
+    Action.PEOPLE_READ_CENTRE: {_E: _CENTRE},
     Action.PEOPLE_MANAGE_CENTRE: {_E: _CENTRE},
+    Action.PEOPLE_READ_BODY: {_A: _ALL},
     Action.PEOPLE_MANAGE_BODY: {_A: _ALL},
     Action.CONTACTS_READ: {_E: _CENTRE, _A: _ALL},
     Action.CONTACTS_MANAGE: {_E: _CENTRE},
@@ -290,6 +296,8 @@ class Sight:
 
     scope: Scope
     published: bool = False
+    writes: bool = False
+    """In a transaction that may write: what is done may have to follow from rows that its author cannot read."""
 
 
 _TAUGHT, _REVIEWING = Scope.TAUGHT, Scope.REVIEWING
