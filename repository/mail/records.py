@@ -240,7 +240,8 @@ def figures(session: Session) -> Figures:
     """Return how the queue stands."""
     row = session.get(CareMark, MARK)
     facts = row.facts if row else {}
-    counts = dict(session.execute(select(MailMessage.state, func.count()).group_by(MailMessage.state)).tuples().all())
+    rows = session.execute(select(MailMessage.state, func.count()).group_by(MailMessage.state))
+    counts = {row[0]: row[1] for row in rows}
     oldest = session.scalars(select(func.min(MailMessage.created_at)).where(MailMessage.state == State.QUEUED)).one()
     since = facts.get("since")
     return Figures(
