@@ -20,6 +20,8 @@ from repository.errors import SettingRefused
 from repository.keys.providers import open_provider
 from repository.services import Services
 from repository.settings import Settings
+from repository.sign_in import entering, sealing
+from repository.sign_in.hashing import Hasher
 from repository.web import keys, middleware, pages, routes
 from repository.web.connection import Runner
 from repository.work import Bell, Worker
@@ -71,7 +73,7 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     that cannot be opened.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, own_clock=clock is not utc_now)
     try:
         await migrating.check(database)
         return Services(
@@ -83,6 +85,8 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             bell=Bell(),
             clock=clock,
             new_token=lambda: secrets.token_urlsafe(32),
+            secrets_box=sealing.load(settings.data_dir / "sign-in.key"),
+            hasher=Hasher(),
         )
     except BaseException:
         await database.close()
@@ -101,13 +105,15 @@ def create_app(services: Services) -> web.Application:
     app.on_response_prepare.append(middleware.add_headers)
     routes.add_to(app)
     app.cleanup_ctx.append(_worker)
+    app.cleanup_ctx.append(_hashing)
     return app
 
 
 def worker_of(services: Services) -> Worker:
     """Return the background worker: what is to be done for each kind of work."""
     handlers = {records.VERIFY: partial(releasing.verify, services)}
-    return Worker(services.database, services.bell, services.clock, handlers, chores=(partial(ending.sweep, services),))
+    chores = (partial(ending.sweep, services), partial(entering.sweep, services))
+    return Worker(services.database, services.bell, services.clock, handlers, chores=chores)
 
 
 async def work(services: Services) -> None:
@@ -128,6 +134,11 @@ async def _worker(app: web.Application) -> AsyncIterator[None]:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _hashing(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[keys.SERVICES].hasher.close()
 
 
 def listener(host: str, port: int) -> socket.socket:

@@ -10,6 +10,8 @@ from repository.database import Database
 from repository.inspection import Inspection
 from repository.receipts import Signer
 from repository.settings import Settings
+from repository.sign_in.hashing import Hasher
+from repository.sign_in.sealing import SecretsBox
 from repository.work import Bell
 from storage.vault import Vault
 
@@ -26,3 +28,5 @@ class Services:
     bell: Bell
     clock: Callable[[], datetime]
     new_token: Callable[[], str]
+    secrets_box: SecretsBox
+    hasher: Hasher

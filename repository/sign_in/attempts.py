@@ -78,9 +78,18 @@ def choices(session: Session, person_id: str, now: datetime) -> Sequence[Assignm
     return rows.all()
 
 
-def finish(session: Session, context: Context, token: str, assignment_id: str, *, centres_need_two: bool = True) -> str:
+def finish(
+    session: Session,
+    context: Context,
+    token: str,
+    assignment_id: str,
+    *,
+    centres_need_two: bool = True,
+    device: str | None = None,
+) -> str:
     """End a sign-in and open a session under one of the person's assignments.
 
+    Takes: the ``device`` in words, as its browser says.
     Returns: the session's token.
     Raises: ``AttemptOver``; ``SignInRefused`` for an assignment that is not this person's or does not hold;
     ``SecondFactorNeeded`` while what was shown is not enough for its role. An attempt finishes once.
@@ -94,7 +103,7 @@ def finish(session: Session, context: Context, token: str, assignment_id: str, *
         raise SecondFactorNeeded
     attempt.finished_at = context.now
     audit.record(session, context, "sign_in.finished", "account", account.id, methods=" ".join(sorted(methods)))
-    return people.open_session(session, context, assignment_id, account_id=account.id, methods=methods)
+    return people.open_session(session, context, assignment_id, account_id=account.id, methods=methods, device=device)
 
 
 def end_all(session: Session, account_id: str, now: datetime) -> None:

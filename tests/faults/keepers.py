@@ -31,6 +31,8 @@ from repository.keys.holds import OBJECT, SCOPE
 from repository.receipts import load_signer
 from repository.services import Services
 from repository.settings import from_environ
+from repository.sign_in import sealing
+from repository.sign_in.hashing import Hasher
 from repository.tables import AuditEvent, DataKeyRow, ScopeKeyRow, StoredObjectRow, new_id
 from repository.work import Bell
 from storage import names
@@ -81,6 +83,8 @@ def compose(errand: Errand, points: Failpoints, trace: Trace) -> Services:
         bell=Bell(),
         clock=lambda: NOW,
         new_token=new_id,
+        secrets_box=sealing.load(settings.data_dir / "sign-in.key"),
+        hasher=Hasher(),
     )
 
 

@@ -36,6 +36,8 @@ from repository.keys import rotation, shredding
 from repository.keys.holds import OBJECT
 from repository.services import Services
 from repository.settings import from_environ
+from repository.sign_in import sealing
+from repository.sign_in.hashing import Hasher
 from repository.tables import ScopeKeyRow, new_id
 from repository.tables import Work as WorkRow
 from repository.work import Bell
@@ -188,6 +190,8 @@ def compose(plan: Plan, points: Failpoints, trace: Trace, clock: Clock) -> Servi
         bell=Bell(),
         clock=clock,
         new_token=lambda: secrets.token_urlsafe(32),
+        secrets_box=sealing.load(settings.data_dir / "sign-in.key"),
+        hasher=Hasher(),
     )
 
 
