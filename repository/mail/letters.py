@@ -132,6 +132,28 @@ LETTERS: Mapping[str, Letter] = {
         always=True,
         forgets=True,
     ),
+    "reset": Letter(
+        "Reset your sign-in",
+        (
+            "A reset of your sign-in to the NEA Repository was opened. The link below works once, until {expires} "
+            "(UK time), and only together with a code that is not in this message: the one you were told in another way, "
+            "or one of your recovery codes.",
+            SECURITY_END,
+        ),
+        ("{path}", "Reset your sign-in"),
+        always=True,
+        forgets=True,
+    ),
+    "contact-code": Letter(
+        "Does mail arrive here?",
+        (
+            "Centre {centre_number} named this address as a contact for notices of the NEA Repository. To show that mail "
+            "arrives, its exams officer enters this code in the service: {code}.",
+            "The code opens nothing. If you do not know the centre, ignore this message.",
+        ),
+        always=True,
+        forgets=True,
+    ),
 }
 
 

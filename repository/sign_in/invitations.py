@@ -213,7 +213,7 @@ def of_centre(session: Session, centre_number: str, now: datetime) -> Sequence[I
     return [_view(row, now) for row in session.scalars(query.order_by(Invitation.made_at.desc(), Invitation.id))]
 
 
-def open_or_newest(session: Session, now: datetime, *, limit: int) -> Sequence[InvitationView]:
+def newest(session: Session, now: datetime, *, limit: int) -> Sequence[InvitationView]:
     """Return the newest invitations of the whole service."""
     query = select(Invitation).order_by(Invitation.made_at.desc(), Invitation.id).limit(limit)
     return [_view(row, now) for row in session.scalars(query)]
