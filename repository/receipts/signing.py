@@ -1,4 +1,4 @@
-"""Signed receipts: what was received, when, from whom, with hashes; they verify offline with the public key."""
+"""The signature of receipts, and the one byte form of what is signed."""
 
 from __future__ import annotations
 
