@@ -20,9 +20,10 @@ from repository.errors import SettingRefused
 from repository.keys.providers import open_provider
 from repository.services import Services
 from repository.settings import Settings
-from repository.sign_in import entering, sealing
+from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
 from repository.web import keys, middleware, pages, routes
+from repository.web import provider_client
 from repository.web.connection import Runner
 from repository.work import Bell, Worker
 from storage.backend import Backend
@@ -85,6 +86,7 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             bell=Bell(),
             clock=clock,
             new_token=lambda: secrets.token_urlsafe(32),
+            issuers=providers_file.load(settings.oidc_path),
             secrets_box=sealing.load(settings.data_dir / "sign-in.key"),
             hasher=Hasher(),
         )
@@ -104,6 +106,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.TEMPLATES] = pages.templates()
     app.on_response_prepare.append(middleware.add_headers)
     routes.add_to(app)
+    app.cleanup_ctx.append(provider_client.reach(services.issuers, services.settings.base_url, services.clock))
     app.cleanup_ctx.append(_worker)
     app.cleanup_ctx.append(_hashing)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from repository.database import Database
@@ -11,6 +11,7 @@ from repository.inspection import Inspection
 from repository.receipts import Signer
 from repository.settings import Settings
 from repository.sign_in.hashing import Hasher
+from repository.sign_in.providers import Issuer
 from repository.sign_in.sealing import SecretsBox
 from repository.work import Bell
 from storage.vault import Vault
@@ -29,4 +30,6 @@ class Services:
     clock: Callable[[], datetime]
     new_token: Callable[[], str]
     secrets_box: SecretsBox
+    issuers: tuple[Issuer, ...] = field(default=(), kw_only=True)
+    """The identity providers that people may sign in with."""
     hasher: Hasher

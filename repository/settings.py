@@ -107,6 +107,8 @@ class Settings:
     """Address of uploaded bytes: another host name, so that the sign-in's cookie never goes there."""
     trusted_proxies: tuple[Network, ...]
     log_format: str
+    oidc_path: Path | None
+    """The file that pins identity providers."""
     mail: MailSettings | None = None
     """None means that no mail is sent."""
 
@@ -182,6 +184,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_MAIL_PASSWORD_FILE": ("", "file that holds the password"),
     "NEA_MAIL_FROM": ("", "address that mail is sent from"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
+    "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
     "NEA_SESSION_LIMIT_HOURS": ("10", "sign-in ends after this long in any case"),
     "NEA_MODERATOR_SESSION_IDLE_MINUTES": ("15", "the same for moderators, team leaders and principal moderators"),
     "NEA_MODERATOR_SESSION_LIMIT_HOURS": ("8", "the same for moderators, team leaders and principal moderators"),
@@ -238,6 +241,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         content_url=_content_url(value, base_url),
         trusted_proxies=_networks(value, "NEA_TRUSTED_PROXIES"),
         log_format=_one_of(value, "NEA_LOG_FORMAT", LOG_FORMATS),
+        oidc_path=Path(value["NEA_OIDC_FILE"]).absolute() if value["NEA_OIDC_FILE"] else None,
     )
 
 

@@ -16,6 +16,7 @@ from repository import app, migrating, sign_in_lines
 from repository.care import health
 from repository.database import Database
 from repository.settings import Settings
+from repository.sign_in import providers_file
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
@@ -121,6 +122,7 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
+            "identity providers": [providers_file.shown(one) for one in services.issuers] or "none configured",
         }
         print(json.dumps(shown, indent=2))
         await services.database.close()

@@ -94,18 +94,30 @@ class Identity:
     sid: str | None
     centres: tuple[str, ...]
     offers: tuple[Offer, ...]
+    spoken_for: frozenset[tuple[Role, str | None]]
+    """The roles that the claims speak for, those included that are not offered as two factors were not shown."""
     method: Method
 
     @property
     def is_admitted(self) -> bool:
         """Return whether this person may be somebody here at all."""
-        return bool(self.offers) or self.issuer.others_wait
+        return bool(self.spoken_for) or self.issuer.others_wait
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """A provider's word that a sign-in there has ended: of one person, or one sign-in of theirs."""
+
+    subject: str | None
+    sid: str | None
+    jti: str
 
 
 def identity_of(issuer: Issuer, claims: Claims) -> Identity:
     """Return who the claims of a checked ID token speak of; raises ``ProviderAnswerRefused`` without a proper subject."""
     method = Method.PROVIDER_MULTI_FACTOR if shows_multi_factor(issuer, claims) else Method.PROVIDER
     centres = centres_of(issuer, claims)
+    spoken_for = offers_of(issuer, claims, centres, with_two_factors=True)
     return Identity(
         issuer,
         subject_of(claims),
@@ -113,6 +125,7 @@ def identity_of(issuer: Issuer, claims: Claims) -> Identity:
         sid_of(claims),
         centres,
         offers_of(issuer, claims, centres, with_two_factors=method is Method.PROVIDER_MULTI_FACTOR),
+        frozenset((one.role, one.centre_number) for one in spoken_for),
         method,
     )
 

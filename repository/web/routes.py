@@ -40,6 +40,7 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
+from repository.web.pages import providers as providers_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import review_decisions as review_decisions_pages
@@ -77,6 +78,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-in", sign_in.submit, A.PUBLIC),
     Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
     Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
+    Route("GET", "/sign-in/provider/{key}", providers_pages.begin, A.PUBLIC),
+    Route("GET", "/sign-in/provider/{key}/answer", providers_pages.answer, A.PUBLIC),
+    Route("POST", "/sign-in/provider/{key}/logout", providers_pages.log_out, A.PUBLIC),
     Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
     # Home
