@@ -18,6 +18,8 @@ ACTING = "acting"
 """The key of ``Session.info`` under which a transaction carries it."""
 WRITES = "writes"
 """The key of ``Session.info`` that says whether a transaction may write."""
+OWN_CLOCK = "own_clock"
+"""The key of ``Session.info`` that says that the service's clock is not the computer's."""
 
 
 @dataclass(frozen=True, slots=True)

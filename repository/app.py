@@ -12,7 +12,7 @@ from functools import partial
 
 from aiohttp import web
 
-from repository import acting, ending, inspection, migrating, receipts, receiving, records, releasing
+from repository import acting, ending, inspection, migrating, private_files, receipts, receiving, records, releasing
 from repository.acts.viewing import Viewings
 from repository.care import health, nightly
 from repository.database import Database
@@ -22,7 +22,7 @@ from repository.services import Services
 from repository.settings import Settings
 from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
-from repository.web import keys, middleware, pages, routes
+from repository.web import keys, limits, middleware, pages, routes, tickets
 from repository.web import provider_client
 from repository.web.connection import Runner
 from repository.work import Bell, Worker
@@ -31,13 +31,11 @@ from storage.directory import DirectoryBackend
 from storage.retry import retrying
 from storage.vault import Vault
 
-KEEPALIVE_SECONDS = 75
 READ_BUFFER_BYTES = 512 * 1024
 HEADER_FIELD_LIMIT_BYTES = 32 * 1024
 """More than metadata may have, so that too much of it is refused by us, with the reason, not by the parser."""
 SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
-FORM_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 def utc_now() -> datetime:
@@ -73,7 +71,11 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     Raises: ``DatabaseBehind`` when the database needs ``nea migrate``; errors of storage for a store or keyring
     that cannot be opened.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        private_files.require_safe_folder(settings.data_dir)
+    except private_files.UnsafeFile as error:
+        raise SettingRefused(f"The data folder {error.remedy}.", variable="NEA_DATA_DIR") from error
     database = Database(settings.database_url, own_clock=clock is not utc_now)
     try:
         await migrating.check(database)
@@ -98,11 +100,14 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
 def create_app(services: Services) -> web.Application:
     """Return the application over composed services: routes, middleware, and the background worker."""
     app = web.Application(
-        middlewares=[middleware.identify, middleware.explain, middleware.permit], client_max_size=FORM_LIMIT_BYTES
+        middlewares=[middleware.identify, middleware.explain, middleware.permit],
+        client_max_size=limits.FORM_BYTES,  # each route says its own
+        client_max_fields=limits.FORM_FIELDS,
     )
     app[keys.SERVICES] = services
     app[keys.RECEIVER] = receiving.Receiver(services, receiving.WriterGate())
     app[keys.VIEWINGS] = Viewings()
+    app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.TEMPLATES] = pages.templates()
     app.on_response_prepare.append(middleware.add_headers)
     routes.add_to(app)
@@ -110,6 +115,18 @@ def create_app(services: Services) -> web.Application:
     app.cleanup_ctx.append(_worker)
     app.cleanup_ctx.append(_hashing)
     return app
+
+
+def ticket_key(settings: Settings) -> bytes:
+    """Return the key of tickets to uploaded bytes, made at the first start; nodes that share the work share the file.
+
+    Raises: ``SettingRefused`` for a file that others can read, or that holds no random key.
+    """
+    path = settings.data_dir / "content-ticket.key"
+    try:
+        return private_files.make_key(path, tickets.KEY_BYTES, secrets.token_bytes)
+    except private_files.UnsafeFile as error:
+        raise SettingRefused(f"{path.name} in the data folder {error.remedy}.", variable="NEA_DATA_DIR") from error
 
 
 def worker_of(services: Services) -> Worker:
@@ -179,7 +196,6 @@ async def serve(services: Services, *, started: Callable[[str], None], stop: asy
 async def _serve(services: Services, started: Callable[[str], None], stop: asyncio.Event) -> None:
     runner = Runner(
         create_app(services),
-        keepalive_timeout=KEEPALIVE_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
         access_log=None,
         read_bufsize=READ_BUFFER_BYTES,

@@ -27,7 +27,7 @@ from sqlalchemy.pool import NullPool
 from moderation import guards
 from moderation.errors import ModerationError
 from repository import acting
-from repository.acting import ACTING, WRITES
+from repository.acting import ACTING, OWN_CLOCK, WRITES
 from repository.errors import ServiceBusy
 
 if TYPE_CHECKING:
@@ -69,16 +69,18 @@ def metadatas() -> tuple[MetaData, ...]:
 class Database:
     """One database: SQLite embedded, PostgreSQL in production.
 
-    Takes: ``url``, a SQLAlchemy URL: ``sqlite:///…`` or ``postgresql+psycopg://…``.
+    Takes: ``url``, a SQLAlchemy URL: ``sqlite:///…`` or ``postgresql+psycopg://…``; ``own_clock``, when the service's
+    clock is not the computer's: PostgreSQL then opens and closes what it shows by that clock, not by its own.
     """
 
-    def __init__(self, url: str) -> None:
-        from repository.scoping import hook  # which knows all tables
+    def __init__(self, url: str, *, own_clock: bool = False) -> None:
+        from repository.scoping import hook, row_security  # which know all tables
 
         hook.narrow(ScopedSession)
+        row_security.speak_for(ScopedSession)
         self.url = make_url(url)
         self.embedded = self.url.get_backend_name() == "sqlite"
-        self._kind: _Embedded | _Server = _Embedded(self.url) if self.embedded else _Server(self.url)
+        self._kind: _Embedded | _Server = _Embedded(self.url) if self.embedded else _Server(self.url, own_clock)
 
     @property
     def sync_engine(self) -> Engine:
@@ -153,9 +155,10 @@ def _said_plainly() -> Iterator[None]:
 class _Server:
     """PostgreSQL, through an asynchronous driver; the server orders its writers itself."""
 
-    def __init__(self, url: Any) -> None:
+    def __init__(self, url: Any, own_clock: bool) -> None:
         from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine  # of no use to an embedded database
 
+        self._own_clock = own_clock
         self._engine: AsyncEngine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, sync_session_class=ScopedSession)
         self.sync_engine = self._engine.sync_engine
@@ -168,7 +171,7 @@ class _Server:
             return result
 
     async def write_many(self, work: Callable[[Session], T]) -> T:
-        info = {ACTING: acting.current(), WRITES: True}
+        info = {ACTING: acting.current(), WRITES: True, OWN_CLOCK: self._own_clock}
 
         def run() -> T:
             engine = create_engine(self._engine.url, poolclass=NullPool)
@@ -184,7 +187,8 @@ class _Server:
 
     @contextlib.asynccontextmanager
     async def _session(self, *, writes: bool) -> AsyncIterator[AsyncSession]:
-        async with self._sessions(info={ACTING: acting.current(), WRITES: writes}) as session:
+        info = {ACTING: acting.current(), WRITES: writes, OWN_CLOCK: self._own_clock}
+        async with self._sessions(info=info) as session:
             await session.connection()
             yield session
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from moderation import guards
+from repository.acting import Acting
 from repository.database import Database
-from repository.errors import DatabaseBehind, GuardsMissing
+from repository.errors import DatabaseBehind, GuardsMissing, PolicyMissing
 from repository.guards import all_guards
+from repository.scoping import row_security
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,7 +34,7 @@ def config() -> Config:
 
 
 async def migrate(database: Database) -> None:
-    """Bring the database to the newest shape, with all its guards; does nothing on one that is there already.
+    """Bring the database to the newest shape, with guards and row security; does nothing on one that is there already.
 
     Guards are taken down first and put up last, in the transaction of the migration: SQLite cannot rebuild a table that
     a trigger names, and a rebuilt table has lost its triggers.
@@ -41,14 +43,19 @@ async def migrate(database: Database) -> None:
 
     def upgrade(connection: Connection) -> None:
         with connection.begin():
-            if _version(connection) == HEAD and not guards.problems(connection, all_guards()):
+            if _version(connection) == HEAD and not (
+                guards.problems(connection, all_guards()) or row_security.problems(connection)
+            ):
                 return
         settings = config()
         settings.attributes["connection"] = connection
         with _rebuilding(database, connection), connection.begin():
+            row_security.tell(connection, Acting(service="migrate"))
+            row_security.drop(connection)
             guards.drop(connection)
             command.upgrade(settings, "head")
             guards.install(connection, all_guards())
+            row_security.install(connection)
             if database.embedded and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise DatabaseBehind("The migration would leave rows that refer to nothing. Nothing was changed.")
 
@@ -72,18 +79,23 @@ def _rebuilding(database: Database, connection: Connection) -> Iterator[None]:
 async def check(database: Database) -> None:
     """Refuse a database that is not as this version needs it.
 
-    Raises: ``DatabaseBehind`` unless it has the newest shape; ``GuardsMissing`` unless every guard stands in it.
+    Raises: ``DatabaseBehind`` unless it has the newest shape; ``GuardsMissing`` unless every guard stands in it;
+    ``PolicyMissing`` unless PostgreSQL's row security does.
     """
 
-    def look(connection: Connection) -> tuple[str | None, list[str]]:
+    def look(connection: Connection) -> tuple[str | None, list[str], list[str]]:
         version = _version(connection)
-        return version, guards.problems(connection, all_guards()) if version == HEAD else []
+        if version != HEAD:
+            return version, [], []
+        return version, guards.problems(connection, all_guards()), row_security.problems(connection)
 
-    version, problems = await database.on_connection(look)
+    version, problems, openings = await database.on_connection(look)
     if version != HEAD:
         raise DatabaseBehind
     if problems:
         raise GuardsMissing(f"{GuardsMissing.SENTENCE} {problems[0]}", problems=problems)
+    if openings:
+        raise PolicyMissing(f"{PolicyMissing.SENTENCE} {openings[0]}", problems=openings)
 
 
 def _version(connection: Connection) -> str | None:

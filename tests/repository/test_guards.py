@@ -13,7 +13,7 @@ from moderation.independence import ConflictOrigin
 from moderation.records import independence
 from moderation.records.marking import allocate
 from moderation.tables import Allocation, Centre, Conflict, SeriesRow
-from repository import migrating, people
+from repository import acting, migrating, people
 from repository.access import Role
 from repository.database import Database
 from repository.errors import GuardsMissing
@@ -153,7 +153,8 @@ async def test_without_a_guard_the_service_does_not_start(database: Database) ->
     await migrating.check(database)
     name = "guard_allocation_given"
     drop = f"DROP TRIGGER {name}" if database.embedded else f"DROP TRIGGER {name} ON allocation"
-    await database.write(lambda session: session.execute(text(drop)))
+    with acting.as_service("test"):
+        await database.write(lambda session: session.execute(text(drop)))
     with pytest.raises(GuardsMissing, match=name):
         await migrating.check(database)
     await migrating.migrate(database)

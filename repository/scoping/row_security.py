@@ -1,0 +1,412 @@
+"""The second enforcer: PostgreSQL itself shows a person only the rows that the policy gives them.
+
+Every transaction of a person runs under a role of the database that stands for the person's own (``nea_moderator`` …): it
+owns nothing, cannot go around row security, and ends with the transaction, as do the settings that say who asks and how
+far that one sees. The policies of the tables are the very conditions of ``predicates``, compiled with those settings in
+place of values. Nobody is ``nea_app``, for whom there is no policy: it sees nothing.
+
+A policy must read more than its reader may see: the case that a mark belongs to, or another centre's case that proves a
+reviewer not independent. It reads through views (``nea_place_…``) that belong to the tables' owner and hold nothing but
+identifiers and places: no name, no mark, no word anybody wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, event, literal_column, or_, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.sql.selectable import Alias
+from sqlalchemy.sql.visitors import iterate
+
+from moderation.guards.trigger import PREFIX as GUARD
+from moderation.tables.base import Instant
+from repository.access import POLICY, Action, Actor, Kind, Role, Scope, Sight
+from repository.acting import ACTING, NOBODY, OWN_CLOCK, WRITES, Acting
+from repository.errors import PolicyRefused
+from repository.scoping import predicates
+from repository.scoping.predicates import Facts, Scoped
+
+PEOPLE = "nea_app"
+"""What every role of people is a member of: it may use the tables, but no policy shows it a row."""
+SERVICES = "nea_service"
+"""What whoever connects must be a member of, for the service to act by itself; a member of it sees what a service sees."""
+PLACE = "nea_place_"
+SERVICES_POLICY = "nea_services"
+
+
+def role_of(role: Role) -> str:
+    """Return the database's role under which people of a role ask."""
+    return f"nea_{role.value}"
+
+
+ROLES = (PEOPLE, SERVICES, *(role_of(role) for role in Role))
+
+
+# What a transaction carries
+
+
+def speak_for(session_class: type[Session]) -> None:
+    """Have every transaction of this class of sessions tell PostgreSQL whom it is for; calling it again changes nothing."""
+    if not event.contains(session_class, "after_begin", _on_begin):
+        event.listen(session_class, "after_begin", _on_begin)
+
+
+def _on_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if transaction.nested:
+        return
+    info = session.info
+    writes, own_clock = bool(info.get(WRITES)), bool(info.get(OWN_CLOCK))
+    tell(connection, info.get(ACTING, NOBODY), writes=writes, own_clock=own_clock)
+
+
+_TELL_PERSON = (
+    "SELECT set_config('role', %s, true), set_config('app.service', '', true), "
+    "set_config('app.person', %s, true), set_config('app.assignment', %s, true), set_config('app.centre', %s, true), "
+    "set_config('app.action', %s, true), set_config('app.sees', %s, true), set_config('app.now', %s, true)"
+)
+_TELL_SERVICE = "SELECT set_config('app.service', %s, true)"
+
+
+def tell(connection: Connection, who: Acting, *, writes: bool = False, own_clock: bool = False) -> None:
+    """Tell PostgreSQL on whose behalf this transaction asks, in one round trip; the settings end with it.
+
+    SQLite is not told: it has one enforcer.
+
+    Takes: ``own_clock``, when the service's clock is not the computer's: windows then open and close by it. Otherwise
+    they do by the database's own, so that a person needs both to agree.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    if who.service is not None:
+        connection.exec_driver_sql(_TELL_SERVICE, (who.service,))
+        return
+    actor = who.actor
+    if actor is None:
+        connection.exec_driver_sql(_TELL_PERSON, (PEOPLE, *("",) * 6))
+        return
+    instant = who.now.isoformat() if own_clock and who.now is not None else ""
+    connection.exec_driver_sql(
+        _TELL_PERSON,
+        (
+            role_of(actor.role),
+            actor.person_id,
+            actor.assignment_id,
+            actor.centre_number or "",
+            who.action.value if who.action is not None else "",
+            sees(actor, who.action, writes=writes),
+            instant,
+        ),
+    )
+
+
+def sees(actor: Actor, action: Action | None, *, writes: bool) -> str:
+    """Return how far somebody sees rows of each kind while doing an action, as the policies look it up."""
+    return _sees(actor.role, action, writes)
+
+
+@cache
+def _sees(role: Role, action: Action | None, writes: bool) -> str:
+    words = [_word(kind, sight) for kind in Kind for sight in predicates.sights(role, kind, action, writes=writes)]
+    words += [_only_word(*key) for key, only in predicates.ONLY.items() if key[0] is action and role in only.roles]
+    return f" {' '.join(sorted(set(words)))} "
+
+
+def _word(kind: Kind, sight: Sight) -> str:
+    return f"{kind.value}={sight.scope.value}{'+published' if sight.published else ''}"
+
+
+def _only_word(action: Action, kind: Kind) -> str:
+    return f"only={kind.value}={action.value}"
+
+
+# What the policies say
+
+_FACTS = Facts(
+    person_id=literal_column("(SELECT current_setting('app.person', true))"),
+    assignment_id=literal_column("(SELECT current_setting('app.assignment', true))"),
+    centre_number=literal_column("(SELECT current_setting('app.centre', true))"),
+    now=literal_column(
+        "(SELECT COALESCE(CAST(NULLIF(current_setting('app.now', true), '') AS timestamptz), now()))", Instant()
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What people of one role see of one table, and may put into it."""
+
+    table: str
+    role: str
+    using: str
+
+    @property
+    def name(self) -> str:
+        """Return its name, which is its role's."""
+        return self.role
+
+    @property
+    def ddl(self) -> str:
+        """Return the statement that puts it up."""
+        unplaced = UNPLACED.get(self.table)
+        check = self.using if unplaced is None else f"({self.using}) OR ({unplaced})"
+        return f"CREATE POLICY {self.name} ON {self.table} TO {self.role} USING ({self.using}) WITH CHECK ({check})"
+
+
+SERVICE_USING = (
+    "(SELECT COALESCE(current_setting('app.service', true), '') <> '' "
+    "OR (starts_with(current_user, 'nea_') AND NOT pg_has_role(current_user, 'nea_service', 'USAGE')))"
+)
+"""For who owns the tables: only for a part of the service that has said its name, or through the views of places."""
+
+UNPLACED = {
+    "sample": f"NOT EXISTS (SELECT 1 FROM {PLACE}moderation_case AS c WHERE c.sample_id = sample.id) "
+    f"AND NOT EXISTS (SELECT 1 FROM {PLACE}sample_item AS i WHERE i.sample_id = sample.id)",
+    "document": f"NOT EXISTS (SELECT 1 FROM {PLACE}evidence AS e WHERE e.document_id = document.id)",
+}
+"""Rows that are written before what gives them their place; until then nobody sees them, and anybody may make one."""
+
+
+@cache
+def policies() -> tuple[Policy, ...]:
+    """Return every policy of people, by table and role. Where a role sees nothing of a table, there is none."""
+    found = (_policy(entity, role) for entity in predicates.tables() for role in Role)
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: (one.table, one.role)))
+
+
+def scoped_tables() -> tuple[str, ...]:
+    """Return the names of the tables that have row security."""
+    return tuple(sorted(cast(Table, entity.__table__).name for entity in predicates.tables()))
+
+
+def _policy(entity: type[Any], role: Role) -> Policy | None:
+    table = cast(Table, entity.__table__)
+    ways = [_way(table, way, role) for way in predicates.tables()[entity] if _sights(role, way.kind)]
+    if not ways:
+        return None
+    query = select(literal_column("1")).select_from(table).where(or_(*ways))
+    written = str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    _, _, where = written.partition("WHERE ")
+    return Policy(table.name, role_of(role), _through_places(" ".join(where.split())))
+
+
+def _way(table: FromClause, way: Scoped, role: Role) -> ColumnElement[bool]:
+    """Return the condition on a row for whatever action of a role: each sight counts only where the settings name it."""
+    found = or_(
+        *(
+            _says(_word(way.kind, sight))
+            if sight.scope is Scope.ALL and not sight.published
+            else and_(_says(_word(way.kind, sight)), way.reach(table, sight, _FACTS))
+            for sight in _sights(role, way.kind)
+        )
+    )
+    for (action, kind), only in predicates.ONLY.items():
+        if kind is way.kind and role in only.roles:
+            found = and_(found, or_(~_says(_only_word(action, kind)), only.condition(table)))
+    return found
+
+
+def _sights(role: Role, kind: Kind) -> tuple[Sight, ...]:
+    """Return every sight that a role has of a kind, whatever it does, in reading and in writing."""
+    found = {
+        sight
+        for action in (None, *POLICY)
+        for writes in (False, True)
+        for sight in predicates.sights(role, kind, action, writes=writes)
+    }
+    return tuple(sorted(found, key=lambda sight: _word(kind, sight)))
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    return cast(
+        "ColumnElement[bool]", literal_column(f"(SELECT strpos(current_setting('app.sees', true), ' {word} ') > 0)")
+    )
+
+
+def _through_places(condition: str) -> str:
+    """Have a condition read the places of scoped tables, where it reads the tables: a policy would narrow those too."""
+    names = "|".join(sorted((cast(Table, one.__table__).name for one in predicates.tables()), key=len, reverse=True))
+    return re.sub(rf"\b({names}) AS (\1_\d+)\b", rf"{PLACE}\1 AS \2", condition)
+
+
+@cache
+def places() -> dict[str, str]:
+    """Return the views that policies read scoped tables through, by name: no column but those that they need."""
+    used: dict[str, set[str]] = {"moderation_case": {"id", "sample_id"}, "sample_item": {"sample_id"}}
+    used["evidence"] = {"document_id"}
+    scoped = set(scoped_tables())
+    for entity, ways in predicates.tables().items():
+        for way in ways:
+            for role in (role for role in Role if _sights(role, way.kind)):
+                for part in iterate(_way(cast(Table, entity.__table__), way, role), {}):
+                    _note(used, scoped, part)
+    return {
+        f"{PLACE}{table}": f"SELECT {', '.join(sorted(columns))} FROM {table}"
+        for table, columns in sorted(used.items())
+    }
+
+
+def _note(used: dict[str, set[str]], scoped: set[str], part: Any) -> None:
+    """Note a column of a scoped table that a condition reads under another name, or its table at least."""
+    above = getattr(part, "table", None)
+    if isinstance(above, Alias) and isinstance(above.element, Table) and above.element.name in scoped:
+        used.setdefault(above.element.name, set()).add(part.name)
+
+
+# Installing and comparing
+
+
+def install(connection: Connection) -> None:
+    """Put up roles, grants, views and policies in place of those that stood; within the caller's transaction.
+
+    On SQLite, which has no row security, nothing happens.
+    Raises: ``PolicyRefused`` when the database's user may not make the roles, saying what an administrator must run.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    _make_roles(connection)
+    drop(connection)
+    run = connection.exec_driver_sql
+    schema = str(run("SELECT quote_ident(current_schema())").scalar())
+    run(f"GRANT USAGE ON SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
+    run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
+    run(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
+    for name, query in places().items():
+        run(f"CREATE VIEW {name} AS {query}")
+        run(f"GRANT SELECT ON {name} TO {PEOPLE}, {SERVICES}")
+        run(f"COMMENT ON VIEW {name} IS '{_digest(query)} {_digest(_view(connection, name))}'")
+    for table in scoped_tables():
+        run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        run(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        run(f"CREATE POLICY {SERVICES_POLICY} ON {table} TO {SERVICES} USING ({SERVICE_USING})")
+    for policy in policies():
+        run(policy.ddl)
+    for table, there in _standing(connection).items():
+        run(f"COMMENT ON POLICY {SERVICES_POLICY} ON {table} IS '{_source_digest(table)} {there.digest}'")
+    for name in run(_GUARD_FUNCTIONS).scalars().all():
+        run(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp SET app.service = 'guard'")
+
+
+def drop(connection: Connection) -> None:
+    """Take down policies and views, before tables are rebuilt that they name."""
+    if connection.dialect.name != "postgresql":
+        return
+    run = connection.exec_driver_sql
+    for table, name in run(_OUR_POLICIES).all():
+        run(f"DROP POLICY {name} ON {table}")
+    for name in run(_OUR_VIEWS).scalars().all():
+        run(f"DROP VIEW {name}")
+
+
+def problems(connection: Connection) -> list[str]:
+    """Return what is wrong with row security, one sentence each; empty when all stands as it must, and on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return []
+    run = connection.exec_driver_sql
+    there = set(run("SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'nea_')").scalars())
+    if missing := [role for role in ROLES if role not in there]:
+        return [f"The database has no role {role}." for role in missing]
+    found = [
+        f"The role {row['name']} {words}."
+        for row in run(_PEOPLES_ROLES).mappings()
+        for words, wrong in row.items()
+        if words != "name" and wrong
+    ]
+    standing, wanted = _standing(connection), scoped_tables()
+    for table in wanted:
+        if table not in standing:
+            found.append(f"The table {table} has no row security.")
+        elif standing[table].comment != f"{_source_digest(table)} {standing[table].digest}":
+            found.append(f"The row security of {table} is not as it must be.")
+    found += [f"Row security of {table} is not known." for table in standing if table not in wanted]
+    views = dict(run(_VIEW_COMMENTS).all())
+    for name, query in places().items():
+        if name not in views:
+            found.append(f"The view {name} is missing.")
+        elif views[name] != f"{_digest(query)} {_digest(_view(connection, name))}":
+            found.append(f"The view {name} is not as it must be.")
+    loose = run(_GUARD_FUNCTIONS + " AND NOT p.prosecdef").scalars().all()
+    found += [f"The guard {name} sees only what a person sees." for name in loose]
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The row security of a table as it stands in a database, and what was noted when it was put up."""
+
+    digest: str
+    comment: str
+
+
+_HERE = "relnamespace = current_schema()::regnamespace"
+_GUARD_FUNCTIONS = (
+    "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace "
+    f"AND starts_with(p.proname, '{GUARD}')"
+)
+_OUR_POLICIES = (
+    "SELECT c.relname, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "
+    f"WHERE c.{_HERE} AND starts_with(p.polname, 'nea_') ORDER BY 1, 2"
+)
+_OUR_VIEWS = f"SELECT relname FROM pg_class WHERE {_HERE} AND relkind = 'v' AND starts_with(relname, '{PLACE}')"
+_VIEW_COMMENTS = (
+    "SELECT relname, COALESCE(obj_description(oid, 'pg_class'), '') FROM pg_class "
+    f"WHERE {_HERE} AND relkind = 'v' AND starts_with(relname, '{PLACE}')"
+)
+_PEOPLES = ", ".join(f"'{role}'" for role in ROLES if role != SERVICES)
+_PEOPLES_ROLES = f"""SELECT r.rolname AS name, r.rolsuper AS "is a superuser", r.rolbypassrls AS "may go around row security",
+ r.rolcanlogin AS "may sign in by itself", pg_has_role(r.oid, '{SERVICES}', 'MEMBER') AS "counts as the service",
+ NOT pg_has_role(r.oid, '{PEOPLE}', 'MEMBER') AS "may not use the tables",
+ EXISTS (SELECT 1 FROM pg_class c WHERE c.{_HERE} AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
+ AS "owns tables" FROM pg_roles r WHERE r.rolname IN ({_PEOPLES})"""
+_STANDING = f"""SELECT c.relname,
+ md5(concat_ws(' ', c.relrowsecurity, c.relforcerowsecurity, string_agg(concat_ws(' ', p.polname, p.polcmd,
+ p.polpermissive, p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
+ pg_get_expr(p.polwithcheck, p.polrelid)), ' ' ORDER BY p.polname))),
+ COALESCE(max(obj_description(p.oid, 'pg_policy')), '')
+ FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
+ WHERE c.{_HERE} AND c.relkind = 'r' AND (c.relrowsecurity OR p.oid IS NOT NULL)
+ GROUP BY c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity"""
+
+
+def _standing(connection: Connection) -> dict[str, _Standing]:
+    rows = connection.exec_driver_sql(_STANDING).all()
+    return {name: _Standing(digest, comment) for name, digest, comment in rows}
+
+
+@cache
+def _source_digest(table: str) -> str:
+    return _digest(" ".join((SERVICE_USING, *(one.ddl for one in policies() if one.table == table))))
+
+
+def _view(connection: Connection, name: str) -> str:
+    return str(connection.exec_driver_sql(f"SELECT pg_get_viewdef('{name}'::regclass)").scalar())
+
+
+def _make_roles(connection: Connection) -> None:
+    """Make the roles, and let the database's user act as each; they may be there already, made by others."""
+    run = connection.exec_driver_sql
+    try:
+        with connection.begin_nested():
+            for role in ROLES:
+                if run("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).first() is None:
+                    run(f"CREATE ROLE {role} NOLOGIN")
+            for role in ROLES:
+                if (
+                    role not in {PEOPLE, SERVICES}
+                    and not run("SELECT pg_has_role(%s, %s, 'MEMBER')", (role, PEOPLE)).scalar()
+                ):
+                    run(f"GRANT {PEOPLE} TO {role}")
+                if not run("SELECT pg_has_role(%s, 'MEMBER')", (role,)).scalar():
+                    run(f"GRANT {role} TO CURRENT_USER")
+    except ProgrammingError as error:
+        raise PolicyRefused from error
+
+
+def _digest(written: str) -> str:
+    return hashlib.sha256(written.encode()).hexdigest()
