@@ -257,6 +257,10 @@ class LogPlaceRefused(RepositoryError):
     """The folder that the audit log is published to cannot be read or written. Check NEA_AUDIT_PUBLISH_DIR."""
 
 
+class ReceiptUnreadable(RepositoryError):
+    """That is not a receipt file of this service. Choose the file that was downloaded or came by mail, ending in .json."""
+
+
 class EventUnknown(RepositoryError):
     """There is no such event in the audit log. Give its number in the log, or its id."""
 

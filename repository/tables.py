@@ -20,11 +20,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Subquery,
     Table,
     Text,
     UniqueConstraint,
     insert,
+    select,
     text,
+    union_all,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -313,20 +316,127 @@ class Work(Base):
     )
 
 
-class AuditEvent(Base):
-    """Who did or saw what, in the transaction of the act. Internal ids only; rows are never changed."""
+class AuditInbox(Base):
+    """An event as the transaction of its act left it, until the sequencer takes it into the log."""
 
-    __tablename__ = "audit_event"
+    __tablename__ = "audit_inbox"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    event_id: Mapped[str] = mapped_column(String(36), unique=True, default=new_id)
     at: Mapped[datetime] = mapped_column(Instant)
     request_id: Mapped[str] = mapped_column(String(36))
     person_id: Mapped[str | None] = mapped_column(String(36))
     assignment_id: Mapped[str | None] = mapped_column(String(36))
+    role: Mapped[str | None] = mapped_column(String(32))
+    action: Mapped[str] = mapped_column(String(64))
+    object_kind: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(64))
+    centre_number: Mapped[str | None] = mapped_column(String(5))
+    outcome: Mapped[str] = mapped_column(String(16))
+    address_hash: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = ({"sqlite_autoincrement": True},)  # a number that was given once is never given again
+
+
+class AuditLog(Base):
+    """The log: each event's bytes and its hash in the tree, at its place. The other columns repeat what the bytes say."""
+
+    __tablename__ = "audit_log"
+    history: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event: Mapped[str] = mapped_column(Text)
+    leaf_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    inbox_id: Mapped[int] = mapped_column(BigInteger)
+    event_id: Mapped[str] = mapped_column(String(36), unique=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    request_id: Mapped[str] = mapped_column(String(36))
+    person_id: Mapped[str | None] = mapped_column(String(36))
+    assignment_id: Mapped[str | None] = mapped_column(String(36))
+    role: Mapped[str | None] = mapped_column(String(32))
     action: Mapped[str] = mapped_column(String(64))
     object_kind: Mapped[str] = mapped_column(String(32))
     object_id: Mapped[str] = mapped_column(String(64), index=True)
+    centre_number: Mapped[str | None] = mapped_column(String(5))
     outcome: Mapped[str] = mapped_column(String(16))
+    address_hash: Mapped[str | None] = mapped_column(String(32))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = (Index("ix_audit_log_centre_number_at", "centre_number", "at"),)
+
+
+class AuditHistory(Base):
+    """One history of the log under one name and one key: the next begins only when entries were lost, or the key."""
+
+    __tablename__ = "audit_history"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    origin: Mapped[str] = mapped_column(String(200), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    began_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class AuditTile(Base):
+    """256 hashes of the tree, or the first of them: what roots and proofs are computed from."""
+
+    __tablename__ = "audit_tile"
+    history: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tile_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes] = mapped_column(LargeBinary(8192))
+
+
+class AuditCheckpoint(Base):
+    """A signed checkpoint; none leaves the service before its row is committed."""
+
+    __tablename__ = "audit_checkpoint"
+    history: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    note: Mapped[str] = mapped_column(Text)
+    signed_at: Mapped[datetime] = mapped_column(Instant)
+    published_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RefusalCount(Base):
+    """How many attempts from one address were refused in one minute; those past a bound leave no event of their own."""
+
+    __tablename__ = "refusal_count"
+    minute_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    address_hash: Mapped[str] = mapped_column(String(32), primary_key=True)
+    refused: Mapped[int] = mapped_column(Integer)
+
+
+AUDIT_TABLES = frozenset(
+    {"audit_inbox", "audit_log", "audit_history", "audit_tile", "audit_checkpoint", "audit_event", "refusal_count"}
+)
+"""What only the audit log has: being refused leaves a trace here, and nowhere else."""
+
+
+def _every_event() -> Subquery:
+    """Events whether logged or still waiting, each under the number it had in the inbox."""
+    waiting, logged = AuditInbox.__table__, AuditLog.__table__
+    names = [column.name for column in waiting.columns if column.name != "id"]
+    return union_all(
+        select(waiting.c.id, *(waiting.c[name] for name in names)),
+        select(logged.c.inbox_id, *(logged.c[name] for name in names)),
+    ).subquery("audit_event")
+
+
+class AuditEvent(Base):
+    """Who did or saw what, in the order it was written down; for reading only. ``audit.record`` writes."""
+
+    __table__ = _every_event()
+    __mapper_args__ = {"primary_key": [__table__.c.event_id]}  # noqa: RUF012
+    id: Mapped[int]
+    event_id: Mapped[str]
+    at: Mapped[datetime]
+    request_id: Mapped[str]
+    person_id: Mapped[str | None]
+    assignment_id: Mapped[str | None]
+    role: Mapped[str | None]
+    action: Mapped[str]
+    object_kind: Mapped[str]
+    object_id: Mapped[str]
+    centre_number: Mapped[str | None]
+    outcome: Mapped[str]
+    address_hash: Mapped[str | None]
+    details: Mapped[dict[str, Any]]
 
 
 class ReleaseProposal(Base):
@@ -373,6 +483,20 @@ class ReceiptRow(Base):
     """What the body commits to by its hash, and mail does not carry: the marks."""
     issued_at: Mapped[datetime] = mapped_column(Instant)
     __table_args__ = (CheckConstraint("(case_id IS NULL) <> (sitting_id IS NULL)", name="one_subject"),)
+
+
+class ReceiptProof(Base):
+    """The proof that a receipt stands in the audit log; made after the receipt, which never changes.
+
+    ``log_key`` is the key that the proof is checked with, as a verifier's line.
+    """
+
+    __tablename__ = "receipt_proof"
+    receipt_id: Mapped[str] = mapped_column(ForeignKey("receipt.id"), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(36))
+    proof: Mapped[str | None] = mapped_column(Text)
+    log_key: Mapped[str | None] = mapped_column(Text)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
 
 
 class LegalHold(Base):

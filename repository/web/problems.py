@@ -80,6 +80,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.LogForked: H.SERVICE_UNAVAILABLE,
     errors.LogPlaceRefused: H.SERVICE_UNAVAILABLE,
     errors.EventUnknown: H.NOT_FOUND,
+    errors.ReceiptUnreadable: H.UNPROCESSABLE_ENTITY,
     errors.DatabaseBehind: H.SERVICE_UNAVAILABLE,
     errors.PolicyMissing: H.SERVICE_UNAVAILABLE,
     errors.PolicyRefused: H.SERVICE_UNAVAILABLE,

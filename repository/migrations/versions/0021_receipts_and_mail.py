@@ -55,9 +55,24 @@ def upgrade() -> None:
     with op.batch_alter_table("receipt") as batch:
         batch.alter_column("centre_number", existing_type=sa.String(5), nullable=False)
         batch.create_check_constraint("ck_receipt_one_subject", "(case_id IS NULL) <> (sitting_id IS NULL)")
+    op.create_table(
+        "receipt_proof",
+        sa.Column(
+            "receipt_id",
+            sa.String(36),
+            sa.ForeignKey("receipt.id", name="fk_receipt_proof_receipt_id_receipt"),
+            primary_key=True,
+        ),
+        sa.Column("event_id", sa.String(36), nullable=False),
+        sa.Column("proof", sa.Text()),
+        sa.Column("log_key", sa.Text()),
+        sa.Column("proved_at", Instant()),
+    )
+    op.create_index("ix_receipt_proof_proved_at", "receipt_proof", ["proved_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("receipt_proof")
     op.execute("DELETE FROM receipt WHERE case_id IS NULL")
     with op.batch_alter_table("receipt") as batch:
         batch.drop_constraint("ck_receipt_one_subject", type_="check")
