@@ -27,7 +27,7 @@ from repository.mail.queueing import is_address
 from repository.sign_in import attempts, invitations, paired_links, sessions
 from repository.sign_in.paired_links import Secrets
 from repository.sign_in.tables import Account
-from repository.tables import Assignment, WebSession
+from repository.tables import Assignment, Person, WebSession
 
 LONDON = ZoneInfo("Europe/London")
 NAME_LIMIT = 200
@@ -167,6 +167,24 @@ def send_invitation(
     facts = {"expires": said_at(row.expires_at), "path": path}
     is_mailed = mail.enqueue(session, context, email, "invitation", facts)
     return Handover(secrets.spoken_code, None if is_mailed else path, email, row.expires_at)
+
+
+def give(
+    session: Session, context: Context, action: Action, person_id: str, role: str, centre_number: str | None = None
+) -> Assignment:
+    """Give somebody who is here a further role.
+
+    Raises: ``NotFound``; ``SamePerson`` for oneself; ``FieldRefused``, also for a role that two people give.
+    """
+    actor = manager_of(context, action)
+    if session.get(Person, person_id) is None:
+        raise NotFound
+    need_another(session, actor, person_id)
+    kind, centre = role_and_centre(session, actor, role, centre_number)
+    made = invitations.give(session, person_id, kind, centre, context.now, by=actor.person_id)
+    audit.record(session, context, "role.given", "assignment", made.id, role=kind.value)
+    tell(session, context, person_id, "You were given a further role in this service.")
+    return made
 
 
 def revoke(session: Session, context: Context, action: Action, invitation_id: str) -> None:
