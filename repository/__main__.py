@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from repository import acting
+from repository import acting, logs
 from repository import settings as settings_module
 from repository.errors import RepositoryError
 from storage.errors import StorageError
@@ -46,12 +45,12 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. A refusal is one sentence on standard error, never a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     words = sys.argv[1:] if words is None else words
     arguments = parser(words[0] if words else "").parse_args(words)
     acting.set_service("command")
     try:
         settings = settings_module.from_environ(os.environ)
+        logs.configure(settings.log_format)
         return int(arguments.command(arguments, settings))
     except (RepositoryError, StorageError) as error:
         print(f"nea: {error.detail}", file=sys.stderr)

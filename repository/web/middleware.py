@@ -2,69 +2,87 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 from uuid import uuid4
 
 from aiohttp import web
 
-from repository import access, acting
+from repository import access, acting, logs
 from repository.access import Action
-from repository.errors import NotFound, NotSignedIn, RequestForged
-from repository.web import authentication, keys, pages
+from repository.errors import EncodingRefused, NotFound, NotSignedIn, StepUpNeeded
+from repository.web import authentication, content, headers, hosts, keys, pages, step_up
+from repository.web.keys import Site
+from repository.web.origins import check_origin
 from repository.web.problems import OUR_ERRORS, Problem, problem_of, status_phrase
+from repository.web.requests import too_large
+from repository.web.slowness import Guarded
 
-logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TUS_VERSION = "1.0.0"
 """The version of the upload protocol; its refusals carry it too."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def content_security_policy(nonce: str) -> str:
-    """Return the policy of our own pages: our files only, scripts by nonce, nothing framed by others."""
-    return (
-        f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; img-src 'self' data:; "
-        "media-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'self'; object-src 'none'; "
-        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-
-
-def security_headers(request: web.Request) -> dict[str, str]:
+def security_headers(request: web.Request, response: web.StreamResponse) -> dict[str, str]:
     """Return the headers that every answer carries unless its handler set its own."""
-    headers = {
-        "Content-Security-Policy": content_security_policy(request[keys.NONCE]),
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-        "Cache-Control": "no-store",
-        "X-Request-Id": request[keys.REQUEST_ID],
-    }
-    if request.app[keys.SERVICES].settings.secure_cookies:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
-    return headers
+    settings = request.app[keys.SERVICES].settings
+    if request[keys.SITE] is Site.CONTENT:
+        return headers.of_content(settings)
+    is_page = response.content_type == "text/html" and request[keys.SITE] is Site.APPLICATION
+    policy = headers.page_policy(request[keys.NONCE], hosts.content_origin(request)) if is_page else headers.DATA_POLICY
+    return headers.of_application(settings, policy)
 
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id and nonce, and the answer its security headers."""
+    """Give the request its id, nonce and host, and the log a line of it when it is answered."""
     request[keys.REQUEST_ID] = str(uuid4())
     request[keys.NONCE] = secrets.token_urlsafe(16)
     request[keys.ACTOR] = None
     request[keys.SESSION] = None
+    request[keys.SITE] = hosts.named_site(request)
     acting.set_nobody()
-    return await handler(request)
+    began_at, status = time.perf_counter(), 500
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        _note(request, status, time.perf_counter() - began_at)
+
+
+def _note(request: web.Request, status: int, seconds: float) -> None:
+    """Write the access line: the route as the table has it, never the address that was asked for."""
+    actor, resource = request[keys.ACTOR], request.match_info.route.resource
+    logs.write(
+        "info",
+        "request",
+        request_id=request[keys.REQUEST_ID],
+        method=request.method if request.method in METHODS else "other",
+        route=resource.canonical if resource is not None else "none",
+        site=request[keys.SITE] or "unknown",
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+        bytes_received=request.content.total_bytes,
+        role=actor.role if actor is not None else "nobody",
+    )
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add the security headers just before an answer is sent, streamed ones included."""
     if keys.NONCE in request:
-        for name, value in security_headers(request).items():
+        for name, value in security_headers(request, response).items():
             response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = request[keys.REQUEST_ID]
+        if keys.NEW_PASS in request and response.status < 400:
+            response.headers.add("Set-Cookie", content.set_cookie_line(request))
 
 
 @web.middleware
@@ -76,6 +94,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if wants_page(request) and request.method in {"GET", "HEAD"}:
             raise web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}") from error
         return _answer(request, problem_of(error))
+    except StepUpNeeded as error:
+        return await step_up.lead(request) if wants_page(request) else _answer(request, problem_of(error))
     except OUR_ERRORS as error:
         return _answer(request, problem_of(error))
     except web.HTTPException as error:
@@ -93,45 +113,68 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
             # The line broke: nobody is there to hear an answer, and it is no fault of ours to report.
             return web.Response(status=400)
-        logger.exception("request %s failed", request[keys.REQUEST_ID])
+        logs.failed("request-failed", request_id=request[keys.REQUEST_ID])
         detail = "Something went wrong on our side. What you did was not saved; try again in a minute."
         return _answer(request, Problem(500, "internal", status_phrase(500), detail, {}, None))
 
 
 @web.middleware
 async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find out who asks, refuse forged requests, and hold the route's action against the policy."""
+    """Find out which host was asked and who asks, refuse forged requests, and hold the route's action against the policy."""
+    site = hosts.site_of(request)
     action = request.app[keys.ACTIONS].get(request.match_info.handler)
     if action is None:
         return await handler(request)  # no such route: aiohttp answers 404 or 405
+    at, limit_bytes = request.app[keys.EDGES][request.match_info.handler]
+    if site is not at:
+        raise NotFound
+    check_body(request, limit_bytes)
     if any("\x00" in part for part in request.match_info.values()):
         raise NotFound  # no name holds a NUL, and PostgreSQL refuses to be asked
-    await authentication.identify(request)
+    if site is Site.CONTENT:
+        await content.admit(request)
+    else:
+        await authentication.identify(request)
+    if request[keys.ACTOR] is not None:
+        trust(request)
     signed_in = request[keys.SESSION]
     if request.method in UNSAFE and signed_in is not None and signed_in.by_cookie:
         check_origin(request)
     if action is not Action.UPLOAD_CONTINUE:  # the upload's own token decides there, and outlives the sign-in
         access.require_role(request[keys.ACTOR], action)
+        step_up.require_proof(request, action)
         acting.set_person(request[keys.ACTOR], action, request.app[keys.SERVICES].clock())
     else:
         acting.set_service("upload")
-    return await handler(request)
+    response = await handler(request)
+    if action is Action.UPLOAD_CONTINUE and response.status < 400:
+        trust(request)  # the upload's token was right
+    return response
 
 
-def check_origin(request: web.Request) -> None:
-    """Refuse an unsafe request that a browser says came from elsewhere; raises ``RequestForged``."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        if site not in {"same-origin", "none"}:
-            raise RequestForged
-        return
-    origin = request.headers.get("Origin")
-    if origin is None or origin.partition("://")[2] != request.host:
-        raise RequestForged
+def check_body(request: web.Request, limit_bytes: int) -> None:
+    """Refuse a body that says to be too large, before anything is done; what comes without a length is counted as it is read.
+
+    Raises: ``BodyTooLarge``; ``EncodingRefused`` for a compressed body, as a little of it can unpack to very much.
+    """
+    if (request.content_length or 0) > limit_bytes:
+        raise too_large(limit_bytes)
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise EncodingRefused
+    request._client_max_size = limit_bytes  # of forms; there is no other way to say it for one request
+
+
+def trust(request: web.Request) -> None:
+    """Note that somebody has shown who they are: their connection is no longer one of the unknown of its address."""
+    line = request.protocol
+    if isinstance(line, Guarded):
+        line.is_known = True
 
 
 def wants_page(request: web.Request) -> bool:
     """Return whether the answer is for a person's browser rather than a program."""
+    if request[keys.SITE] is not Site.APPLICATION:
+        return False
     return not request.path.startswith(("/api/", "/uploads")) and "text/html" in request.headers.get("Accept", "")
 
 

@@ -11,11 +11,9 @@ from multidict import MultiDictProxy
 
 from repository.access import Actor
 from repository.audit import Context
-from repository.errors import FieldRefused, NotSignedIn, RequestMalformed
+from repository.errors import BodyTooLarge, FieldRefused, NotSignedIn, RequestMalformed
 from repository.services import Services
-from repository.web import authentication, keys
-
-JSON_LIMIT_BYTES = 1024 * 1024
+from repository.web import authentication, keys, limits
 
 
 def services_of(request: web.Request) -> Services:
@@ -34,6 +32,20 @@ def actor_of(request: web.Request) -> Actor:
 def context_of(request: web.Request) -> Context:
     """Return who acts, when, and under which request."""
     return Context(request[keys.ACTOR], services_of(request).clock(), request[keys.REQUEST_ID])
+
+
+def limit_of(request: web.Request) -> int:
+    """Return the largest body, in bytes, that the request's route takes."""
+    return request.app[keys.EDGES][request.match_info.handler][1]
+
+
+def too_large(limit_bytes: int) -> BodyTooLarge:
+    """Return the refusal of a body beyond a limit."""
+    words = f"{limit_bytes // limits.MIB} MiB" if limit_bytes >= limits.MIB else f"{limit_bytes // limits.KIB} KiB"
+    return BodyTooLarge(
+        f"What was sent is larger than the {words} accepted here. Nothing was saved; send less, or split the file.",
+        limit_bytes=limit_bytes,
+    )
 
 
 async def read_form(request: web.Request) -> MultiDictProxy[Any]:
@@ -65,6 +77,17 @@ def text_field(form: Mapping[str, Any], name: str, *, required: bool = True, lim
     return value
 
 
+def secret_field(form: Mapping[str, Any], name: str, *, limit: int = 1000) -> str:
+    """Return a password exactly as it was typed, spaces included; empty if it is missing.
+
+    Raises: ``FieldRefused`` naming the field when it is far too long or not text.
+    """
+    value = form.get(name, "")
+    if not isinstance(value, str) or len(value) > limit:
+        raise FieldRefused(f"The {name.replace('_', ' ')} is too long.", field=name)
+    return value
+
+
 def number_field(form: Mapping[str, Any], name: str, lowest: int, highest: int) -> int:
     """Return a whole-number field; raises ``FieldRefused`` naming the field and the range."""
     value = form.get(name, "")
@@ -78,10 +101,8 @@ def number_field(form: Mapping[str, Any], name: str, lowest: int, highest: int) 
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """Return a JSON object; raises ``RequestMalformed`` for anything else, or beyond the limit."""
-    body = await request.content.read(JSON_LIMIT_BYTES + 1)
-    if len(body) > JSON_LIMIT_BYTES or not request.content.at_eof():
-        raise RequestMalformed(f"The body is longer than {JSON_LIMIT_BYTES} bytes.")
+    """Return a JSON object; raises ``RequestMalformed`` for anything else, ``BodyTooLarge`` beyond the route's limit."""
+    body = await read_file(request, limits.JSON_BYTES)
     try:
         value = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
@@ -92,12 +113,11 @@ async def read_json(request: web.Request) -> dict[str, Any]:
 
 
 async def read_file(request: web.Request, limit_bytes: int) -> bytes:
-    """Return a raw body up to a limit; raises ``RequestMalformed`` beyond it."""
+    """Return a raw body up to a limit, or the route's where that is lower; raises ``BodyTooLarge`` beyond it."""
+    limit_bytes = min(limit_bytes, limit_of(request))
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > limit_bytes:
-            raise RequestMalformed(
-                f"The file is larger than the {limit_bytes} bytes accepted here.", limit_bytes=limit_bytes
-            )
+            raise too_large(limit_bytes)
     return bytes(body)

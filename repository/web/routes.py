@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from aiohttp import web
 
 from repository.access import Action
-from repository.web import files, keys, tus
+from repository.web import files, keys, limits, tus, violations
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
@@ -24,17 +25,30 @@ from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
+from repository.web.headers import REPORTS
+from repository.web.keys import Site
+from repository.web.pages import account as account_pages
 from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import amendments as amendments_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
+from repository.web.pages import (
+    confirming,
+    home,
+    people_body,
+    people_centre,
+    people_contacts,
+    people_links,
+    script_images,
+    sign_in,
+    worklist,
+)
 from repository.web.pages import conflicts as conflicts_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
 from repository.web.pages import holds as holds_pages
-from repository.web.pages import home, script_images, sign_in, worklist
 from repository.web.pages import imports as imports_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
@@ -51,9 +65,10 @@ from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import series as series_pages
+from repository.web.pages import set_up as set_up_pages
 from repository.web.pages import teams as teams_pages
-from repository.web.pages import what_if as what_if_pages
 from repository.web.pages import tokens as tokens_pages
+from repository.web.pages import what_if as what_if_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,30 +84,113 @@ class Route(NamedTuple):
     handler: Handler
     action: Action
     expects: Callable[[web.Request], Awaitable[None]] | None = None
+    limit_bytes: int | None = None
+    """The largest body; None is the usual one of a form or of the API. Uploads bound themselves, by their length."""
+    site: Site = Site.APPLICATION
+    """The host name it answers under; under the other one it is not there."""
+
+    @property
+    def body_limit_bytes(self) -> int:
+        """Return the largest body that this URL takes."""
+        if self.limit_bytes is not None:
+            return self.limit_bytes
+        return limits.JSON_BYTES if self.path.startswith("/api/") else limits.FORM_BYTES
 
 
 A = Action
+UNBOUNDED = sys.maxsize
+"""Of uploads: the length declared at creation bounds each, and `NEA_UPLOAD_LIMIT_MIB` that."""
 ROUTES: tuple[Route, ...] = (
     # Sign-in
     Route("GET", "/sign-in", sign_in.show, A.PUBLIC),
     Route("POST", "/sign-in", sign_in.submit, A.PUBLIC),
+    Route("GET", "/sign-in/code", sign_in.show_code, A.PUBLIC),
+    Route("POST", "/sign-in/code", sign_in.submit_code, A.PUBLIC),
+    Route("GET", "/sign-in/app", sign_in.show_app, A.PUBLIC),
+    Route("POST", "/sign-in/app", sign_in.submit_app, A.PUBLIC),
+    Route("GET", "/sign-in/role", sign_in.show_role, A.PUBLIC),
+    Route("POST", "/sign-in/role", sign_in.submit_role, A.PUBLIC),
+    Route("GET", "/sign-in/go-on", sign_in.resume, A.PUBLIC),
     Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
     Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
+    Route("GET", "/set-up/{token}", set_up_pages.show, A.PUBLIC),
+    Route("POST", "/set-up/{token}", set_up_pages.submit, A.PUBLIC),
+    Route("GET", "/confirm-it-is-you", confirming.show, A.ACCOUNT),
+    Route("POST", "/confirm-it-is-you", confirming.submit, A.ACCOUNT),
+    # One's own account
+    Route("GET", "/account", account_pages.show, A.ACCOUNT),
+    Route("POST", "/account/sessions/end", account_pages.end_session, A.ACCOUNT),
+    Route("POST", "/account/sessions/end-others", account_pages.end_others, A.ACCOUNT),
+    Route("POST", "/account/role", account_pages.switch_role, A.ACCOUNT),
+    Route("GET", "/account/password", account_pages.show_password, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/password", account_pages.change_password, A.ACCOUNT_SECURITY),
+    Route("GET", "/account/app", account_pages.show_app, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/app", account_pages.submit_app, A.ACCOUNT_SECURITY),
+    Route("GET", "/account/recovery-codes", account_pages.show_recovery_codes, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/recovery-codes", account_pages.make_recovery_codes, A.ACCOUNT_SECURITY),
     Route("GET", "/sign-in/provider/{key}", providers_pages.begin, A.PUBLIC),
     Route("GET", "/sign-in/provider/{key}/answer", providers_pages.answer, A.PUBLIC),
     Route("POST", "/sign-in/provider/{key}/logout", providers_pages.log_out, A.PUBLIC),
     Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
+    Route("POST", REPORTS, violations.take, A.PUBLIC, limit_bytes=limits.REPORT_BYTES),
+    # People
+    Route("GET", "/staff", people_centre.show, A.PEOPLE_READ_CENTRE),
+    Route("POST", "/staff/invitations", people_centre.invite, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/staff/invitations/{invitation_id}/revoke", people_centre.revoke, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/staff/waiting/{request_id}/grant", people_centre.grant, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/staff/waiting/{request_id}/refuse", people_centre.refuse, A.PEOPLE_MANAGE_CENTRE),
+    Route("GET", "/staff/{assignment_id}", people_centre.show_member, A.PEOPLE_READ_CENTRE),
+    Route("POST", "/staff/{assignment_id}/end", people_centre.end, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/staff/{assignment_id}/reset", people_centre.reset, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/staff/{assignment_id}/teaching", people_centre.give_teaching, A.PEOPLE_MANAGE_CENTRE),
+    Route(
+        "POST", "/staff/{assignment_id}/teaching/{teaching_id}/end", people_centre.take_teaching, A.PEOPLE_MANAGE_CENTRE
+    ),
+    Route("GET", "/people", people_body.show, A.PEOPLE_READ_BODY),
+    Route("POST", "/people/invitations", people_body.invite, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/invitations/{invitation_id}/revoke", people_body.revoke, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/proposals/{proposal_id}/confirm", people_body.confirm, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/proposals/{proposal_id}/withdraw", people_body.withdraw, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/waiting/{request_id}/grant", people_body.grant, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/waiting/{request_id}/refuse", people_body.refuse, A.PEOPLE_MANAGE_BODY),
+    Route("GET", "/people/{person_id}", people_body.show_one, A.PEOPLE_READ_BODY),
+    Route("POST", "/people/{person_id}/roles", people_body.give, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/{person_id}/roles/{assignment_id}/end", people_body.end, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/{person_id}/reset", people_body.reset, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/{person_id}/suspend", people_body.suspend, A.PEOPLE_MANAGE_BODY),
+    Route("POST", "/people/{person_id}/restore", people_body.restore, A.PEOPLE_MANAGE_BODY),
+    Route("GET", "/contacts", people_contacts.show, A.CONTACTS_READ),
+    Route("POST", "/contacts", people_contacts.add, A.CONTACTS_MANAGE),
+    Route("POST", "/contacts/{contact_id}/verify", people_contacts.verify, A.CONTACTS_MANAGE),
+    Route("POST", "/contacts/{contact_id}/code", people_contacts.send_again, A.CONTACTS_MANAGE),
+    Route("POST", "/contacts/{contact_id}/kinds", people_contacts.change, A.CONTACTS_MANAGE),
+    Route("POST", "/contacts/{contact_id}/remove", people_contacts.remove, A.CONTACTS_MANAGE),
+    Route("GET", "/invitation", people_links.show_accepting, A.PUBLIC),
+    Route("POST", "/invitation", people_links.accept_locally, A.PUBLIC),
+    Route("POST", "/invitation/accept-signed-in", people_links.accept_signed_in, A.PUBLIC),
+    Route("GET", "/invitation/{token}", people_links.show_invitation, A.PUBLIC),
+    Route("POST", "/invitation/{token}", people_links.claim_invitation, A.PUBLIC),
+    Route("GET", "/forgotten", people_links.show_forgotten, A.PUBLIC),
+    Route("POST", "/forgotten", people_links.forgotten, A.PUBLIC),
+    Route("GET", "/reset", people_links.show_new_password, A.PUBLIC),
+    Route("POST", "/reset", people_links.set_new_password, A.PUBLIC),
+    Route("GET", "/reset/{token}", people_links.show_reset, A.PUBLIC),
+    Route("POST", "/reset/{token}", people_links.claim_reset, A.PUBLIC),
     # Home
     Route("GET", "/", home.show, A.HOME),
     # Imports
     Route("GET", "/imports", imports_pages.show, A.ENTRIES_IMPORT),
-    Route("POST", "/imports", imports_pages.submit, A.ENTRIES_IMPORT),
+    Route("POST", "/imports", imports_pages.submit, A.ENTRIES_IMPORT, limit_bytes=limits.IMPORT_BYTES),
     Route("POST", "/imports/waiting", imports_pages.settle_waiting, A.ENTRIES_IMPORT),
-    Route("POST", "/api/imports/entries", imports_api.create_entries, A.ENTRIES_IMPORT),
+    Route(
+        "POST", "/api/imports/entries", imports_api.create_entries, A.ENTRIES_IMPORT, limit_bytes=limits.IMPORT_BYTES
+    ),
     Route("GET", "/api/imports/waiting", imports_api.waiting, A.ENTRIES_IMPORT),
-    Route("POST", "/api/imports/marks", imports_api.create_marks, A.MARKS_IMPORT),
-    Route("POST", "/api/imports/{kind}", imports_api.create_reference, A.REFERENCE_IMPORT),
+    Route("POST", "/api/imports/marks", imports_api.create_marks, A.MARKS_IMPORT, limit_bytes=limits.IMPORT_BYTES),
+    Route(
+        "POST", "/api/imports/{kind}", imports_api.create_reference, A.REFERENCE_IMPORT, limit_bytes=limits.IMPORT_BYTES
+    ),
     # Exports
     Route("GET", "/exports", exports_pages.show, A.EXPORT_READ),
     Route("GET", "/series/{series_key}/exports/{what}/download", exports_api.download, A.EXPORT_READ),
@@ -103,18 +201,26 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/cases/{case_id}", cases_api.show, A.CASE_READ),
     Route("GET", "/api/cases/{case_id}/marks", cases_api.show_marks, A.MARKS_READ),
     Route("PUT", "/api/cases/{case_id}/marks", cases_api.save_marks, A.MARKS_SAVE),
-    Route("POST", "/api/cases/{case_id}/marks/csv", cases_api.save_marks_csv, A.MARKS_SAVE),
+    Route(
+        "POST", "/api/cases/{case_id}/marks/csv", cases_api.save_marks_csv, A.MARKS_SAVE, limit_bytes=limits.CSV_BYTES
+    ),
     Route("POST", "/api/cases/{case_id}/marks/check", cases_api.check_marks, A.MARKS_SAVE),
     Route("POST", "/api/cases/{case_id}/marks/submit", cases_api.submit_marks, A.MARKS_SUBMIT),
     Route("GET", "/cases", cases_pages.index, A.CASE_READ),
     Route("GET", "/cases/{case_id}", cases_pages.show, A.CASE_READ),
     Route("GET", "/cases/{case_id}/marks", cases_pages.show_marks, A.MARKS_READ),
-    Route("POST", "/cases/{case_id}/marks", cases_pages.save_marks, A.MARKS_SAVE),
-    Route("POST", "/cases/{case_id}/marks/csv", cases_pages.upload_marks, A.MARKS_SAVE),
+    Route("POST", "/cases/{case_id}/marks", cases_pages.save_marks, A.MARKS_SAVE, limit_bytes=limits.SHEET_BYTES),
+    Route("POST", "/cases/{case_id}/marks/csv", cases_pages.upload_marks, A.MARKS_SAVE, limit_bytes=limits.CSV_BYTES),
     Route("POST", "/cases/{case_id}/marks/check", cases_pages.check_marks, A.MARKS_SAVE),
     Route("POST", "/cases/{case_id}/marks/submit", cases_pages.submit_marks, A.MARKS_SUBMIT),
     Route("GET", "/cases/{case_id}/sample", samples_pages.show, A.SAMPLE_READ),
-    Route("POST", "/cases/{case_id}/sample/files", samples_pages.add_files, A.UPLOAD_CREATE),
+    Route(
+        "POST",
+        "/cases/{case_id}/sample/files",
+        samples_pages.add_files,
+        A.UPLOAD_CREATE,
+        limit_bytes=limits.FALLBACK_BYTES,
+    ),
     Route("POST", "/cases/{case_id}/sample/submit", samples_pages.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/sample-items/{item_id}/no-work", samples_pages.explain, A.SAMPLE_SUBMIT),
     Route("GET", "/receipts/{receipt_id}", samples_pages.show_receipt, A.RECEIPT_READ),
@@ -166,7 +272,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/cases/{case_id}/sample/choice", sample_requests_api.show_choice, A.SAMPLE_CHOOSE),
     Route("POST", "/api/cases/{case_id}/sample/choice", sample_requests_api.choose, A.SAMPLE_CHOOSE),
     Route("GET", "/rules", rules_pages.show, A.RULES_WRITE),
-    Route("POST", "/rules", rules_pages.submit, A.RULES_WRITE),
+    Route("POST", "/rules", rules_pages.submit, A.RULES_WRITE, limit_bytes=limits.CSV_BYTES),
     Route("POST", "/rules/exemptions", rules_pages.grant_exemption, A.RULES_WRITE),
     Route("POST", "/rules/exemptions/{exemption_id}/end", rules_pages.end_exemption, A.RULES_WRITE),
     Route("GET", "/api/rules", rules_api.index, A.RULES_WRITE),
@@ -295,7 +401,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/reviews", reviews_pages.index, A.REVIEW_READ),
     Route("POST", "/reviews", reviews_pages.start, A.REVIEW_REQUEST),
     Route("GET", "/reviews/terms", review_desk_pages.show_terms, A.REVIEW_TERMS),
-    Route("POST", "/reviews/terms", review_desk_pages.import_terms, A.REVIEW_TERMS),
+    Route("POST", "/reviews/terms", review_desk_pages.import_terms, A.REVIEW_TERMS, limit_bytes=limits.CSV_BYTES),
     Route("GET", "/reviews/{request_id}", reviews_pages.show, A.REVIEW_READ),
     Route("POST", "/reviews/{request_id}/consent", reviews_pages.consent, A.REVIEW_REQUEST),
     Route("POST", "/reviews/{request_id}/submit", reviews_pages.submit, A.REVIEW_REQUEST),
@@ -316,7 +422,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
     Route("GET", "/api/reviews", reviews_api.index, A.REVIEW_READ),
     Route("POST", "/api/reviews", reviews_api.start, A.REVIEW_REQUEST),
-    Route("POST", "/api/reviews/terms", review_desk_pages.api_import_terms, A.REVIEW_TERMS),
+    Route(
+        "POST", "/api/reviews/terms", review_desk_pages.api_import_terms, A.REVIEW_TERMS, limit_bytes=limits.CSV_BYTES
+    ),
     Route("GET", "/api/reviews/{request_id}", reviews_api.show, A.REVIEW_READ),
     Route("POST", "/api/reviews/{request_id}/consent", reviews_api.consent, A.REVIEW_REQUEST),
     Route("POST", "/api/reviews/{request_id}/submit", reviews_api.submit, A.REVIEW_REQUEST),
@@ -332,12 +440,23 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/missing-results", reviews_api.report, A.REVIEW_REQUEST),
     Route("POST", "/api/missing-results/{report_id}/answer", reviews_api.answer, A.REVIEW_DECIDE),
     Route("GET", "/api/series/{series_key}/retention", reviews_api.show_retention, A.RETENTION),
+    # Tokens of school systems
+    Route("GET", "/tokens", tokens_pages.show, A.TOKEN_READ),
+    Route("POST", "/tokens", tokens_pages.make, A.TOKEN_WRITE),
+    Route("POST", "/tokens/{token_id}/revoke", tokens_pages.revoke, A.TOKEN_WRITE),
+    Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
     Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),
     Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
     Route("GET", "/sittings/{sitting_id}", scripts_pages.show, A.SITTING_READ),
-    Route("POST", "/sittings/{sitting_id}/register", scripts_pages.mark_register, A.REGISTER_WRITE),
+    Route(
+        "POST",
+        "/sittings/{sitting_id}/register",
+        scripts_pages.mark_register,
+        A.REGISTER_WRITE,
+        limit_bytes=limits.SHEET_BYTES,
+    ),
     Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
@@ -346,14 +465,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sittings/{sitting_id}/pages", scripts_pages.settle_page, A.BUNDLE_WRITE),
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
-    Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE),
+    Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
     Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
-    # Tokens of school systems
-    Route("GET", "/tokens", tokens_pages.show, A.TOKEN_READ),
-    Route("POST", "/tokens", tokens_pages.make, A.TOKEN_WRITE),
-    Route("POST", "/tokens/{token_id}/revoke", tokens_pages.revoke, A.TOKEN_WRITE),
-    Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
     Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
     Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),
@@ -362,28 +476,38 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sittings/{sitting_id}/labels.pdf", scripts_api.labels_pdf, A.PACKET_WRITE),
     Route("GET", "/sittings/{sitting_id}/covers.pdf", scripts_api.covers_pdf, A.PACKET_WRITE),
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
-    Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE),
+    Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
-    Route("GET", "/scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
-    Route("GET", "/bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
     Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
     # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
-    Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet),
+    Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet, UNBOUNDED),
     Route("OPTIONS", "/uploads/{oid}", tus.options, A.PUBLIC),
-    Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE, tus.no_leave_yet),
+    Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE, tus.no_leave_yet, UNBOUNDED),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
-    Route("GET", "/documents/{document_id}/content", documents_pages.content, A.DOCUMENT_VIEW),
-    Route("GET", "/documents/{document_id}/pages/{number}", documents_pages.page_image, A.DOCUMENT_VIEW),
     Route("POST", "/documents/{document_id}/withdraw", documents_pages.withdraw, A.DOCUMENT_WITHDRAW),
+    # Bytes of documents for programs, which come with a token of their own and keep no cookies
+    Route("GET", "/documents/{document_id}/content", documents_pages.content, A.DOCUMENT_VIEW),
+    Route("GET", "/documents/{document_id}/pages/{number}", documents_pages.page_for_programs, A.DOCUMENT_VIEW),
+    # Bytes of documents for browsers: another host name, which the cookie of the application never reaches
+    *(
+        Route("GET", f"/content/{path}", handler, action, site=Site.CONTENT)
+        for path, handler, action in (
+            ("documents/{document_id}/pages/{number}", documents_pages.page_image, A.DOCUMENT_VIEW),
+            ("documents/{document_id}/recording", documents_pages.recording, A.DOCUMENT_VIEW),
+            ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
+            ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
+        )
+    ),
 )
 
 
 def add_to(app: web.Application) -> None:
     """Add every route to the application, and its action where the permission check finds it."""
     actions: dict[Callable[..., object], Action] = {}
+    routed: dict[Callable[..., object], Route] = {}
     for route in ROUTES:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)
@@ -391,4 +515,8 @@ def add_to(app: web.Application) -> None:
             app.router.add_route(route.method, route.path, route.handler, expect_handler=route.expects)
         if actions.setdefault(route.handler, route.action) is not route.action:
             raise ValueError(f"{route.handler.__name__} is routed under two actions")
+        known = routed.setdefault(route.handler, route)
+        if (known.body_limit_bytes, known.site) != (route.body_limit_bytes, route.site):
+            raise ValueError(f"{route.handler.__name__} is routed under two limits or two hosts")
     app[keys.ACTIONS] = actions
+    app[keys.EDGES] = {handler: (route.site, route.body_limit_bytes) for handler, route in routed.items()}

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+from urllib.parse import quote
+
 from aiohttp import web
 
+from repository import people
 from repository.access import Role
 from repository.acts import reading, viewing
 from repository.acts.viewing import Viewing
 from repository.documents import is_viewable_as_pages
 from repository.errors import NotFound, RangeRefused
+from repository.web import content as bytes_host
 from repository.web import keys
+from repository.web.headers import CONTENT_POLICY
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
 
 PAGE_WIDTH_PIXELS = 1240
-CONTENT_POLICY = (
-    "default-src 'none'; img-src 'self'; media-src 'self'; object-src 'self'; plugin-types application/pdf; "
-    "style-src 'unsafe-inline'; frame-ancestors 'self'"
-)
+UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9 ._()-]", re.ASCII)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -30,14 +34,29 @@ async def show(request: web.Request) -> web.Response:
         "documents/show.html",
         document=seen,
         as_pages=is_viewable_as_pages(seen.media_type),
+        address=partial(bytes_host.address, request, "documents", seen.document_id),
         back_href=f"/{desks[role]}/{seen.case_id}" if role in desks else f"/cases/{seen.case_id}/sample",
         back_text="Back to the works" if role in desks else "Back to the sample",
     )
 
 
 async def content(request: web.Request) -> web.StreamResponse:
-    """Stream the document's bytes, whole or one range, each segment authenticated before it leaves."""
+    """Stream a document as it was sent to a program, to be kept as a file. A browser's cookie gives no leave to it."""
+    _programs_only(request)
     seen = await _view(request)
+    return await _stream(request, seen, attachment_header(seen.filename))
+
+
+async def recording(request: web.Request) -> web.StreamResponse:
+    """Stream a recording to the player of a page, on the content host; raises ``NotFound`` for any other kind of file."""
+    seen = await _view(request)
+    if not seen.media_type.startswith(("audio/", "video/")):
+        raise NotFound
+    return await _stream(request, seen, "inline")
+
+
+async def _stream(request: web.Request, seen: Viewing, disposition: str) -> web.StreamResponse:
+    """Answer the whole or one range, each segment authenticated before it leaves."""
     start, stop, status = _range(request, seen.size_bytes)
     headers = {
         "Content-Type": seen.media_type,
@@ -45,7 +64,7 @@ async def content(request: web.Request) -> web.StreamResponse:
         "Accept-Ranges": "bytes",
         "Content-Security-Policy": CONTENT_POLICY,
         "Cache-Control": "private, no-store",
-        "Content-Disposition": "inline",
+        "Content-Disposition": disposition,
     }
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{seen.size_bytes}"
@@ -86,6 +105,27 @@ async def page_image(request: web.Request) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
+async def page_for_programs(request: web.Request) -> web.Response:
+    """Answer one page as a picture to a program; a browser's cookie gives no leave to it."""
+    _programs_only(request)
+    return await page_image(request)
+
+
+def attachment_header(filename: str) -> str:
+    """Return the disposition of a file to be kept: a name that is ours in the plain form, theirs in the escaped one.
+
+    Source: RFC 6266, with the name of RFC 8187; https://www.rfc-editor.org/rfc/rfc6266
+    """
+    plain = UNSAFE_IN_NAMES.sub("_", filename).strip(". ") or "document"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _programs_only(request: web.Request) -> None:
+    signed_in = request[keys.SESSION]
+    if signed_in is not None and signed_in.by_cookie:
+        raise NotFound
+
+
 async def withdraw(request: web.Request) -> web.Response:
     """Withdraw a document from the sample page."""
     await read_form(request)
@@ -98,7 +138,8 @@ async def withdraw(request: web.Request) -> web.Response:
 async def _view(request: web.Request) -> Viewing:
     database, context, viewings = services_of(request).database, context_of(request), request.app[keys.VIEWINGS]
     document_id, signed_in = request.match_info["document_id"], request[keys.SESSION]
-    sign_in = signed_in.token if signed_in else ""
+    # A page and the pictures on it come by two host names under one sign-in, and are one viewing.
+    sign_in = people.hash_token(signed_in.token).hex() if signed_in else request[keys.SIGN_IN]
     if viewings.stands(sign_in, document_id, context.now):
         return await database.read(lambda s: viewing.view(s, context, document_id, recorded=True))
     seen = await database.write(lambda s: viewing.view(s, context, document_id))

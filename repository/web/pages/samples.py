@@ -23,7 +23,7 @@ from repository.uploads import candidate_prefix, read_filename
 from repository.web import authentication, keys
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
+from repository.web.requests import actor_of, context_of, limit_of, read_form, services_of, text_field, too_large
 
 ACCEPT = ",".join(f".{extension}" for extensions in MEDIA_TYPES.values() for extension in extensions)
 FALLBACK_LIMIT_BYTES = 200 * 1024 * 1024
@@ -123,6 +123,8 @@ async def add_files(request: web.Request) -> web.Response:
     taken = 0
     try:
         async for part in reader:
+            if request.content.total_bytes > limit_of(request):
+                raise too_large(limit_of(request))
             if not isinstance(part, BodyPartReader):
                 raise RequestMalformed("The form could not be read.")
             if part.filename:
@@ -155,6 +157,8 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
     # The length must be known before the object's key can be made, so a plain form's file is read first, bounded.
     while chunk := await part.read_chunk(256 * 1024):
         body += chunk
+        if request.content.total_bytes > limit_of(request):
+            raise too_large(limit_of(request))
         places.check_size(place, len(body), limit)
         if len(body) > FALLBACK_LIMIT_BYTES:
             raise FieldRefused(

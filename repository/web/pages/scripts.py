@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 from multidict import MultiDictProxy
 
@@ -10,6 +12,7 @@ from repository.access import Action, Role, scope_of
 from repository.acts import sittings, tracking
 from repository.errors import FieldRefused, RepositoryError
 from repository.tables import new_id
+from repository.web import content
 from repository.web.api.scripts import CAPACITY, CAPACITY_LIMIT, despatch_line
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
@@ -185,7 +188,7 @@ async def show_pages(request: web.Request) -> web.Response:
     """Show the pages that wait for a person, each with its picture."""
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     page = await services_of(request).database.read(lambda s: sittings.queue(s, context, sitting_id))
-    return await render(request, "scripts/pages.html", page=page, errors=[])
+    return await render(request, "scripts/pages.html", page=page, address=partial(content.address, request), errors=[])
 
 
 async def settle_page(request: web.Request) -> web.Response:
@@ -209,7 +212,14 @@ async def settle_page(request: web.Request) -> web.Response:
         )
     except FORM_ERRORS as error:
         page = await services_of(request).database.read(lambda s: sittings.queue(s, context, sitting_id))
-        return await render(request, "scripts/pages.html", status=422, page=page, errors=errors_of(error))
+        return await render(
+            request,
+            "scripts/pages.html",
+            status=422,
+            page=page,
+            address=partial(content.address, request),
+            errors=errors_of(error),
+        )
     return await redirect(request, f"/sittings/{sitting_id}/pages", text="The decision was recorded.")
 
 
