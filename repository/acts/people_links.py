@@ -6,11 +6,11 @@ from sqlalchemy.orm import Session
 
 from moderation.tables import Centre
 from repository.audit import Context
+from repository.errors import AttemptOver
 from repository.sign_in import attempts, invitations, providers_records
 from repository.sign_in.invitations import InvitationView
 from repository.sign_in.methods import Method
 from repository.sign_in.providers import Identity
-from repository.sign_in.providers_records import SignedIn
 
 
 def invitation(session: Session, context: Context, untrusted_token: str) -> tuple[InvitationView, str]:
@@ -34,17 +34,19 @@ def accept_locally(session: Session, context: Context, untrusted_claim: str, sig
     return attempts.start(session, context, account_id, [Method.PASSWORD, Method.SET_UP])
 
 
-def accept_from_provider(session: Session, context: Context, untrusted_claim: str, identity: Identity) -> SignedIn:
-    """Accept a bound invitation as somebody whom an identity provider vouched for just now, and begin their sign-in.
+def accept_from_provider(session: Session, context: Context, untrusted_claim: str, identity: Identity) -> str:
+    """Accept a bound invitation as somebody whom an identity provider vouched for just now.
 
+    Returns: the token of the sign-in that goes on from there.
     Raises: ``LinkOver``; ``AccountClosed``; ``FieldRefused`` when they have the role already; ``SamePerson`` when they
     invited themselves.
     """
-    done = providers_records.sign_in(session, context, identity, "/", invited=True)
-    if done.attempt_token is not None:
-        account_id = attempts.standing(session, done.attempt_token, context.now).account_id
-        invitations.accept(session, context, untrusted_claim, account_id)
-    return done
+    token = providers_records.sign_in(session, context, identity, "/", invited=True).attempt_token
+    if token is None:
+        raise AttemptOver
+    account_id = attempts.standing(session, token, context.now).account_id
+    invitations.accept(session, context, untrusted_claim, account_id)
+    return token
 
 
 def accept_signed_in(session: Session, context: Context, untrusted_claim: str, account_id: str) -> None:

@@ -18,6 +18,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from repository import audit
+from repository.acts import people_links
 from repository.errors import (
     AttemptOver,
     NotFound,
@@ -31,7 +32,8 @@ from repository.sign_in import providers_records as records
 from repository.sign_in.attempts import ATTEMPT_SECONDS
 from repository.sign_in.providers import Identity, identity_of
 from repository.sign_in.sealing import SecretsBox
-from repository.web import keys
+from repository.web import keys, link_cookie
+from repository.web.link_cookie import INVITATION_PATH
 from repository.web.pages import render
 from repository.web.pages.sign_in import go_on
 from repository.web.problems import problem_of
@@ -98,9 +100,7 @@ async def answer(request: web.Request) -> web.Response:
     except RepositoryError as error:
         response = await _told(request, client, error)
     settings = services_of(request).settings
-    response.del_cookie(
-        cookie_name(settings), path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax"
-    )
+    response.del_cookie(cookie_name(settings), path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax")
     return response
 
 
@@ -137,6 +137,12 @@ async def _take(request: web.Request, client: ProviderClient, pending: _Pending)
     if not 0 < len(code) <= CODE_LIMIT:
         raise ProviderAnswerRefused("no_code")
     identity = identity_of(client.issuer, await client.redeem(code, pending.question))
+    claim = link_cookie.claim_of(request, services.settings) if pending.next_path == INVITATION_PATH else ""
+    if claim:
+        token = await services.database.write(lambda s: people_links.accept_from_provider(s, context, claim, identity))
+        response = await go_on(request, token)
+        link_cookie.drop_from(response, services.settings)
+        return response
     done = await services.database.write(lambda s: records.sign_in(s, context, identity, pending.next_path))
     if done.attempt_token is None:
         return await _waiting(request, identity, done.centres)
