@@ -143,6 +143,12 @@ def recovery_codes_left(session: Session, account_id: str) -> int:
     return session.scalar(left) or 0
 
 
+def enrolled_at(session: Session, account_id: str) -> datetime | None:
+    """Return when the authenticator app was enrolled, if one is."""
+    row = session.get(OneTimeCode, account_id)
+    return row.enrolled_at if row is not None else None
+
+
 def is_enrolled(session: Session, account_id: str) -> bool:
     """Return whether an authenticator app is enrolled."""
     return session.get(OneTimeCode, account_id) is not None

@@ -10,8 +10,12 @@ from repository import people
 from repository.errors import RequestForged
 from repository.settings import Settings
 from repository.sign_in.attempts import ATTEMPT_SECONDS
+from repository.sign_in.local import KNOWN_DEVICE_DAYS
 from repository.web import bearer, keys
 from repository.web.keys import SignedIn
+from repository.web.origins import check_origin
+
+DEVICE_TOKEN_LIMIT = 100
 
 
 def cookie_name(settings: Settings) -> str:
@@ -87,10 +91,35 @@ def drop_attempt_cookie(response: web.StreamResponse, settings: Settings) -> Non
     response.del_cookie(name, path="/", secure=settings.secure_cookies, httponly=True, samesite="Lax")
 
 
+def device_cookie_name(settings: Settings) -> str:
+    """Return the name of the cookie of a browser in which somebody signed in before."""
+    return "__Host-nea-device" if settings.secure_cookies else "nea_device"
+
+
+def set_device_cookie(response: web.StreamResponse, settings: Settings, token: str) -> None:
+    """Let this browser be known again: failed tries elsewhere do not keep its people waiting. It lets nobody in."""
+    response.set_cookie(
+        device_cookie_name(settings),
+        token,
+        max_age=KNOWN_DEVICE_DAYS * 86_400,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=settings.secure_cookies,
+    )
+
+
 def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
-    """Hold a form's synchroniser token against the sign-in's; raises ``RequestForged``."""
+    """Hold a form's synchroniser token against the sign-in's; raises ``RequestForged``.
+
+    Who is not signed in has no such token yet: then the browser's own word counts that the form is one of ours, so that
+    nobody can be signed in to somebody else's account by another site.
+    """
     signed_in = request[keys.SESSION]
-    if signed_in is None or not signed_in.by_cookie:
+    if signed_in is None:
+        check_origin(request)
+        return
+    if not signed_in.by_cookie:
         return
     if not untrusted_token or not hmac.compare_digest(
         untrusted_token.encode(errors="surrogateescape"), signed_in.csrf_token.encode()

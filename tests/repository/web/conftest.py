@@ -121,16 +121,19 @@ class Service:
                 await asyncio.sleep(0.02)
 
 
-StartService = Callable[[str | None], Awaitable[Service]]
+StartService = Callable[..., Awaitable[Service]]
 
 
 @pytest.fixture
 async def start_service(tmp_path: Path, migrated_file: Path) -> AsyncIterator[StartService]:
-    """Starts a service over the URL of a database that has every migration; None means the embedded one."""
+    """Starts a service over the URL of a database that has every migration; None means the embedded one.
+
+    Further settings are given by name, such as ``NEA_REHEARSAL="no"``.
+    """
     started: list[Service] = []
 
-    async def start(database_url: str | None = None) -> Service:
-        environ = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}
+    async def start(database_url: str | None = None, **further: str) -> Service:
+        environ = {"NEA_DATA_DIR": str(tmp_path / "data"), "NEA_REHEARSAL": "yes", "NEA_PORT": "0", **further}
         if database_url is not None:
             environ["NEA_DATABASE_URL"] = database_url
         settings = from_environ(environ)
@@ -163,6 +166,18 @@ async def service(start_service: StartService) -> Service:
 async def service_on_each(start_service: StartService, migrated_url: str) -> Service:
     """The service over each kind of database."""
     return await start_service(migrated_url)
+
+
+@pytest.fixture
+async def real_service(start_service: StartService) -> Service:
+    """The service as it is in earnest, without development sign-in, over SQLite."""
+    return await start_service(None, NEA_REHEARSAL="no")
+
+
+@pytest.fixture
+async def real_service_on_each(start_service: StartService, migrated_url: str) -> Service:
+    """The service as it is in earnest, over each kind of database."""
+    return await start_service(migrated_url, NEA_REHEARSAL="no")
 
 
 @pytest.fixture
