@@ -19,6 +19,7 @@ MODULES = {
     "exporting": ("export", "read"),
     "rehearsal": ("rehearsal",),
     "demo": ("demo",),
+    "set_up": ("set-up",),
     "care": ("scrub", "reconcile", "gc"),
     "doctor": ("doctor",),
     "keys": ("keys",),

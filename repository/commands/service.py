@@ -16,7 +16,7 @@ from repository import app, migrating, sign_in_lines
 from repository.care import health
 from repository.database import Database
 from repository.settings import Settings
-from repository.sign_in import providers_file
+from repository.sign_in import providers_file, set_up_lines
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
@@ -82,11 +82,15 @@ async def serve(settings: Settings, announce: Callable[[str], None] = print) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     lines = await services.database.read(sign_in_lines.read) if settings.rehearsal else []
+    set_up_token = await set_up_lines.new_link(services) if not settings.rehearsal else ""
 
     def started(address: str) -> None:
         announce(f"NEA Repository is at {address} (stop with Ctrl-C)")
         if services.inspection.sandbox is None:
             announce("Strangers' files are opened in a child process without a sandbox: bubblewrap does not work here.")
+        if set_up_token:
+            for line in set_up_lines.words(address, set_up_token):
+                announce(line)
         if lines:
             announce("Rehearsal: development sign-in, on this computer only.")
         first = {line.role: line for line in reversed(lines)}

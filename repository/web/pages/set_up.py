@@ -57,4 +57,5 @@ def _is_from_here(request: web.Request) -> bool:
         far = ipaddress.ip_address((request.remote or "").partition("%")[0])
     except ValueError:
         return False
-    return far.is_loopback
+    near = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return far.is_loopback or (near is not None and far == ipaddress.ip_address(near[0].partition("%")[0]))
