@@ -16,17 +16,18 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, event, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, event, literal_column, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session, SessionTransaction
-from sqlalchemy.sql.selectable import Alias
-from sqlalchemy.sql.visitors import iterate
 
 from moderation.guards.trigger import PREFIX as GUARD
+from moderation.records import independence
 from moderation.tables.base import Instant
+from repository import access
 from repository.access import POLICY, Action, Actor, Kind, Role, Scope, Sight
 from repository.acting import ACTING, NOBODY, OWN_CLOCK, WRITES, Acting
 from repository.errors import PolicyRefused
@@ -71,7 +72,7 @@ _TELL_PERSON = (
     "set_config('app.person', %s, true), set_config('app.assignment', %s, true), set_config('app.centre', %s, true), "
     "set_config('app.action', %s, true), set_config('app.sees', %s, true), set_config('app.now', %s, true)"
 )
-_TELL_SERVICE = "SELECT set_config('app.service', %s, true)"
+_TELL_SERVICE = "SELECT set_config('role', 'none', true), set_config('app.service', %s, true)"
 
 
 def tell(connection: Connection, who: Acting, *, writes: bool = False, own_clock: bool = False) -> None:
@@ -119,7 +120,9 @@ def _sees(role: Role, action: Action | None, writes: bool) -> str:
 
 
 def _word(kind: Kind, sight: Sight) -> str:
-    return f"{kind.value}={sight.scope.value}{'+published' if sight.published else ''}"
+    """Name a sight by everything that it differs from others in."""
+    said = [name for name in ("published", "writes") if getattr(sight, name, False)]
+    return "+".join([f"{kind.value}={sight.scope.value}", *said])
 
 
 def _only_word(action: Action, kind: Kind) -> str:
@@ -155,8 +158,8 @@ class Policy:
     def ddl(self) -> str:
         """Return the statement that puts it up."""
         unplaced = UNPLACED.get(self.table)
-        check = self.using if unplaced is None else f"({self.using}) OR ({unplaced})"
-        return f"CREATE POLICY {self.name} ON {self.table} TO {self.role} USING ({self.using}) WITH CHECK ({check})"
+        check = "" if unplaced is None else f" WITH CHECK (({self.using}) OR ({unplaced}))"  # else it is what is seen
+        return f"CREATE POLICY {self.name} ON {self.table} TO {self.role} USING ({self.using}){check}"
 
 
 SERVICE_USING = (
@@ -166,9 +169,10 @@ SERVICE_USING = (
 """For who owns the tables: only for a part of the service that has said its name, or through the views of places."""
 
 UNPLACED = {
-    "sample": f"NOT EXISTS (SELECT 1 FROM {PLACE}moderation_case AS c WHERE c.sample_id = sample.id) "
-    f"AND NOT EXISTS (SELECT 1 FROM {PLACE}sample_item AS i WHERE i.sample_id = sample.id)",
-    "document": f"NOT EXISTS (SELECT 1 FROM {PLACE}evidence AS e WHERE e.document_id = document.id)",
+    "sample": f"NOT EXISTS (SELECT 1 FROM {PLACE}moderation_case AS moderation_case_0 "
+    "WHERE moderation_case_0.sample_id = sample.id) AND NOT EXISTS "
+    f"(SELECT 1 FROM {PLACE}sample_item AS sample_item_0 WHERE sample_item_0.sample_id = sample.id)",
+    "document": f"NOT EXISTS (SELECT 1 FROM {PLACE}evidence AS evidence_0 WHERE evidence_0.document_id = document.id)",
 }
 """Rows that are written before what gives them their place; until then nobody sees them, and anybody may make one."""
 
@@ -182,36 +186,42 @@ def policies() -> tuple[Policy, ...]:
 
 def scoped_tables() -> tuple[str, ...]:
     """Return the names of the tables that have row security."""
-    return tuple(sorted(cast(Table, entity.__table__).name for entity in predicates.tables()))
+    return tuple(sorted(_name(entity) for entity in predicates.tables()))
 
 
 def _policy(entity: type[Any], role: Role) -> Policy | None:
-    table = cast(Table, entity.__table__)
-    ways = [_way(table, way, role) for way in predicates.tables()[entity] if _sights(role, way.kind)]
-    if not ways:
-        return None
-    query = select(literal_column("1")).select_from(table).where(or_(*ways))
-    written = str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
-    _, _, where = written.partition("WHERE ")
-    return Policy(table.name, role_of(role), _through_places(" ".join(where.split())))
+    ways = [_way(entity, way, role) for way in predicates.tables()[entity] if _sights(role, way.kind)]
+    return Policy(_name(entity), role_of(role), " OR ".join(ways)) if ways else None
 
 
-def _way(table: FromClause, way: Scoped, role: Role) -> ColumnElement[bool]:
+def _way(entity: type[Any], way: Scoped, role: Role) -> str:
     """Return the condition on a row for whatever action of a role: each sight counts only where the settings name it."""
-    found = or_(
-        *(
-            _says(_word(way.kind, sight))
-            if sight.scope is Scope.ALL and not sight.published
-            else and_(_says(_word(way.kind, sight)), way.reach(table, sight, _FACTS))
-            for sight in _sights(role, way.kind)
-        )
+    found = " OR ".join(
+        f"({_says(_word(way.kind, sight))} AND ({_reach(entity, way, sight)}))" for sight in _sights(role, way.kind)
     )
     for (action, kind), only in predicates.ONLY.items():
         if kind is way.kind and role in only.roles:
-            found = and_(found, or_(~_says(_only_word(action, kind)), only.condition(table)))
-    return found
+            extra = _written(entity, only.condition(cast(Table, entity.__table__)))
+            found = f"({found}) AND (NOT {_says(_only_word(action, kind))} OR ({extra}))"
+    return f"({found})"
 
 
+@cache
+def _reach(entity: type[Any], way: Scoped, sight: Sight) -> str:
+    if sight.scope is Scope.ALL and not sight.published:
+        return "true"
+    return _written(entity, way.reach(cast(Table, entity.__table__), sight, _FACTS))
+
+
+def _written(entity: type[Any], condition: ColumnElement[bool]) -> str:
+    """Write a condition within a query of its table, so that what it asks of other tables speaks of the row."""
+    query = select(literal_column("1")).select_from(cast(Table, entity.__table__)).where(condition)
+    written = str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    _, where, rest = " ".join(written.split()).partition(" WHERE ")
+    return _through_places(rest) if where else "true"
+
+
+@cache
 def _sights(role: Role, kind: Kind) -> tuple[Sight, ...]:
     """Return every sight that a role has of a kind, whatever it does, in reading and in writing."""
     found = {
@@ -223,40 +233,42 @@ def _sights(role: Role, kind: Kind) -> tuple[Sight, ...]:
     return tuple(sorted(found, key=lambda sight: _word(kind, sight)))
 
 
-def _says(word: str) -> ColumnElement[bool]:
-    return cast(
-        "ColumnElement[bool]", literal_column(f"(SELECT strpos(current_setting('app.sees', true), ' {word} ') > 0)")
-    )
+def _says(word: str) -> str:
+    return f"(SELECT strpos(current_setting('app.sees', true), ' {word} ') > 0)"
+
+
+def _name(entity: type[Any]) -> str:
+    return cast(Table, entity.__table__).name
 
 
 def _through_places(condition: str) -> str:
     """Have a condition read the places of scoped tables, where it reads the tables: a policy would narrow those too."""
-    names = "|".join(sorted((cast(Table, one.__table__).name for one in predicates.tables()), key=len, reverse=True))
+    names = "|".join(sorted(scoped_tables(), key=len, reverse=True))
     return re.sub(rf"\b({names}) AS (\1_\d+)\b", rf"{PLACE}\1 AS \2", condition)
 
 
 @cache
 def places() -> dict[str, str]:
     """Return the views that policies read scoped tables through, by name: no column but those that they need."""
-    used: dict[str, set[str]] = {"moderation_case": {"id", "sample_id"}, "sample_item": {"sample_id"}}
-    used["evidence"] = {"document_id"}
-    scoped = set(scoped_tables())
-    for entity, ways in predicates.tables().items():
-        for way in ways:
-            for role in (role for role in Role if _sights(role, way.kind)):
-                for part in iterate(_way(cast(Table, entity.__table__), way, role), {}):
-                    _note(used, scoped, part)
+    used: dict[str, set[str]] = {}
+    names = "|".join(sorted(scoped_tables(), key=len, reverse=True))
+    for policy in policies():
+        for table, column in re.findall(rf"\b({names})_\d+\.(\w+)", policy.ddl):
+            used.setdefault(table, set()).add(column)
     return {
         f"{PLACE}{table}": f"SELECT {', '.join(sorted(columns))} FROM {table}"
         for table, columns in sorted(used.items())
     }
 
 
-def _note(used: dict[str, set[str]], scoped: set[str], part: Any) -> None:
-    """Note a column of a scoped table that a condition reads under another name, or its table at least."""
-    above = getattr(part, "table", None)
-    if isinstance(above, Alias) and isinstance(above.element, Table) and above.element.name in scoped:
-        used.setdefault(above.element.name, set()).add(part.name)
+@cache
+def made_from() -> str:
+    """Return a digest of everything that policies are made from: this module, the conditions, the policy itself.
+
+    A database keeps it beside its policies, so that one made by another version is known without making them anew.
+    """
+    sources = (Path(__file__), *(Path(str(module.__file__)) for module in (predicates, access, independence)))
+    return _digest("".join(source.read_text("utf-8") for source in sources))
 
 
 # Installing and comparing
@@ -280,7 +292,7 @@ def install(connection: Connection) -> None:
     for name, query in places().items():
         run(f"CREATE VIEW {name} AS {query}")
         run(f"GRANT SELECT ON {name} TO {PEOPLE}, {SERVICES}")
-        run(f"COMMENT ON VIEW {name} IS '{_digest(query)} {_digest(_view(connection, name))}'")
+        run(f"COMMENT ON VIEW {name} IS '{made_from()} {_digest(_view(connection, name))}'")
     for table in scoped_tables():
         run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         run(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
@@ -288,7 +300,7 @@ def install(connection: Connection) -> None:
     for policy in policies():
         run(policy.ddl)
     for table, there in _standing(connection).items():
-        run(f"COMMENT ON POLICY {SERVICES_POLICY} ON {table} IS '{_source_digest(table)} {there.digest}'")
+        run(f"COMMENT ON POLICY {SERVICES_POLICY} ON {table} IS '{made_from()} {there.digest}'")
     for name in run(_GUARD_FUNCTIONS).scalars().all():
         run(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp SET app.service = 'guard'")
 
@@ -322,15 +334,15 @@ def problems(connection: Connection) -> list[str]:
     for table in wanted:
         if table not in standing:
             found.append(f"The table {table} has no row security.")
-        elif standing[table].comment != f"{_source_digest(table)} {standing[table].digest}":
+        elif standing[table].comment != f"{made_from()} {standing[table].digest}":
             found.append(f"The row security of {table} is not as it must be.")
     found += [f"Row security of {table} is not known." for table in standing if table not in wanted]
     views = dict(run(_VIEW_COMMENTS).all())
-    for name, query in places().items():
-        if name not in views:
-            found.append(f"The view {name} is missing.")
-        elif views[name] != f"{_digest(query)} {_digest(_view(connection, name))}":
-            found.append(f"The view {name} is not as it must be.")
+    found += [
+        f"The view {name} is not as it must be."
+        for name, noted in views.items()
+        if noted != f"{made_from()} {_digest(_view(connection, name))}"
+    ]
     loose = run(_GUARD_FUNCTIONS + " AND NOT p.prosecdef").scalars().all()
     found += [f"The guard {name} sees only what a person sees." for name in loose]
     return sorted(found)
@@ -377,11 +389,6 @@ _STANDING = f"""SELECT c.relname,
 def _standing(connection: Connection) -> dict[str, _Standing]:
     rows = connection.exec_driver_sql(_STANDING).all()
     return {name: _Standing(digest, comment) for name, digest, comment in rows}
-
-
-@cache
-def _source_digest(table: str) -> str:
-    return _digest(" ".join((SERVICE_USING, *(one.ddl for one in policies() if one.table == table))))
 
 
 def _view(connection: Connection, name: str) -> str:
