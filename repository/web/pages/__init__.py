@@ -32,6 +32,9 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.RULES_WRITE, "/rules", "Sample rules"),
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
     (Action.EXPORT_READ, "/exports", "Download files"),
+    (Action.PEOPLE_READ_CENTRE, "/staff", "Staff"),
+    (Action.PEOPLE_READ_BODY, "/people", "People"),
+    (Action.CONTACTS_READ, "/contacts", "Contacts"),
     (Action.TOKEN_READ, "/tokens", "School systems"),
 )
 """The links of the header; a person sees those that the policy gives an entry."""

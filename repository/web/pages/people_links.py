@@ -24,7 +24,7 @@ from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.link_cookie import INVITATION_PATH
 from repository.web.pages import redirect, render
 from repository.web.pages.sign_in import go_on
-from repository.web.requests import context_of, read_form, services_of, text_field
+from repository.web.requests import context_of, read_form, secret_field, services_of, text_field
 
 ACCEPT_FIELDS = ("sign_in_name",)
 
@@ -160,9 +160,7 @@ def _need_right(wrong: Wrong | None) -> None:
 
 def _new_password(form: MultiDictProxy[Any], *, two: bool, about: list[str]) -> str:
     """Return the password exactly as it was typed; raises ``FieldRefused``."""
-    password = form.get("password", "")
-    if not isinstance(password, str) or not password:
-        raise FieldRefused("Enter a password.", field="password")
+    password = secret_field(form, "password")
     passwords.require_good(password, second_factor=two, context=about)
     return password
 
