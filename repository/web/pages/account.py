@@ -205,14 +205,16 @@ def _account_words(session: Session, account_id: str | None) -> dict[str, object
 async def _show_password(request: web.Request, status: int = 200, **context: object) -> web.Response:
     services, now, account_id = services_of(request), context_of(request).now, _account_of(request)
 
-    def read(session: Session) -> bool:
-        if local.credential_of(session, account_id) is None:
+    def read(session: Session) -> tuple[str, bool]:
+        credential = local.credential_of(session, account_id)
+        if credential is None:
             raise NotFound
-        return local.always_two(session, account_id, now, centres_need_two=services.settings.centres_need_two)
+        two = local.always_two(session, account_id, now, centres_need_two=services.settings.centres_need_two)
+        return credential.name, two
 
-    two = await services.database.read(read)
+    name, two = await services.database.read(read)
     shortest = passwords.SHORTEST_WITH_SECOND_FACTOR if two else passwords.SHORTEST_ALONE
-    page: dict[str, object] = {"shortest": shortest, "errors": []}
+    page: dict[str, object] = {"shortest": shortest, "sign_in_name": name, "errors": []}
     return await render(request, "account/password.html", status=status, **(page | context))
 
 
