@@ -121,10 +121,6 @@ class BodyTooLarge(RepositoryError):
     """What was sent is larger than is accepted here. Nothing was saved; send less, or split the file."""
 
 
-class EncodingRefused(RepositoryError):
-    """The body was sent compressed. Send it as it is, without Content-Encoding."""
-
-
 class RequestForged(RepositoryError):
     """The request did not come from a page of this service. Open the page again and repeat what you did."""
 

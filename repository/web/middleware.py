@@ -12,7 +12,7 @@ from aiohttp import web
 
 from repository import access, acting, logs
 from repository.access import Action
-from repository.errors import EncodingRefused, NotFound, NotSignedIn, StepUpNeeded
+from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, StepUpNeeded
 from repository.web import authentication, content, headers, hosts, keys, pages, step_up
 from repository.web.keys import Site
 from repository.web.origins import check_origin
@@ -155,12 +155,12 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
 def check_body(request: web.Request, limit_bytes: int) -> None:
     """Refuse a body that says to be too large, before anything is done; what comes without a length is counted as it is read.
 
-    Raises: ``BodyTooLarge``; ``EncodingRefused`` for a compressed body, as a little of it can unpack to very much.
+    Raises: ``BodyTooLarge``; ``MediaTypeRefused`` for a compressed body, as a little of it can unpack to very much.
     """
     if (request.content_length or 0) > limit_bytes:
         raise too_large(limit_bytes)
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise EncodingRefused
+        raise MediaTypeRefused("The body was sent compressed. Send it as it is, without Content-Encoding.")
     request._client_max_size = limit_bytes  # of forms; there is no other way to say it for one request
 
 

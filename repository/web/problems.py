@@ -45,7 +45,6 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.NotFound: H.NOT_FOUND,
     errors.HostUnknown: H.MISDIRECTED_REQUEST,
     errors.BodyTooLarge: H.REQUEST_ENTITY_TOO_LARGE,
-    errors.EncodingRefused: H.UNSUPPORTED_MEDIA_TYPE,
     errors.RequestForged: H.FORBIDDEN,
     errors.RequestMalformed: H.BAD_REQUEST,
     errors.FieldRefused: H.UNPROCESSABLE_ENTITY,

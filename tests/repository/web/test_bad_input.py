@@ -290,7 +290,7 @@ async def send_half(stage: Stage, made: dict[str, str], offset: int, size: int, 
     """Begin a PATCH and leave its body unfinished; returns the line once the first bytes are taken in."""
     line = socket.create_connection(("127.0.0.1", stage.service.server.port or 0))
     line.sendall(
-        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
         f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
         f"Content-Length: {size}\r\n\r\n".encode()
         + first
@@ -382,9 +382,9 @@ async def test_heads_that_no_parser_reads(stage: Stage) -> None:
     for head in (
         "POST /uploads HTTP/9.9\r\n\r\n",
         "POST /uploads HTTP/1.1\r\nno colon\r\n\r\n",
-        "PATCH /uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        "PATCH /uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        f"PATCH /uploads/x HTTP/1.1\r\nHost: x\r\nUpload-Offset: {'1' * 100_000}\r\n\r\n",
+        "PATCH /uploads/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n",
+        "PATCH /uploads/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        f"PATCH /uploads/x HTTP/1.1\r\nHost: 127.0.0.1\r\nUpload-Offset: {'1' * 100_000}\r\n\r\n",
     ):
         line = socket.create_connection(("127.0.0.1", port))
         line.sendall(head.encode())
@@ -434,7 +434,7 @@ async def test_bodies_whose_framing_breaks(stage: Stage, monkeypatch: pytest.Mon
     made = await half_sent(stage)
     before = await everything(stage)
     head = (
-        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 4\r\n"
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 4\r\n"
         f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )

@@ -109,7 +109,7 @@ async def test_the_line_of_a_broken_stream_is_closed(kept: Kept) -> None:
     kept.alter(flip(SDR1.segment_ciphertext_bytes * BAD_SEGMENT + 7))
     line = socket.create_connection(("127.0.0.1", kept.stage.service.server.port or 0))
     bearer = kept.stage.teacher.session.headers["Authorization"]
-    line.sendall(f"GET {kept.content} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n".encode())
+    line.sendall(f"GET {kept.content} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {bearer}\r\n\r\n".encode())
     line.setblocking(False)
     loop, came = kept.stage.teacher.session._loop, b""
     try:

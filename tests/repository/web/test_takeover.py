@@ -54,7 +54,7 @@ async def half_open(stage: Stage, made: dict[str, str], first: bytes, size: int,
     loop = asyncio.get_running_loop()
     await loop.sock_connect(line, ("127.0.0.1", port or stage.service.server.port))
     head = (
-        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
         f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
         f"Content-Length: {size}\r\n\r\n"
     )

@@ -220,7 +220,7 @@ async def test_a_broken_line_keeps_what_had_arrived(stage: Stage) -> None:
     port = stage.service.server.port
     line = socket.create_connection(("127.0.0.1", port))
     head = (
-        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
         f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
         "Content-Length: 100000\r\n\r\n"
     )

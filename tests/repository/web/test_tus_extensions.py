@@ -112,7 +112,7 @@ async def test_refused_first_bytes_leave_no_upload_open(stage: Stage) -> None:
 async def asked_first(stage: Stage, head: dict[str, str], path: str, method: str, body: bytes) -> list[int]:
     """Send a head with `Expect: 100-continue`, and the body only after leave; returns the statuses that were heard."""
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.service.server.port)
-    more = {"Host": "x", "Expect": "100-continue", "Content-Length": str(len(body)), **STREAM, **head}
+    more = {"Host": "127.0.0.1", "Expect": "100-continue", "Content-Length": str(len(body)), **STREAM, **head}
     lines = "".join(f"{name}: {value}\r\n" for name, value in more.items())
     writer.write(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
     statuses = []

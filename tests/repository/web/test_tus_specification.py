@@ -230,7 +230,7 @@ async def test_a_line_that_falls_silent_is_closed_and_what_came_is_kept(
     made = await stage.create(1000)
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.service.server.port)
     writer.write(
-        f"PATCH {made['Location']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+        f"PATCH {made['Location']} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
         f"Upload-Token: {made['Upload-Token']}\r\nContent-Type: application/offset+octet-stream\r\n"
         "Content-Length: 1000\r\n\r\n".encode()
         + b"y" * 400
