@@ -61,6 +61,10 @@ class Scope(StrEnum):
     """The person was given the case to review after results."""
 
 
+OF_CENTRES = frozenset({Scope.MY_CENTRE, Scope.TAUGHT})
+"""The scopes of people of a centre. What a teacher teaches is looked at with the row itself (``scoping``)."""
+
+
 class Kind(StrEnum):
     """What rows are about: who may see one row of a kind may see the others in the same reach."""
 
@@ -199,7 +203,7 @@ SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ})
 _T, _E, _M, _A, _C = Role.TEACHER, Role.EXAMS_OFFICER, Role.MODERATOR, Role.AB_OFFICER, Role.TRACKING_CLERK
 _L, _P = Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR
 _ALL, _CENTRE, _ALLOCATED, _OWN = Scope.ALL, Scope.MY_CENTRE, Scope.ALLOCATED, Scope.OWN
-_TEAM, _COMPONENT = Scope.TEAM, Scope.COMPONENT
+_TEAM, _COMPONENT, _TAUGHT, _REVIEWING = Scope.TEAM, Scope.COMPONENT, Scope.TAUGHT, Scope.REVIEWING
 
 POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.ACCOUNT: dict.fromkeys(Role, _OWN),
@@ -210,26 +214,26 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.ENTRIES_IMPORT: {_E: _CENTRE, _A: _ALL},
     Action.MARKS_IMPORT: {_E: _CENTRE, _A: _ALL},
     Action.EXPORT_READ: {_E: _CENTRE, _A: _ALL},
-    Action.CASE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
-    Action.MARKS_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
-    Action.MARKS_SAVE: {_T: _CENTRE, _E: _CENTRE},
+    Action.CASE_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.MARKS_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.MARKS_SAVE: {_T: _TAUGHT, _E: _CENTRE},
     Action.MARKS_SUBMIT: {_E: _CENTRE},
-    Action.SAMPLE_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.SAMPLE_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.SAMPLE_SUBMIT: {_E: _CENTRE},
     Action.SAMPLE_CHOOSE: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
     Action.SAMPLE_REQUEST: {_M: _ALLOCATED, _A: _ALL},
     Action.RULES_WRITE: {_A: _ALL},
-    Action.UPLOAD_CREATE: {_T: _CENTRE, _E: _CENTRE},
+    Action.UPLOAD_CREATE: {_T: _TAUGHT, _E: _CENTRE},
     Action.UPLOAD_CONTINUE: {_T: _OWN, _E: _OWN},
-    Action.DOCUMENT_STATUS: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
-    Action.DOCUMENT_VIEW: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
-    Action.DOCUMENT_WITHDRAW: {_T: _CENTRE, _E: _CENTRE},
-    Action.RECEIPT_READ: {_T: _CENTRE, _E: _CENTRE, _A: _ALL},
-    Action.CONSIGNMENT_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
+    Action.DOCUMENT_STATUS: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
+    Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
+    Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
+    Action.CONSIGNMENT_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
     Action.CONSIGNMENT_DESPATCH: {_E: _CENTRE},
     Action.CONSIGNMENT_RECEIVE: {_M: _ALLOCATED},
     Action.VISIT_BOOK: {_E: _CENTRE},
-    Action.REQUESTS_READ: {_T: _CENTRE, _E: _CENTRE, _A: _ALL},
+    Action.REQUESTS_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
     Action.EXTENSION_ASK: {_E: _CENTRE},
     Action.EXTENSION_GRANT: {_A: _ALL},
     Action.REOPEN_ASK: {_E: _CENTRE},
@@ -257,7 +261,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFLICT_DECLARE: {_M: _OWN, _L: _OWN, _P: _OWN, _A: _ALL},
     Action.CONFLICT_REGISTER: {_A: _ALL},
     Action.INDEPENDENCE_READ: {_A: _ALL},
-    Action.EXPLANATION_READ: {_T: _CENTRE, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.EXPLANATION_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.REPORT_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.REPORT_WRITE: {_M: _ALLOCATED},
     Action.REPORT_RETURN: {_A: _ALL},
@@ -298,9 +302,6 @@ class Sight:
     published: bool = False
     writes: bool = False
     """In a transaction that may write: what is done may have to follow from rows that its author cannot read."""
-
-
-_TAUGHT, _REVIEWING = Scope.TAUGHT, Scope.REVIEWING
 
 
 def _sees(*scopes: Scope, published: bool = False) -> tuple[Sight, ...]:
@@ -413,7 +414,7 @@ def require(
     scope = scope_of(actor, action)
     permitted = (
         scope is Scope.ALL
-        or (scope is Scope.MY_CENTRE and centre_number is not None and centre_number == actor.centre_number)
+        or (scope in OF_CENTRES and centre_number is not None and centre_number == actor.centre_number)
         or (scope in {Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT} and allocated)
         or (scope is Scope.OWN and own)
     )

@@ -124,7 +124,7 @@ def listed(
     """Return the cases that the actor may read, narrowed by what is given."""
     actor = actor_of(context)
     scope = access.scope_of(actor, Action.CASE_READ)
-    if scope is Scope.MY_CENTRE:
+    if scope in access.OF_CENTRES:
         if centre_number not in {None, actor.centre_number}:
             return ()
         centre_number = actor.centre_number

@@ -17,6 +17,7 @@ from repository.access import ROLE_TITLES, Action, Role
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
+from repository.scoping.widening import widened
 from repository.tables import Assignment, Person
 
 __all__ = ["Account", "Register", "accounts", "declare", "end", "merge", "proof", "register"]
@@ -46,7 +47,8 @@ def register(session: Session, context: Context) -> Register:
     actor = actor_of(context)
     access.require(actor, Action.CONFLICT_DECLARE, own=True)
     whole = access.scope_of(actor, Action.CONFLICT_REGISTER) is not None
-    lines = tuple(independence.conflicts(session, person_id=None if whole else actor.person_id))
+    with widened(session, "register of ties: names the candidate whom a tie is to"):
+        lines = tuple(independence.conflicts(session, person_id=None if whole else actor.person_id))
     named = {person for one in lines for person in (one.tie.person_id, one.declared_by, one.ended_by or "")}
     return Register(lines, _names(session, named), actor.person_id, whole)
 
@@ -72,16 +74,17 @@ def declare(
     about = person_id or actor.person_id
     if session.get(Person, about) is None:
         raise FieldRefused("Choose a person from the list.", field="person_id")
-    made = independence.declare_conflict(
-        session,
-        person_id=about,
-        centre_number=centre_number,
-        kind=kind,
-        note=note,
-        declared_by=actor.person_id,
-        now=context.now,
-        candidate_id=_candidate(session, centre_number, candidate_number, series_key),
-    )
+    with widened(session, "register of ties: a candidate is named by whoever must not see the work"):
+        made = independence.declare_conflict(
+            session,
+            person_id=about,
+            centre_number=centre_number,
+            kind=kind,
+            note=note,
+            declared_by=actor.person_id,
+            now=context.now,
+            candidate_id=_candidate(session, centre_number, candidate_number, series_key),
+        )
     audit.record(session, context, Action.CONFLICT_DECLARE, "conflict", made, person=about, kind=kind.value)
     return made
 

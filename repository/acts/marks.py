@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,19 +11,23 @@ from sqlalchemy.orm import Session
 from moderation.entries import Series, SubmissionMode
 from moderation.exchange.marks_csv import read_marks_csv
 from moderation.marks import MarkStatus
+from moderation.marks import control_total as total_of
 from moderation.records import marks as records
 from moderation.records import reopening
 from moderation.records.cases import CaseView
 from moderation.records.invalid_order import FeedbackView, feedback_of
-from moderation.records.marks import MarkEntry, MarkSheet
+from moderation.records.marks import MarkEntry, MarkLine, MarkSheet
 from moderation.submission import MARKS_EDITABLE
 from moderation.tables import Candidate, Entry, EntryOption
 from moderation.tracking import Subject
 from repository import audit
 from repository.access import Action
+from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import FieldRefused
+from repository.receipts import Signer
+from repository.scoping import teaching
 
 SYSTEM = "system"
 
@@ -55,8 +59,10 @@ def save(session: Session, context: Context, case_id: str, rows: Sequence[Typed]
 
     Raises: ``MarksRefused`` with the faults and nothing saved; ``FieldRefused`` for a candidate who is not entered.
     """
-    permitted(session, context, Action.MARKS_SAVE, case_id)
+    case = permitted(session, context, Action.MARKS_SAVE, case_id)
     lines = {line.candidate_number: line for line in records.case_marks(session, case_id).lines}
+    own = teaching.groups(session, actor_of(context), case.series_key, case.component_code)
+    _need_own_groups(own, rows, lines)
     unknown = sorted({row.candidate_number for row in rows} - lines.keys())
     if unknown:
         raise FieldRefused(f"Candidate {unknown[0]} is not entered for this component.", field=unknown[0])
@@ -73,7 +79,7 @@ def save(session: Session, context: Context, case_id: str, rows: Sequence[Typed]
         session, case_id, entries, actor=actor_of(context).person_id, now=context.now, expected_version=version
     )
     audit.record(session, context, Action.MARKS_SAVE, "case", case_id, rows=len(entries))
-    return saved
+    return saved if own is None else _of_groups(saved, own)
 
 
 def save_csv(session: Session, context: Context, case_id: str, name: str, data: bytes) -> MarkSheet:
@@ -100,9 +106,46 @@ def save_csv(session: Session, context: Context, case_id: str, name: str, data: 
     return save(session, context, case_id, rows, None)
 
 
+def _of_groups(sheet: MarkSheet, own: frozenset[str]) -> MarkSheet:
+    """Return the part of a sheet that a teacher of some groups sees, with the totals of that part."""
+    lines = tuple(line for line in sheet.lines if line.teaching_set in {"", *own})
+    return replace(
+        sheet,
+        lines=lines,
+        control_total=total_of(line.mark for line in lines),
+        blank=sum(line.status is None for line in lines),
+        unchecked=sum(not line.checked for line in lines),
+    )
+
+
+def _need_own_groups(own: frozenset[str] | None, rows: Sequence[Typed], lines: Mapping[str, MarkLine]) -> None:
+    """Refuse marks of groups that a teacher does not teach; an unknown candidate is refused in the same words."""
+    if own is None:
+        return
+    for row in rows:
+        line = lines.get(row.candidate_number)
+        if line is not None and line.teaching_set not in {"", *own}:
+            raise FieldRefused(
+                f"Candidate {row.candidate_number} is not entered for this component.", field=row.candidate_number
+            )
+        if row.teaching_set and row.teaching_set not in own:
+            raise FieldRefused(
+                f"You do not teach the group {row.teaching_set}. Leave it blank, or ask your exams officer.",
+                field=row.candidate_number,
+            )
+
+
 def check(session: Session, context: Context, case_id: str, version: int | None) -> MarkSheet:
-    """Tick every candidate who has a mark or a status as checked, absentees included."""
-    permitted(session, context, Action.MARKS_SAVE, case_id)
+    """Tick every candidate who has a mark or a status as checked, absentees included.
+
+    Raises: ``FieldRefused`` for a teacher of some groups only, who does not see all that would be ticked.
+    """
+    case = permitted(session, context, Action.MARKS_SAVE, case_id)
+    if teaching.groups(session, actor_of(context), case.series_key, case.component_code) is not None:
+        raise FieldRefused(
+            "You teach some groups of this component only. Ask a colleague who sees all its marks, or your exams officer, "
+            "to tick them as checked."
+        )
     checked = records.check_marks(
         session, case_id, actor=actor_of(context).person_id, now=context.now, expected_version=version
     )
@@ -110,10 +153,20 @@ def check(session: Session, context: Context, case_id: str, version: int | None)
     return checked
 
 
-def submit(session: Session, context: Context, case_id: str, version: int | None, control_total: int) -> CaseView:
+def submit(
+    session: Session,
+    context: Context,
+    signer: Signer | None,
+    case_id: str,
+    version: int | None,
+    control_total: int,
+) -> CaseView:
     """Submit the marks: they are received and locked, and the sample is drawn, or waits for the consortium's others.
 
-    Takes: ``control_total``, the sum the exams officer saw; it must be the sum of what is stored.
+    A signed receipt is issued in the same transaction.
+
+    Takes: ``control_total``, the sum the exams officer saw; it must be the sum of what is stored; ``signer``, None for
+    the invented past of a rehearsal.
     Raises: ``FieldRefused`` when it is not; ``MarksIncomplete``; ``StaleVersion``.
     """
     permitted(session, context, Action.MARKS_SUBMIT, case_id)
@@ -126,6 +179,8 @@ def submit(session: Session, context: Context, case_id: str, version: int | None
     records.submit_marks(session, case_id, actor=actor_of(context).person_id, now=context.now, expected_version=version)
     reopening.note_resubmitted(session, case_id, Subject.MARKS, actor=actor_of(context).person_id, now=context.now)
     case = records.confirm_marks(session, case_id, actor=SYSTEM, now=context.now)
+    if signer is not None:
+        issuing.of_marks(session, context, signer, case, stored)
     audit.record(session, context, Action.MARKS_SUBMIT, "case", case_id, control_total=control_total)
     return case
 

@@ -21,9 +21,8 @@ import moderation.tables as m
 import scripts.tables as s
 from moderation.records.independence import holds_for, is_independent
 from moderation.records.marking import MODERATE
-from moderation.review import RequestState
 from repository import tables as r
-from repository.access import POLICY, SIGHT, Action, Kind, Role, Scope, Sight
+from repository.access import OF_CENTRES, POLICY, SIGHT, Action, Kind, Role, Scope, Sight
 from repository.documents import DocumentState
 from repository.sign_in.people_tables import Teaching
 
@@ -58,7 +57,7 @@ def sights(role: Role, kind: Kind, action: Action | None, *, writes: bool) -> tu
     asked = None if action is None else POLICY.get(action, {}).get(role)
     if asked in {Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT}:
         seen = tuple(one for one in seen if one.scope in {asked, Scope.ALL})
-    return tuple(Sight(one.scope) for one in seen) if writes else seen
+    return tuple(Sight(one.scope, writes=True) for one in seen) if writes else seen
 
 
 def criterion(
@@ -78,7 +77,27 @@ def criterion(
 
 
 def _case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    return and_(_REACH_OF_CASE[sight.scope](row, facts), _published(row.c.series_key, sight, facts))
+    reached = _REACH_OF_CASE[sight.scope](row, facts)
+    if sight.scope is not Scope.ALL and (sight.writes or sight.scope not in OF_CENTRES):
+        reached = or_(reached, _together(row, sight, facts))
+    return and_(reached, _published(row.c.series_key, sight, facts))
+
+
+def _together(case: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """Cases of a consortium are moderated as one: who moderates one sees all, and what is done to one follows for all.
+
+    A centre reads its own only; a tie to a member keeps its work from whoever reads.
+    """
+    other = _named(m.ModerationCase)
+    same = there_is(
+        other,
+        other.c.consortium_id == case.c.consortium_id,
+        other.c.series_key == case.c.series_key,
+        other.c.component_code == case.c.component_code,
+        _REACH_OF_CASE[sight.scope](other, facts),
+    )
+    joined = and_(case.c.consortium_id.is_not(None), same)
+    return joined if sight.writes else and_(joined, _untied(case, facts))
 
 
 def _in_my_centre(case: FromClause, facts: Facts) -> Condition:
@@ -89,16 +108,14 @@ def _taught(case: FromClause, facts: Facts) -> Condition:
     return and_(_in_my_centre(case, facts), _teaches(facts, case.c.series_key, case.c.component_code))
 
 
-def _teaches(facts: Facts, series_key: Any, component_code: Any, teaching_set: Any = None) -> Condition:
+def _teaches(facts: Facts, series_key: Any, component_code: Any) -> Condition:
     given = _named(Teaching)
-    conditions = [
+    return there_is(
+        given,
         given.c.assignment_id == facts.assignment_id,
         or_(given.c.series_key.is_(None), given.c.series_key == series_key),
         or_(given.c.component_code.is_(None), given.c.component_code == component_code),
-    ]
-    if teaching_set is not None:  # a candidate whose group nobody wrote down yet belongs to all who teach the component
-        conditions.append(or_(given.c.teaching_set.is_(None), given.c.teaching_set == teaching_set, teaching_set == ""))
-    return there_is(given, *conditions)
+    )
 
 
 def _allocated(case: FromClause, facts: Facts) -> Condition:
@@ -156,8 +173,7 @@ def _of_my_component(case: FromClause, facts: Facts) -> Condition:
 
 def _reviewed(case: FromClause, facts: Facts) -> Condition:
     request = _named(m.ReviewRequest)
-    under_way = request.c.state == RequestState.IN_REVIEW
-    mine = there_is(request, request.c.case_id == case.c.id, under_way, _my_review(request, facts))
+    mine = there_is(request, request.c.case_id == case.c.id, _my_review(request, facts))
     return and_(mine, _untied(case, facts))
 
 
@@ -213,33 +229,36 @@ def _either(*ways: Reach) -> Reach:
 
 
 def _of_group(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    """A centre mark: of a case in reach and, to a teacher, of a group that they teach."""
-    if sight.scope is not Scope.TAUGHT:
-        return _through("case_id", m.ModerationCase)(row, sight, facts)
-    case = _named(m.ModerationCase)
-    return there_is(
-        case,
-        case.c.id == row.c.case_id,
-        _in_my_centre(case, facts),
-        _published(case.c.series_key, sight, facts),
-        _teaches(facts, case.c.series_key, case.c.component_code, row.c.teaching_set),
-    )
+    """A candidate's mark or sampled work: of a case in reach and, to a teacher, not of a group of somebody else.
 
-
-def _of_sampled(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    """A sampled candidate: of a case in reach and, to a teacher, of a group that they teach."""
-    found = _through("case_id", m.ModerationCase)(row, sight, facts)
-    if sight.scope is not Scope.TAUGHT:
+    What a teacher changes may have to follow from the marks of the whole component, so a change sees them all.
+    """
+    found = _OF_CASE(row, sight, facts)
+    if sight.scope is not Scope.TAUGHT or sight.writes:
         return found
-    case, mark = _named(m.ModerationCase), _named(m.CentreMark)
-    own_group = there_is(
-        mark.join(case, case.c.id == mark.c.case_id),
-        mark.c.case_id == row.c.case_id,
-        mark.c.candidate_id == row.c.candidate_id,
-        _teaches(facts, case.c.series_key, case.c.component_code, mark.c.teaching_set),
-        own=(mark, case),
+    case = _named(m.ModerationCase)
+    own = there_is(case, case.c.id == row.c.case_id, _in_my_groups(case, row.c.candidate_id, facts))
+    return and_(found, own)
+
+
+def _in_my_groups(case: FromClause, candidate_id: Any, facts: Facts) -> Condition:
+    """Whom no mark puts into a group that the teacher does not teach; whose group is not known yet, is everybody's."""
+    given, mark = _named(Teaching), _named(m.CentreMark)
+    elsewhere = there_is(
+        mark,
+        mark.c.case_id == case.c.id,
+        mark.c.candidate_id == candidate_id,
+        mark.c.mark_set_version == case.c.mark_set_version,
+        mark.c.teaching_set != given.c.teaching_set,
+        mark.c.teaching_set != "",
     )
-    return and_(found, own_group)
+    return there_is(
+        given,
+        given.c.assignment_id == facts.assignment_id,
+        or_(given.c.series_key.is_(None), given.c.series_key == case.c.series_key),
+        or_(given.c.component_code.is_(None), given.c.component_code == case.c.component_code),
+        or_(given.c.teaching_set.is_(None), ~elsewhere),
+    )
 
 
 def _of_sample(row: FromClause, sight: Sight, facts: Facts) -> Condition:
@@ -252,19 +271,23 @@ def _of_sample(row: FromClause, sight: Sight, facts: Facts) -> Condition:
 
 def _candidate(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     """A candidate: of the centre, or entered for a component of a case in reach."""
-    if sight.scope is Scope.MY_CENTRE:
+    if sight.scope is Scope.MY_CENTRE and not sight.writes:
         return and_(_in_my_centre(row, facts), _published(row.c.series_key, sight, facts))
+    own = _in_my_centre(row, facts) if sight.scope is Scope.MY_CENTRE else false()
+    by_group = sight.scope is Scope.TAUGHT and not sight.writes
     case, of, entry = _named(m.ModerationCase), _named(m.OptionComponent), _named(m.Entry)
     same_component = and_(of.c.series_key == case.c.series_key, of.c.component_code == case.c.component_code)
     for_it = and_(entry.c.series_key == of.c.series_key, entry.c.option_code == of.c.option_code)
-    return there_is(
+    entered = there_is(
         entry.join(of, for_it).join(case, same_component),
         entry.c.candidate_id == row.c.id,
         case.c.centre_number == row.c.centre_number,
         case.c.series_key == row.c.series_key,
+        _in_my_groups(case, row.c.id, facts) if by_group else true(),
         _case(case, sight, facts),
         own=(entry, of, case),
     )
+    return or_(own, entered)
 
 
 def _at_centre(row: FromClause, sight: Sight, facts: Facts) -> Condition:
@@ -276,7 +299,9 @@ def _at_centre(row: FromClause, sight: Sight, facts: Facts) -> Condition:
 def _result(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     version, candidate = _named(m.ResultVersion), _named(m.Candidate)
     out = row.c.version_id.in_(select(version.c.id).where(*_is_out(version, facts)))
-    mine = row.c.candidate_id.in_(select(candidate.c.id).where(_candidate(candidate, Sight(sight.scope), facts)))
+    mine = row.c.candidate_id.in_(
+        select(candidate.c.id).where(_candidate(candidate, Sight(sight.scope, writes=sight.writes), facts))
+    )
     return and_(mine, out) if sight.published else mine
 
 
@@ -315,7 +340,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.ModerationCase: Scoped(Kind.CASE, _case),
     m.CentreMark: Scoped(Kind.CASE, _of_group),
     m.Sample: Scoped(Kind.CASE, _of_sample),
-    m.SampleItem: Scoped(Kind.CASE, _of_sampled),
+    m.SampleItem: Scoped(Kind.CASE, _of_group),
     m.WorkRequest: Scoped(Kind.CASE, _through("sample_id", m.Sample)),
     m.CaseTransition: Scoped(Kind.CASE, _OF_CASE),
     m.MarkAmendment: Scoped(Kind.CASE, _OF_CASE),
@@ -332,7 +357,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.Entry: Scoped(Kind.CANDIDATE, _through("candidate_id", m.Candidate)),
     r.Evidence: Scoped(Kind.DOCUMENT, _evidence),
     r.UploadRow: Scoped(Kind.DOCUMENT, _evidence),
-    r.ReceiptRow: Scoped(Kind.RECEIPT, _OF_CASE),
+    r.ReceiptRow: Scoped(Kind.RECEIPT, _either(_OF_CASE, _through("sitting_id", s.Sitting))),
     m.ModeratorMark: Scoped(Kind.JUDGEMENT, _OF_ITEM),
     m.Outcome: Scoped(Kind.JUDGEMENT, _OF_CASE),
     m.ModeratedMark: Scoped(Kind.JUDGEMENT, _OF_CASE),

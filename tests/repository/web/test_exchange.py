@@ -137,7 +137,7 @@ async def test_an_officer_takes_in_what_waits_or_forgets_it(rehearsed: Rehearsed
         return (await browser.post("/imports/waiting", data=data, allow_redirects=False)).status
 
     waiting = await wait()
-    assert await settle(stranger, waiting, "forget") == 404
+    assert await settle(stranger, waiting, "forget") == 422  # as for one that is not there
     assert await settle(centre, waiting, "take") == 404
     assert await settle(centre, waiting, "forget") == 303
     assert await rehearsed.one(select(WaitingFile)) is None
