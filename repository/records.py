@@ -31,6 +31,7 @@ from repository.errors import (
     WrongSubmissionMode,
 )
 from repository.services import Services
+from repository.sign_in.tables import Account
 from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, insert_row
 from repository.uploads import UploadState
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
@@ -56,6 +57,12 @@ _CASE_OF_ITEM = (
     .join(SampleItem, SampleItem.case_id == ModerationCase.id)
     .where(SampleItem.id == bindparam("sample_item_id"))
 )
+_ACCOUNTS = select(Account.id).where(Account.person_id == Assignment.person_id)
+_SENDER = select(
+    Assignment.valid_to,
+    _ACCOUNTS.exists().label("has_account"),
+    _ACCOUNTS.where(Account.disabled_at.is_(None)).exists().label("may_sign_in"),
+).where(Assignment.id == bindparam("assignment_id"))
 _CASE_BY_ID = _CASE.add_columns(null().label("replaced_at"), false().label("is_read")).where(
     ModerationCase.id == bindparam("case_id")
 )
@@ -227,14 +234,14 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
 def standing(session: Session, oid: str, token: str | None, now: datetime, *, for_writing: bool = False) -> Standing:
     """Return where an upload stands, to whoever holds its token.
 
-    Raises: ``NotFound`` without the right token, or when the sender's assignment has ended; ``UploadGone`` for an
-    upload that was terminated or has expired.
+    Raises: ``NotFound`` without the right token, or when the sender's assignment has ended or all accounts of the
+    sender were disabled; ``UploadGone`` for an upload that was terminated or has expired.
     """
     row = session.get(UploadRow, oid)
     if row is None or token is None or not hmac.compare_digest(row.token_sha256, _hash(token)):
         raise NotFound
-    assignment = session.get_one(Assignment, row.assignment_id)
-    if assignment.valid_to is not None and assignment.valid_to <= now:
+    sender = session.execute(_SENDER, {"assignment_id": row.assignment_id}).one()
+    if (sender.valid_to is not None and sender.valid_to <= now) or (sender.has_account and not sender.may_sign_in):
         raise NotFound
     if row.state in {UploadState.TERMINATED, UploadState.EXPIRED} or (
         row.state == UploadState.OPEN and row.expires_at <= now
