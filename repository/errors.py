@@ -93,10 +93,6 @@ class LinkOver(RepositoryError):
     """This link cannot be used: it was used or taken back, is too old, or a wrong code was entered too often. Ask for a new one."""
 
 
-class PasskeyRefused(RepositoryError):
-    """The passkey was not taken. Try again, or sign in another way."""
-
-
 class PasskeysUnavailable(RepositoryError):
     """Passkeys cannot be used here. Sign in with your password and a code."""
 

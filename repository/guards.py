@@ -14,6 +14,7 @@ from moderation.guards.history import Kept, guards_of_history, guards_of_two_peo
 from moderation.guards.independence import same
 from moderation.guards.trigger import Guard, Refusal, Row
 from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
+from repository.audit import guards as of_audit
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 
 TIE_YEARS = 3
@@ -142,5 +143,6 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed", "role_proposal", "INSERT", _proposed),
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
+        *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),
     )

@@ -38,7 +38,6 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.SecondFactorNeeded: H.FORBIDDEN,
     errors.StepUpNeeded: H.FORBIDDEN,
     errors.LinkOver: H.GONE,
-    errors.PasskeyRefused: H.FORBIDDEN,
     errors.PasskeysUnavailable: H.CONFLICT,
     errors.TokenMistyped: H.UNAUTHORIZED,
     errors.TokenRefused: H.UNAUTHORIZED,

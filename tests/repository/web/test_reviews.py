@@ -23,7 +23,7 @@ from moderation.tables import Outcome, SampleItem
 from repository.access import Role
 from repository.acts import receipts
 from repository.tables import (
-    AuditEvent,
+    AuditInbox,
     DataKeyRow,
     DocumentRow,
     Evidence,
@@ -184,7 +184,7 @@ async def test_a_review_of_moderation_from_request_to_new_results(released: Rele
     def peeped(session):  # type: ignore[no-untyped-def]
         document = session.scalars(select(Evidence.document_id)).first()
         session.add(
-            AuditEvent(
+            AuditInbox(
                 at=stage.NOW,
                 request_id="r",
                 person_id=curious,

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from moderation.rules import Disclosure
 from repository.access import Role
 from repository.database import metadatas
+from repository.tables import AUDIT_TABLES
 from tests.moderation.records.stage import SERIES
 
 from .conftest import Service
@@ -30,7 +31,7 @@ async def rows_of(service: Service) -> dict[str, list[str]]:
             table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
             for data in metadatas()
             for table in data.sorted_tables
-            if table.name not in {"audit_event", "web_session"}
+            if table.name not in AUDIT_TABLES | {"web_session"}
         }
 
     return await service.services.database.read(read)  # type: ignore[no-any-return]
