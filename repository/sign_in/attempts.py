@@ -36,8 +36,19 @@ class Standing:
     next_path: str
 
 
-def start(session: Session, context: Context, account_id: str, methods: Iterable[Method], next_path: str = "/") -> str:
-    """Begin a sign-in in which ``methods`` were shown; returns the token for the browser's attempt cookie."""
+def start(
+    session: Session,
+    context: Context,
+    account_id: str,
+    methods: Iterable[Method],
+    next_path: str = "/",
+    *,
+    proved_at: datetime | None = None,
+) -> str:
+    """Begin a sign-in in which ``methods`` were shown; returns the token for the browser's attempt cookie.
+
+    Takes: ``proved_at``, when they were shown, if that was not now.
+    """
     token = secrets.token_urlsafe(32)
     session.add(
         SignInAttempt(
@@ -47,6 +58,7 @@ def start(session: Session, context: Context, account_id: str, methods: Iterable
             next_path=next_path,
             created_at=context.now,
             expires_at=context.now + timedelta(seconds=ATTEMPT_SECONDS),
+            proved_at=proved_at,
         )
     )
     return token
@@ -62,6 +74,7 @@ def add(session: Session, context: Context, token: str, method: Method) -> None:
     """Note one more thing that was shown; raises ``AttemptOver``."""
     attempt, _ = _live(session, token, context.now)
     attempt.methods = sorted({*attempt.methods, method})
+    attempt.proved_at = None  # shown now
 
 
 def choices(session: Session, person_id: str, now: datetime) -> Sequence[Assignment]:
@@ -103,7 +116,15 @@ def finish(
         raise SecondFactorNeeded
     attempt.finished_at = context.now
     audit.record(session, context, "sign_in.finished", "account", account.id, methods=" ".join(sorted(methods)))
-    return people.open_session(session, context, assignment_id, account_id=account.id, methods=methods, device=device)
+    return people.open_session(
+        session,
+        context,
+        assignment_id,
+        account_id=account.id,
+        methods=methods,
+        device=device,
+        proved_at=attempt.proved_at,
+    )
 
 
 def end_all(session: Session, account_id: str, now: datetime) -> None:

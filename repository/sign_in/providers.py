@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from repository.access import CENTRE_ROLES, Role
@@ -26,6 +27,8 @@ SUBJECT_LIMIT = 255
 """Source: OpenID Connect Core 1.0, section 2: a subject is at most 255 ASCII characters."""
 SID_LIMIT = 255
 NAME_LIMIT = 200
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Identity:
     spoken_for: frozenset[tuple[Role, str | None]]
     """The roles that the claims speak for, those included that are not offered as two factors were not shown."""
     method: Method
+    proved_at: datetime
+    """When the person last showed the issuer who they are; long ago where it does not say."""
 
     @property
     def is_admitted(self) -> bool:
@@ -127,6 +132,7 @@ def identity_of(issuer: Issuer, claims: Claims) -> Identity:
         offers_of(issuer, claims, centres, with_two_factors=method is Method.PROVIDER_MULTI_FACTOR),
         frozenset((one.role, one.centre_number) for one in spoken_for),
         method,
+        _proved_at(claims),
     )
 
 
@@ -190,6 +196,14 @@ def _values(claims: Claims, name: str) -> set[str]:
     value = claims.get(name)
     listed = value[:VALUES_LIMIT] if isinstance(value, list) else [value]
     return {str(one) for one in listed if isinstance(one, str | int) and not isinstance(one, bool)}
+
+
+def _proved_at(claims: Claims) -> datetime:
+    """Return when the person was last asked who they are: a provider that knows them does not ask each time."""
+    said = claims.get("auth_time")
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said <= _LATEST:
+        return datetime.fromtimestamp(said, UTC)
+    return LONG_AGO
 
 
 def _name(claims: Claims) -> str:

@@ -285,6 +285,8 @@ def shown(issuer: Issuer) -> dict[str, object]:
         "issuer": issuer.issuer,
         "client": issuer.client_id,
         "two factors": shows or "never shown: no role of the awarding body by this provider alone",
-        "roles by claims": sorted(f"{one.role} ({'at once' if one.at_once else 'by an officer'})" for one in issuer.roles),
+        "roles by claims": sorted(
+            f"{one.role} ({'at once' if one.at_once else 'by an officer'})" for one in issuer.roles
+        ),
         "others": "wait for an officer" if issuer.others_wait else "are refused",
     }

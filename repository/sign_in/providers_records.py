@@ -99,15 +99,18 @@ def sign_in(
         method=identity.method.value,
     )
     if invited or attempts.choices(session, account.person_id, context.now):
-        return SignedIn(attempts.start(session, context, account.id, [identity.method], next_path))
+        return SignedIn(
+            attempts.start(
+                session,
+                context,
+                account.id,
+                [identity.method],
+                next_path,
+                proved_at=min(identity.proved_at, context.now),
+            )
+        )
     _ask(session, context, account, identity)
     return SignedIn(None, identity.centres)
-
-
-def account_of(session: Session, identity: Identity) -> Account | None:
-    """Return the account of somebody whom a provider vouched for, unless it is closed or unknown."""
-    account = _find(session, identity)
-    return None if account is None or account.disabled_at is not None else account
 
 
 def log_out(session: Session, context: Context, issuer: Issuer, logout: Logout) -> int:

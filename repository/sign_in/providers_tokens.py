@@ -105,12 +105,6 @@ def check_logout_token(issuer: Issuer, keys: KeySet, untrusted_token: str, now: 
     return Logout(subject, sid, jti)
 
 
-def auth_time_of(claims: Claims) -> float | None:
-    """Return when the person last showed the provider who they are, in seconds since 1970, where it says so."""
-    said = claims.get("auth_time")
-    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
-
-
 def _checked(
     issuer: Issuer, keys: KeySet, untrusted_token: str, now: datetime, types: frozenset[str], wanted: tuple[str, ...]
 ) -> dict[str, Any]:

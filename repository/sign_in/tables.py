@@ -42,3 +42,5 @@ class SignInAttempt(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the person showed who they are, if that was before this began: at an identity provider. None means now."""

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -288,6 +288,12 @@ def _metadata(issuer: Issuer, document: Mapping[str, Any]) -> Metadata:
 Providers = Mapping[str, ProviderClient]
 PROVIDERS: web.AppKey[Providers] = web.AppKey("providers")
 """The identity providers of a running service, by their keys."""
+
+
+def buttons(issuers: Iterable[Issuer], next_path: str) -> list[dict[str, str]]:
+    """Return what a page shows of identity providers: the name of each, and where its button leads."""
+    query = f"?{urlencode({'next': next_path})}" if next_path != "/" else ""
+    return [{"name": one.name, "href": f"/sign-in/provider/{one.key}{query}"} for one in issuers]
 
 
 def answer_path(key: str) -> str:

@@ -17,6 +17,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("sign_in_attempt") as batch:
+        batch.add_column(sa.Column("proved_at", Instant()))
     op.create_table(
         "provider_message",
         sa.Column("message_sha256", sa.LargeBinary(32), primary_key=True),
@@ -71,3 +73,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("identity_request", "provider_session", "provider_message"):
         op.drop_table(table)
+    with op.batch_alter_table("sign_in_attempt") as batch:
+        batch.drop_column("proved_at")

@@ -44,6 +44,7 @@ NEXT_LIMIT = 1000
 CODE_LIMIT = 2048
 LOGOUT_LIMIT_BYTES = 64 * 1024
 COOKIE_LIMIT = 4096
+SKEW_SECONDS = 60
 COOKIE_PLACE = "provider-cookie"
 
 
@@ -55,11 +56,8 @@ class _Pending:
     question: Question
     next_path: str
     started: int
-
-
-def offered(request: web.Request) -> list[dict[str, str]]:
-    """Return the identity providers for the sign-in page: the name of each, and where its button leads."""
-    return [{"name": one.name, "href": f"/sign-in/provider/{one.key}"} for one in services_of(request).issuers]
+    afresh: bool
+    """Whether the person was to be asked anew: a step-up of somebody who is signed in."""
 
 
 async def begin(request: web.Request) -> web.Response:
@@ -68,8 +66,9 @@ async def begin(request: web.Request) -> web.Response:
     services = services_of(request)
     question = Question(services.new_token(), services.new_token(), services.new_token())
     next_path = request.query.get("next", "/")
+    afresh = request[keys.SESSION] is not None
     try:
-        address = await client.address_of(question)
+        address = await client.address_of(question, afresh=afresh)
     except RepositoryError as error:
         return await _told(request, client, error)
     pending = _Pending(
@@ -77,6 +76,7 @@ async def begin(request: web.Request) -> web.Response:
         question,
         next_path if len(next_path) <= NEXT_LIMIT else "/",
         int(services.clock().timestamp()),
+        afresh,
     )
     response = web.Response(status=303, headers={"Location": address})
     response.set_cookie(
@@ -137,6 +137,8 @@ async def _take(request: web.Request, client: ProviderClient, pending: _Pending)
     if not 0 < len(code) <= CODE_LIMIT:
         raise ProviderAnswerRefused("no_code")
     identity = identity_of(client.issuer, await client.redeem(code, pending.question))
+    if pending.afresh and identity.proved_at.timestamp() < pending.started - SKEW_SECONDS:
+        raise ProviderAnswerRefused("auth_time")  # it was to ask anew, and did not
     claim = link_cookie.claim_of(request, services.settings) if pending.next_path == INVITATION_PATH else ""
     if claim:
         token = await services.database.write(lambda s: people_links.accept_from_provider(s, context, claim, identity))
@@ -187,7 +189,15 @@ def _pending(request: web.Request, client: ProviderClient) -> _Pending:
 
 def _sealed(box: SecretsBox, pending: _Pending) -> str:
     question = pending.question
-    fields = [pending.key, question.state, question.nonce, question.verifier, pending.next_path, pending.started]
+    fields = [
+        pending.key,
+        question.state,
+        question.nonce,
+        question.verifier,
+        pending.next_path,
+        pending.started,
+        pending.afresh,
+    ]
     return base64.urlsafe_b64encode(box.seal(json.dumps(fields).encode(), COOKIE_PLACE)).decode()
 
 
@@ -201,8 +211,8 @@ def _opened(box: SecretsBox, untrusted_cookie: str) -> _Pending | None:
         return None
     if opened is None:
         return None
-    key, state, nonce, verifier, next_path, started = json.loads(opened)
-    return _Pending(key, Question(state, nonce, verifier), next_path, started)
+    key, state, nonce, verifier, next_path, started, afresh = json.loads(opened)
+    return _Pending(key, Question(state, nonce, verifier), next_path, started, afresh)
 
 
 async def _logout_token(request: web.Request) -> str:

@@ -20,6 +20,7 @@ from repository.sign_in.entering import Browser, Step
 from repository.sign_in.methods import Method, is_multi_factor
 from repository.web import authentication, keys
 from repository.web.pages import enrolling, render
+from repository.web.provider_client import buttons
 from repository.web.requests import context_of, read_form, secret_field, services_of, text_field
 
 PAGES: Mapping[Step, str] = {
@@ -234,7 +235,8 @@ def _opened(request: web.Request, next_path: str, session_token: str, device_tok
 
 async def _show_start(request: web.Request, status: int = 200, **context: object) -> web.Response:
     page = {"name": "", "errors": []} | context
-    return await render(request, "sign_in.html", status=status, **page)
+    providers = buttons(services_of(request).issuers, str(page.get("next_path", "/")))
+    return await render(request, "sign_in.html", status=status, providers=providers, **page)
 
 
 async def _show_code(request: web.Request, status: int = 200, **context: object) -> web.Response:

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from repository.access import Actor, Role
 from repository.audit import Context
 from repository.sign_in import providers_records as records
+from repository.sign_in.providers import LONG_AGO
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, AuditEvent, WebSession
 from repository.web import provider_client
@@ -773,3 +774,51 @@ def test_kinds_of_keys_cover_the_algorithms() -> None:
     from repository.sign_in.providers_tokens import ALGORITHMS
 
     assert set(KINDS) >= ALGORITHMS
+
+
+# When it was shown
+
+
+async def _proved_at(one: Elsewhere) -> Any:
+    query = select(WebSession.proved_at).where(WebSession.ended_at.is_(None))
+    return await one.service.services.database.read(lambda s: s.scalars(query).one())
+
+
+async def test_a_proof_is_as_old_as_the_provider_says(elsewhere: Elsewhere) -> None:
+    """A provider that knows somebody lets them through without a question: that proves nothing about who sits there now."""
+    now = elsewhere.service.clock.now
+    hour_ago = int(now.timestamp()) - 3600
+    for said, wanted in (
+        (hour_ago, now.timestamp() - 3600),
+        (None, LONG_AGO.timestamp()),
+        (1e300, LONG_AGO.timestamp()),
+    ):
+        elsewhere.school.claims = STAFF | {"auth_time": said}
+        browser = await elsewhere.browser()
+        assert (await elsewhere.sign_in(browser)).status == 303
+        assert (await _proved_at(elsewhere)).timestamp() == wanted
+        await elsewhere.service.write(lambda s: s.execute(update(WebSession).values(ended_at=now)))
+
+
+async def test_a_step_up_asks_anew_and_believes_nothing_less(elsewhere: Elsewhere) -> None:
+    one = elsewhere
+    browser = await _signed_in(one)
+    one.service.clock.advance(minutes=20)
+    location = await one.begin(browser, next_path="/account")
+    asked = asked_of(location)
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    one.school.claims["auth_time"] = int(one.service.clock.now.timestamp()) - 1200
+    refused = await one.come_back(browser, location)
+    assert refused.status == 403
+    assert (await browser.get("/", allow_redirects=False)).status == 200
+    one.school.claims["auth_time"] = int(one.service.clock.now.timestamp())
+    answer = await one.come_back(browser, await one.begin(browser, next_path="/account"))
+    assert (answer.status, answer.headers["Location"]) == (303, "/account")
+    assert await _proved_at(one) == one.service.clock.now
+
+
+async def test_the_sign_in_page_has_a_button_for_each_provider(elsewhere: Elsewhere) -> None:
+    browser = await elsewhere.browser()
+    text = await (await browser.get("/sign-in", params={"next": "/cases"})).text()
+    assert 'href="/sign-in/provider/school?next=%2Fcases"' in text
+    assert "Sign in with Other sign-in" in text
