@@ -192,6 +192,7 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.TEAM_WRITE,
     }
 )
+        Action.TOKEN_WRITE,
 """What can do great harm: it asks for a proof, minutes old at most, that it is still the same person.
 
 Source: project policy (safety §7): originals, exports, grants of sight, holds, destruction, release.

@@ -11,10 +11,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from repository.sign_in.relying_party import RelyingParty
+from repository.sign_in.relying_party import RelyingParty, relying_party
 
 if TYPE_CHECKING:
     from fido2.server import Fido2Server
@@ -102,8 +103,13 @@ class Proof:
     is_synced: bool
 
 
-def is_installed() -> bool:
-    """Return whether the extra is there."""
+def offered(base_url: str) -> RelyingParty | None:
+    """Return who we are to passkeys; None where the address, or a service without the extra, allows none."""
+    return relying_party(base_url) if _is_installed() else None
+
+
+@cache
+def _is_installed() -> bool:
     return find_spec("fido2") is not None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from repository.sign_in import one_time_codes
+from repository.sign_in import one_time_codes, passkeys
 from repository.sign_in.methods import Method
 
 
@@ -15,4 +15,6 @@ def enrolled(session: Session, account_id: str) -> frozenset[Method]:
         found.add(Method.ONE_TIME_CODE)
         if one_time_codes.recovery_codes_left(session, account_id):
             found.add(Method.RECOVERY_CODE)
+    if passkeys.count(session, account_id):
+        found.add(Method.PASSKEY)
     return frozenset(found)

@@ -24,17 +24,16 @@ class RelyingParty:
 def relying_party(base_url: str) -> RelyingParty | None:
     """Return who we are to passkeys, or None where no browser would offer them.
 
-    Takes: ``base_url``, the address that people use. A loopback address of numbers, as an embedded service has, stands
-    for ``localhost`` at the same port, where browsers allow what they refuse at 127.0.0.1.
+    Takes: ``base_url``, the address that people use. 127.0.0.1 is an address of numbers, so a service on one machine that
+    is to have passkeys is opened as ``localhost``.
     """
     try:
         parts = urlsplit(base_url)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
     if port == 0:
         return None  # picked anew at each start, so no passkey could find it again
-    host = LOCALHOST if _is_loopback(host) else host
     if not host or _is_numbers(host) or (parts.scheme != "https" and host != LOCALHOST):
         return None
     usual = {"https": 443, "http": 80}.get(parts.scheme)
@@ -47,7 +46,3 @@ def _is_numbers(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == LOCALHOST or (_is_numbers(host) and ipaddress.ip_address(host).is_loopback)

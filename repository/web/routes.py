@@ -54,6 +54,7 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import postal as postal_pages
+from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import providers as providers_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
@@ -113,12 +114,18 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sign-in/go-on", sign_in.resume, A.PUBLIC),
     Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
     Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
+    Route("POST", "/sign-in/passkey", passkeys_pages.sign_in, A.PUBLIC),
+    Route("POST", "/sign-in/passkey/begin", passkeys_pages.begin_sign_in, A.PUBLIC),
+    Route("POST", "/sign-in/code/passkey", passkeys_pages.second_step, A.PUBLIC),
+    Route("POST", "/sign-in/code/passkey/begin", passkeys_pages.begin_second_step, A.PUBLIC),
     Route("GET", "/set-up/{token}", set_up_pages.show, A.PUBLIC),
     Route("POST", "/set-up/{token}", set_up_pages.submit, A.PUBLIC),
     Route("GET", "/confirm-it-is-you", confirming.show, A.ACCOUNT),
     Route("POST", "/confirm-it-is-you", confirming.submit, A.ACCOUNT),
     # One's own account
     Route("GET", "/account", account_pages.show, A.ACCOUNT),
+    Route("POST", "/confirm-it-is-you/passkey", passkeys_pages.step_up, A.ACCOUNT),
+    Route("POST", "/confirm-it-is-you/passkey/begin", passkeys_pages.begin_step_up, A.ACCOUNT),
     Route("POST", "/account/sessions/end", account_pages.end_session, A.ACCOUNT),
     Route("POST", "/account/sessions/end-others", account_pages.end_others, A.ACCOUNT),
     Route("POST", "/account/role", account_pages.switch_role, A.ACCOUNT),
@@ -130,6 +137,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/account/recovery-codes", account_pages.make_recovery_codes, A.ACCOUNT_SECURITY),
     Route("GET", "/sign-in/provider/{key}", providers_pages.begin, A.PUBLIC),
     Route("GET", "/sign-in/provider/{key}/answer", providers_pages.answer, A.PUBLIC),
+    Route("GET", "/account/passkeys", passkeys_pages.index, A.ACCOUNT),
+    Route("GET", "/account/passkeys/add", passkeys_pages.show_add, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/passkeys/add", passkeys_pages.add, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/passkeys/add/begin", passkeys_pages.begin_add, A.ACCOUNT_SECURITY),
+    Route("GET", "/account/passkeys/{passkey_id}/remove", passkeys_pages.show_remove, A.ACCOUNT_SECURITY),
+    Route("POST", "/account/passkeys/{passkey_id}/remove", passkeys_pages.remove, A.ACCOUNT_SECURITY),
     Route("POST", "/sign-in/provider/{key}/logout", providers_pages.log_out, A.PUBLIC),
     Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),

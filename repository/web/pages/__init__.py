@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from repository import people
 from repository.access import Action, Role, scope_of
+from repository.sign_in import ceremonies
 from repository.web import keys
 
 LONDON = ZoneInfo("Europe/London")
@@ -100,12 +101,14 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
     ]
     page: dict[str, object] = {
         "actor": actor,
+    party = ceremonies.offered(services.settings.base_url)
         "navigation": navigation,
         "csp_nonce": request[keys.NONCE],
         "csrf_token": signed_in.csrf_token if signed_in else "",
         "rehearsal": services.settings.rehearsal,
         "notice": None,
         "now": services.clock(),
+        "passkeys_at": party.origin if party is not None else "",
         "path": request.path,
     }
     return request.app[keys.TEMPLATES].get_template(template).render(page | context)

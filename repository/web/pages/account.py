@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from repository import people
 from repository.access import ROLE_TITLES
 from repository.errors import FieldRefused, NotFound, SignInFailed, TooManyTries
-from repository.sign_in import attempts, entering, local, one_time_codes, passwords, sessions
+from repository.sign_in import attempts, entering, local, one_time_codes, passkeys, passwords, sessions
 from repository.sign_in.tables import Account
 from repository.web import authentication, keys
 from repository.web.keys import SignedIn
@@ -197,6 +197,7 @@ def _account_words(session: Session, account_id: str | None) -> dict[str, object
     return {
         "name": account.subject,
         "has_password": local.credential_of(session, account_id) is not None,
+        "passkeys": passkeys.count(session, account_id),
         "has_app": one_time_codes.is_enrolled(session, account_id),
         "recovery_codes_left": one_time_codes.recovery_codes_left(session, account_id),
     }

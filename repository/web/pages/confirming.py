@@ -6,7 +6,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from repository.errors import NotFound, SignInFailed, TooManyTries
-from repository.sign_in import attempts, entering, local
+from repository.sign_in import attempts, entering, local, passkeys
 from repository.sign_in.methods import Method
 from repository.web import keys
 from repository.web.pages import render
@@ -49,6 +49,14 @@ async def _credential(request: web.Request) -> local.Credential | None:
     return await services_of(request).database.read(lambda s: local.credential_of(s, account_id))
 
 
+async def _has_passkey(request: web.Request) -> bool:
+    signed_in = request[keys.SESSION]
+    account_id = signed_in.account_id if signed_in is not None else None
+    if account_id is None:
+        return False
+    return await services_of(request).database.read(lambda s: passkeys.count(s, account_id)) > 0
+
+
 async def _show(
     request: web.Request, next_path: str, status: int = 200, errors: list[dict[str, str]] | None = None
 ) -> web.Response:
@@ -59,6 +67,7 @@ async def _show(
         status=status,
         next_path=next_path,
         has_password=credential is not None,
+        has_passkey=await _has_passkey(request),
         sign_in_name=credential.name if credential is not None else "",
         errors=errors or [],
     )
