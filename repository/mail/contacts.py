@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from repository.access import Role
 from repository.audit import Context
+from repository.contacts import contacts_for
 from repository.sign_in.tables import Account
 from repository.tables import Assignment
 
@@ -22,7 +23,7 @@ def address_of(session: Session, person_id: str) -> str | None:
 
 
 def addresses_for(session: Session, context: Context, centre_number: str, kind: str) -> tuple[str, ...]:
-    """Return the addresses of a centre for one kind of notice: of its exams officers.
+    """Return the addresses of a centre for one kind of notice: its contacts for that kind, and its exams officers.
 
     Takes: ``kind``: receipts, deadlines, samples or results.
     """
@@ -38,4 +39,5 @@ def addresses_for(session: Session, context: Context, centre_number: str, kind: 
         .distinct()
     ).all()
     found = (address_of(session, person_id) for person_id in people)
-    return tuple(sorted({address for address in found if address}))
+    named = contacts_for(session, centre_number, kind)
+    return tuple(sorted({address for address in (*found, *named) if address}))

@@ -237,7 +237,7 @@ async def _one_page(
         request,
         "people/show.html",
         status=status,
-        person=person,
+        who=person,
         is_self=context.actor is not None and context.actor.person_id == person_id,
         given=_choices(GIVEN, two=True),
         gives=GIVES[Role.AB_OFFICER],
