@@ -16,16 +16,16 @@ branch_labels = None
 depends_on = None
 
 
-def _reference(table: str, column: str, to: str, **more: bool) -> sa.Column[str]:
-    name = f"fk_{table}_{column}_{to}"
-    return sa.Column(column, sa.String(36), sa.ForeignKey(f"{to}.id", name=name), **more)
+def _reference(table: str, column: str, to: str, *, nullable: bool = False, index: bool = False) -> sa.Column[str]:
+    target = sa.ForeignKey(f"{to}.id", name=f"fk_{table}_{column}_{to}")
+    return sa.Column(column, sa.String(36), target, nullable=nullable, index=index)
 
 
 def upgrade() -> None:
     op.create_table(
         "passkey",
         sa.Column("id", sa.String(36), primary_key=True),
-        _reference("passkey", "account_id", "account", nullable=False, index=True),
+        _reference("passkey", "account_id", "account", index=True),
         sa.Column("name", sa.String(60), nullable=False),
         sa.Column("credential_id", sa.LargeBinary(1023), nullable=False),
         sa.Column("credential_data", sa.LargeBinary(), nullable=False),
@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("token_sha256", sa.LargeBinary(32), primary_key=True),
         sa.Column("challenge", sa.LargeBinary(32), nullable=False),
         sa.Column("purpose", sa.String(20), nullable=False),
-        _reference("passkey_challenge", "account_id", "account", index=True),
+        _reference("passkey_challenge", "account_id", "account", nullable=True, index=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False, index=True),
     )
@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(36), primary_key=True),
         sa.Column("centre_number", sa.String(5), nullable=False),
         sa.Column("name", sa.String(60), nullable=False),
-        _reference("integration", "person_id", "person", nullable=False),
+        _reference("integration", "person_id", "person"),
         sa.Column("made_by", sa.String(64), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.UniqueConstraint("centre_number", "name", name="uq_integration_centre_number"),
@@ -60,8 +60,8 @@ def upgrade() -> None:
     op.create_table(
         "api_token",
         sa.Column("id", sa.String(12), primary_key=True),
-        _reference("api_token", "integration_id", "integration", nullable=False, index=True),
-        _reference("api_token", "assignment_id", "assignment", nullable=False),
+        _reference("api_token", "integration_id", "integration", index=True),
+        _reference("api_token", "assignment_id", "assignment"),
         sa.Column("token_sha256", sa.LargeBinary(32), nullable=False),
         sa.Column("grants", sa.JSON(), nullable=False),
         sa.Column("network", sa.String(43)),

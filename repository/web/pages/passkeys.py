@@ -17,7 +17,7 @@ from repository.errors import FieldRefused, NotFound, PasskeysUnavailable
 from repository.sign_in import attempts, ceremonies, factors, local, passkeys, sessions
 from repository.sign_in.ceremonies import REFUSAL_WORDS, TIMEOUT_SECONDS, Refusal
 from repository.sign_in.methods import Method, is_enough
-from repository.sign_in.passkeys import NAME_LIMIT, Accepted, Purpose
+from repository.sign_in.passkeys import NAME_LIMIT, Accepted, Purpose, Shown
 from repository.sign_in.relying_party import RelyingParty
 from repository.sign_in.tables import Account
 from repository.web import authentication, keys
@@ -100,15 +100,18 @@ async def index(request: web.Request) -> web.Response:
     """Show one's own passkeys."""
     account_id = _session(request).account_id
 
-    def read(session: Session) -> dict[str, object]:
+    def read(session: Session) -> tuple[Shown, ...] | None:
         account = passkeys.local_account(session, account_id)
-        return {
-            "is_local": account is not None,
-            "passkeys": () if account is None else passkeys.listed(session, account.id),
-        }
+        return None if account is None else passkeys.listed(session, account.id)
 
-    shown = await services_of(request).database.read(read)
-    return await render(request, "passkeys/index.html", has_account=account_id is not None, **shown)
+    found = await services_of(request).database.read(read)
+    return await render(
+        request,
+        "passkeys/index.html",
+        has_account=account_id is not None,
+        is_local=found is not None,
+        passkeys=found or (),
+    )
 
 
 async def show_add(request: web.Request) -> web.Response:
