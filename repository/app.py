@@ -14,16 +14,21 @@ from aiohttp import web
 
 from repository import acting, ending, inspection, migrating, private_files, receipts, receiving, records, releasing
 from repository.acts.viewing import Viewings
+from repository.audit import tending
+from repository.audit.notes import load_signer
+from repository.audit.refusals import Bound
 from repository.care import health, nightly
 from repository.database import Database
 from repository.errors import SettingRefused
 from repository.keys.providers import open_provider
+from repository.mail import records as mail_records
+from repository.mail.sending import Sender
+from repository.receipts import proving
 from repository.services import Services
-from repository.settings import Settings
+from repository.settings import MailSettings, Settings
 from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
-from repository.web import keys, limits, middleware, pages, routes, tickets
-from repository.web import provider_client
+from repository.web import keys, limits, middleware, pages, provider_client, routes, tickets
 from repository.web.connection import Runner
 from repository.work import Bell, Worker
 from storage.backend import Backend
@@ -108,6 +113,8 @@ def create_app(services: Services) -> web.Application:
     app[keys.RECEIVER] = receiving.Receiver(services, receiving.WriterGate())
     app[keys.VIEWINGS] = Viewings()
     app[keys.TICKET_KEY] = ticket_key(services.settings)
+    app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
+    app[keys.REFUSALS] = Bound()
     app[keys.TEMPLATES] = pages.templates()
     app.on_response_prepare.append(middleware.add_headers)
     routes.add_to(app)
@@ -136,12 +143,30 @@ def worker_of(services: Services) -> Worker:
     return Worker(services.database, services.bell, services.clock, handlers, chores=chores)
 
 
+def sender_of(services: Services, settings: MailSettings) -> Sender:
+    """Return what sends mail: receipts go along as files."""
+    enclose = partial(proving.enclose, services)
+    return Sender(settings, services.settings.base_url, services.database, services.clock, enclose)
+
+
+async def say_whether_mail_is_sent(services: Services) -> None:
+    """Note whether this service sends mail: said by whoever works, so that nothing is queued that nobody would send."""
+    is_on, now = services.settings.mail is not None, services.clock()
+    with acting.as_service("mail"):
+        await services.database.write(lambda session: mail_records.set_sent_here(session, is_on, now))
+
+
 async def work(services: Services) -> None:
-    """Work until cancelled: what was received is checked, and the store is cared for once a day."""
+    """Work until cancelled: files are checked, receipts proved, mail sent, and the store cared for once a day."""
     acting.set_service("worker")
+    await say_whether_mail_is_sent(services)
     async with asyncio.TaskGroup() as group:
         group.create_task(worker_of(services).run())
         group.create_task(nightly.keep(services))
+        group.create_task(tending.keep(services))
+        group.create_task(proving.keep(services))
+        if services.settings.mail is not None:
+            group.create_task(sender_of(services, services.settings.mail).keep())
 
 
 async def _worker(app: web.Application) -> AsyncIterator[None]:
@@ -149,6 +174,7 @@ async def _worker(app: web.Application) -> AsyncIterator[None]:
     if not services.settings.works_itself:
         yield
         return
+    await say_whether_mail_is_sent(services)  # before the first request
     task = asyncio.create_task(work(services))
     yield
     task.cancel()

@@ -6,5 +6,6 @@ visible. A *history* is a log under one name: a restore that lost entries begins
 """
 
 from repository.audit.recording import Context, record
+from repository.audit.refusals import record_refusal
 
-__all__ = ["Context", "record"]
+__all__ = ["Context", "record", "record_refusal"]

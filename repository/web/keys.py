@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from repository.access import Action, Actor
 from repository.acts.viewing import Viewings
+from repository.audit.refusals import Bound
 from repository.receiving import Receiver
 from repository.services import Services
 
@@ -48,6 +49,10 @@ ACTIONS: web.AppKey[Mapping[Callable[..., Any], Action]] = web.AppKey("actions")
 TICKET_KEY = web.AppKey("ticket_key", bytes)
 EDGES: web.AppKey[Mapping[Callable[..., Any], tuple[Site, int]]] = web.AppKey("edges")
 """Of each handler: the host name it answers under, and its largest body in bytes."""
+
+ADDRESS_KEY = web.AppKey("address_key", bytes)
+"""Under which addresses are hashed before they enter the audit log."""
+REFUSALS = web.AppKey("refusals", Bound)
 
 REQUEST_ID = web.RequestKey("request_id", str)
 NONCE = web.RequestKey("nonce", str)

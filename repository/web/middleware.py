@@ -13,7 +13,7 @@ from aiohttp import web
 from repository import access, acting, logs
 from repository.access import Action
 from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, StepUpNeeded
-from repository.web import authentication, content, headers, hosts, keys, pages, step_up
+from repository.web import authentication, content, headers, hosts, keys, pages, refusals, step_up
 from repository.web.keys import Site
 from repository.web.origins import check_origin
 from repository.web.problems import OUR_ERRORS, Problem, problem_of, status_phrase
@@ -91,12 +91,14 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except NotSignedIn as error:
+        await refusals.note(request, error)
         if wants_page(request) and request.method in {"GET", "HEAD"}:
             raise web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}") from error
         return _answer(request, problem_of(error))
     except StepUpNeeded as error:
         return await step_up.lead(request) if wants_page(request) else _answer(request, problem_of(error))
     except OUR_ERRORS as error:
+        await refusals.note(request, error)
         return _answer(request, problem_of(error))
     except web.HTTPException as error:
         if error.status < 400:

@@ -11,9 +11,10 @@ from multidict import MultiDictProxy
 
 from repository.access import Actor
 from repository.audit import Context
+from repository.audit.refusals import address_hash
 from repository.errors import BodyTooLarge, FieldRefused, NotSignedIn, RequestMalformed
 from repository.services import Services
-from repository.web import authentication, keys, limits
+from repository.web import authentication, hosts, keys, limits
 
 
 def services_of(request: web.Request) -> Services:
@@ -31,7 +32,8 @@ def actor_of(request: web.Request) -> Actor:
 
 def context_of(request: web.Request) -> Context:
     """Return who acts, when, and under which request."""
-    return Context(request[keys.ACTOR], services_of(request).clock(), request[keys.REQUEST_ID])
+    address = address_hash(request.app[keys.ADDRESS_KEY], hosts.client_address(request))
+    return Context(request[keys.ACTOR], services_of(request).clock(), request[keys.REQUEST_ID], address_hash=address)
 
 
 def limit_of(request: web.Request) -> int:
@@ -54,7 +56,7 @@ async def read_form(request: web.Request) -> MultiDictProxy[Any]:
         form = await request.post()
     except (ValueError, UnicodeDecodeError, AssertionError) as error:
         raise RequestMalformed("The form could not be read.") from error
-    token = form.get("csrf_token")
+    token = form.get("csrf_token") or request.headers.get("X-CSRF-Token")
     authentication.check_csrf(request, token if isinstance(token, str) else None)
     return form
 
