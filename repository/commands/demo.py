@@ -33,6 +33,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--json", action="store_true", help="one JSON document on standard output, the steps on the other"
     )
     demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the data in this empty folder")
+    demo.add_argument(
+        "--development-sign-in", action="store_true", help="sign in by development links, as a rehearsal does: quicker"
+    )
     demo.set_defaults(command=_demo)
 
 
@@ -58,7 +61,7 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
         if folder is None:
             print(f"nea: {arguments.keep} is not an empty folder.", file=sys.stderr)
             return 1
-        own = serving.settings_in(folder, settings.frontend_dir)
+        own = serving.settings_in(folder, settings.frontend_dir, rehearsal=arguments.development_sign_in)
         run(_walked(report, own, basedata, files, arguments))
     report.show()
     if arguments.json:

@@ -1,4 +1,4 @@
-"""``nea set-up``: a new one-time link for the first officer, while no officer can sign in."""
+"""``nea set-up``: a one-time link for an officer, while fewer than two can sign in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from repository.sign_in import set_up, set_up_lines
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("set-up", help="print a one-time link that makes the first awarding body officer")
+    parser = commands.add_parser("set-up", help="print a one-time link that makes one of the first two awarding body officers")
     parser.set_defaults(command=_set_up)
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import ClientSession, FormData
 from yarl import URL
@@ -43,14 +44,14 @@ class Answer:
     def code(self) -> str:
         """Return the code of a problem, such as ``not-found``, or an empty text."""
         with contextlib.suppress(ValueError):
-            return str(self.json().get("type", "")).removeprefix("/problems/")
+            return str((self.json() or {}).get("type", "")).removeprefix("/problems/")
         return ""
 
     @property
     def detail(self) -> str:
         """Return the sentence of a problem, or an empty text."""
         with contextlib.suppress(ValueError):
-            return str(self.json().get("detail", ""))
+            return str((self.json() or {}).get("detail", ""))
         return ""
 
 
@@ -74,10 +75,30 @@ class Uploaded:
 class Client:
     """One signed-in person. Paths begin with a slash; a refusal raises ``Unexpected`` unless it is asked for."""
 
-    def __init__(self, session: ClientSession, address: str, token: str) -> None:
+    def __init__(self, session: ClientSession, address: str, headers: Mapping[str, str]) -> None:
         self._session = session
         self._origin = address
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._headers = {"Accept": "application/json", **headers}
+
+    def hold(self, csrf_token: str) -> None:
+        """Send the synchroniser token of the session with everything from now on, as our pages do."""
+        self._headers["X-CSRF-Token"] = csrf_token
+
+    async def page(self, path: str) -> str:
+        """Return the HTML of a page."""
+        answer = await self.ask("GET", path, headers={"Accept": "text/html"})
+        if answer.status != 200:
+            raise Unexpected("GET", path, answer)
+        return answer.body.decode()
+
+    async def send(self, path: str, form: Mapping[str, str]) -> Answer:
+        """Send a form that leads on, and return the answer."""
+        kind = "application/x-www-form-urlencoded"
+        headers = {"Content-Type": kind, "Accept": "text/html"}
+        answer = await self.ask("POST", path, data=urlencode(form).encode("ascii"), headers=headers)
+        if not answer.ok:
+            raise Unexpected("POST", path, answer)
+        return answer
 
     async def ask(
         self,
@@ -220,7 +241,7 @@ async def sign_in(session: ClientSession, address: str, token: str) -> Client:
         body = await answer.read()
         if answer.status != 201:
             raise Unexpected("POST", "/api/sessions", Answer(answer.status, dict(answer.headers), body))
-        return Client(session, address, json.loads(body)["token"])
+        return Client(session, address, {"Authorization": f"Bearer {json.loads(body)['token']}"})
 
 
 def _metadata(**pairs: str) -> str:

@@ -55,7 +55,7 @@ async def import_entries(stage: Stage) -> None:
     for kind, name in REFERENCE_KINDS.items():
         if kind == "components":
             # Maxima, tolerances and weights must stand before entries open cases with them.
-            await _reference(stage, kind, name)
+            await import_reference(stage, kind, name)
     entry_files = {n: d for n, d in rehearsal.files.items() if not n.endswith(".csv")}
     total = 0
     for number in rehearsal.centre_numbers:
@@ -75,12 +75,13 @@ async def import_entries(stage: Stage) -> None:
         report.check("another centre's entries are refused", answer.status in {403, 404}, answer.status)
     for kind, name in REFERENCE_KINDS.items():
         if kind != "components" and (kind != "consortia" or rehearsal.consortia):
-            await _reference(stage, kind, name)
+            await import_reference(stage, kind, name)
     stage.weights = {row["component"]: Fraction(row["weighted_maximum"]) for row in stage.rows("components.csv")}
     await _find_cases(stage)
 
 
-async def _reference(stage: Stage, kind: str, name: str) -> None:
+async def import_reference(stage: Stage, kind: str, name: str) -> None:
+    """Import one file of reference data, as the awarding body."""
     await stage.officer.send_files(f"/api/imports/{kind}?series={stage.series}", [(name, stage.rehearsal.files[name])])
 
 

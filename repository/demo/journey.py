@@ -6,22 +6,26 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from aiohttp import ClientSession, ClientTimeout
 
 from moderation.exchange.basedata import SeriesBasedata, read_basedata, write_basedata
-from moderation.rehearsal import Rehearsal, make, synthetic_basedata
+from moderation.rehearsal import make, synthetic_basedata
 from repository.access import Role
-from repository.demo import entering, files, keeping, moderating, releasing, scripting, sending, serving
-from repository.demo.client import Client, sign_in
+from repository.demo import arriving, entering, files, keeping, moderating, releasing, scripting, sending, serving
+from repository.demo.arriving import Arrivals, Arrived
+from repository.demo.client import Unexpected, sign_in
 from repository.demo.report import Report
 from repository.demo.stage import Case, Stage
 from repository.rehearsing import REVIEWER_NAME, SignIn
 from repository.settings import Settings
 
 TIMEOUT_SECONDS = 120
+Who = tuple[str, str | None]
+"""What somebody is called in the journey, and their centre."""
 Step = tuple[str, Callable[[Stage], Awaitable[None]]]
 
 
@@ -66,27 +70,60 @@ async def walk(
         async with (
             serving.running(settings) as server,
             ClientSession(timeout=ClientTimeout(total=TIMEOUT_SECONDS)) as session,
+            Arrivals(settings, server.address) as arrivals,
         ):
-            stage = await _stage(report, rehearsal, basedata, basedata_files, session, server.address, signed, seed)
-            await _walk(stage)
+            people = await _people(arrivals, report, session, server.address, signed)
+            clients = {who: one.client for who, one in people.items()}
+            ids = {who: one.person_id for who, one in people.items()}
+            marker, film = files.marker_of(seed), await files.film()
+            stage = Stage(report, rehearsal, basedata, basedata_files, clients, ids, marker, film, Random(seed))
+            await _walk(stage, None if signed else partial(_staff, arrivals))
             await _storage(stage, settings)
-    except (OSError, serving.ServerFailed) as error:
+    except (OSError, serving.ServerFailed, Unexpected) as error:
         report.fail(error)
     report.facts["seconds"] = round(time.monotonic() - begun, 1)
 
 
-async def _stage(
+async def _people(
+    arrivals: Arrivals,
     report: Report,
-    rehearsal: Rehearsal,
-    basedata: SeriesBasedata,
-    basedata_files: dict[str, bytes],
     session: ClientSession,
     address: str,
     signed: list[SignIn],
-    seed: int,
-) -> Stage:
-    clients: dict[tuple[str, str | None], Client] = {}
-    ids: dict[tuple[str, str | None], str] = {}
+) -> dict[Who, Arrived]:
+    """Return everybody who acts, signed in: for real, or in a rehearsal by the development links."""
+    report.step("0  Sign-in")
+    if signed:
+        return await _rehearsed(session, address, signed)
+    people: dict[Who, Arrived] = {(name, None): await arrivals.officer(name) for name in ("officer A", "officer B")}
+    first, second = people["officer A", None], people["officer B", None]
+    for name, role in arriving.BODY:
+        people[name, None] = await arrivals.guest(first, "/people", name, role, second=second)
+    report.check(
+        "everybody of the awarding body signs in with a password and a second factor",
+        len({one.person_id for one in people.values()}) == len(people),
+        f"{len(people)} people: two by set-up links, the others by invitations",
+    )
+    return people
+
+
+async def _staff(arrivals: Arrivals, stage: Stage) -> None:
+    """Have exams officers invited by an officer, once their centres are known, and teachers by them."""
+    await entering.import_reference(stage, "centres", "centres.csv")
+    officer = Arrived(stage.officer, stage.person_ids["officer A", None])
+    for number in stage.rehearsal.centre_numbers:
+        host = await arrivals.guest(officer, "/people", "exams officer", Role.EXAMS_OFFICER, number)
+        teacher = await arrivals.guest(host, "/staff", "teacher", Role.TEACHER, number)
+        for name, one in (("exams officer", host), ("teacher", teacher)):
+            stage.people[name, number], stage.person_ids[name, number] = one.client, one.person_id
+    stage.report.check(
+        "every centre's exams officer was invited by an officer, and invited a teacher",
+        len(stage.people) == len(set(stage.person_ids.values())),
+        f"{len(stage.people)} people in all",
+    )
+
+
+async def _rehearsed(session: ClientSession, address: str, signed: list[SignIn]) -> dict[Who, Arrived]:
     names = {
         Role.MODERATOR: "moderator",
         Role.TEAM_LEADER: "team leader",
@@ -95,29 +132,28 @@ async def _stage(
         Role.EXAMS_OFFICER: "exams officer",
         Role.TEACHER: "teacher",
     }
+    people: dict[Who, Arrived] = {}
     for one in signed:
         name = names.get(one.role)
         if name is None:
-            name = "officer B" if ("officer A", None) in clients else "officer A"
+            name = "officer B" if ("officer A", None) in people else "officer A"
         if one.name == REVIEWER_NAME:
             name = "reviewer"
-        clients[name, one.centre_number] = await sign_in(session, address, one.token)
-        ids[name, one.centre_number] = one.person_id
-    film = await files.film()
-    marker = files.marker_of(seed)
-    return Stage(report, rehearsal, basedata, basedata_files, clients, ids, marker, film, Random(seed))
+        people[name, one.centre_number] = Arrived(await sign_in(session, address, one.token), one.person_id)
+    return people
 
 
 STEPS: tuple[Step, ...] = (
-    ("1  Basedata", entering.import_basedata),
     ("2  Entries and reference data", entering.import_entries),
     ("3  Centre marks", entering.enter_marks),
     ("4  Samples", entering.check_samples),
 )
 
 
-async def _walk(stage: Stage) -> None:
+async def _walk(stage: Stage, invite_staff: Callable[[Stage], Awaitable[None]] | None) -> None:
     steps: tuple[Step, ...] = (
+        ("1  Basedata", entering.import_basedata),
+        *([("   People of centres", invite_staff)] if invite_staff is not None else []),
         *STEPS,
         ("5  Uploads", _upload),
         ("6  Post and visits", sending.post_samples),

@@ -35,18 +35,19 @@ class Server:
     process: asyncio.subprocess.Process
 
 
-def settings_in(folder: Path, frontend_dir: Path) -> Settings:
-    """Return the settings of a rehearsal that keeps everything in one folder."""
-    return replace(
-        from_environ({"NEA_DATA_DIR": str(folder), "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}), frontend_dir=frontend_dir
-    )
+def settings_in(folder: Path, frontend_dir: Path, *, rehearsal: bool = True) -> Settings:
+    """Return the settings of a server that keeps everything in one folder; in a rehearsal with development sign-in."""
+    environ = {"NEA_DATA_DIR": str(folder), "NEA_REHEARSAL": "yes" if rehearsal else "no", "NEA_PORT": "0"}
+    return replace(from_environ(environ), frontend_dir=frontend_dir)
 
 
 async def prepare(settings: Settings, centre_numbers: tuple[str, ...]) -> list[SignIn]:
-    """Migrate an empty database and add the people of a rehearsal; nothing else is put in by hand."""
+    """Migrate an empty database and, for a rehearsal, add its people; nothing else is put in by hand."""
     database = Database(settings.database_url)
     try:
         await migrating.migrate(database)
+        if not settings.rehearsal:
+            return []
         now = datetime.now(UTC)
         return await database.write(lambda session: rehearsing.add_people(session, now, centre_numbers))
     finally:
@@ -65,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         "-m",
         "repository",
         "serve",
-        env=_environment(settings),
+        env=environment(settings),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -85,11 +86,11 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             await reading
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """Return the whole environment of the server: nothing of ours leaks in, so that a demo is the same everywhere."""
     values = {
         "NEA_DATA_DIR": str(settings.data_dir),
-        "NEA_REHEARSAL": "yes",
+        "NEA_REHEARSAL": "yes" if settings.rehearsal else "no",
         "NEA_PORT": str(settings.port),
         "NEA_FRONTEND_DIR": str(settings.frontend_dir),
     }

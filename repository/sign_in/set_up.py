@@ -1,14 +1,14 @@
-"""The first start: a one-time link, usable on this machine only, makes the first officer. There is no default account.
+"""The first start: a one-time link, usable on this machine only, makes an officer. There is no default account.
 
-The link is open while no officer of the awarding body can sign in. Who can run a command on the server could do anything
-to its database anyway, so a new link is one command away; from outside there is no way at all.
+A link is open while fewer officers of the awarding body can sign in than two-person acts need. Who can run a command on
+the server could do anything to its database anyway, so a link is one command away; from outside there is no way at all.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from repository import audit, people
@@ -23,12 +23,14 @@ from repository.sign_in.tables import Account
 from repository.tables import Assignment
 
 LINK_SECONDS = 3600
+OFFICERS_NEEDED = 2
+"""Every further officer is proposed by one and confirmed by another, so the first two come by links."""
 
 
-def is_due(session: Session, now: datetime) -> bool:
-    """Return whether no awarding body officer can sign in."""
-    officer = (
-        select(Assignment.id)
+def officers(session: Session, now: datetime) -> int:
+    """Return how many awarding body officers can sign in."""
+    held = (
+        select(func.count(Assignment.person_id.distinct()))
         .join(Account, Account.person_id == Assignment.person_id)
         .where(
             Assignment.role == Role.AB_OFFICER,
@@ -37,16 +39,21 @@ def is_due(session: Session, now: datetime) -> bool:
             Account.disabled_at.is_(None),
         )
     )
-    return session.execute(officer.limit(1)).first() is None
+    return session.scalars(held).one()
+
+
+def is_due(session: Session, now: datetime) -> bool:
+    """Return whether fewer officers can sign in than two-person acts need."""
+    return officers(session, now) < OFFICERS_NEEDED
 
 
 def make_link(session: Session, context: Context, token: str) -> None:
-    """Let ``token`` set up the first officer, once, within the hour; earlier links are over by that.
+    """Let ``token`` set up an officer, once, within the hour; earlier links are over by that.
 
-    Raises: ``SetUpOver`` once an officer can sign in.
+    Raises: ``SetUpOver`` once two officers can sign in.
     """
     if not is_due(session, context.now):
-        raise SetUpOver("There is an awarding body officer who can sign in. Officers invite everybody else.")
+        raise SetUpOver("Two awarding body officers can sign in. They invite everybody else.")
     session.execute(delete(SetUpLink).where(SetUpLink.used_at.is_(None)))
     session.add(
         SetUpLink(
@@ -66,7 +73,7 @@ def require_open(session: Session, token: str, now: datetime) -> None:
 
 
 def make_officer(session: Session, context: Context, token: str, display_name: str, name: str, phc: str) -> str:
-    """Make the first awarding body officer, use the link up, and begin the sign-in; returns the attempt's token.
+    """Make an awarding body officer, use the link up, and begin the sign-in; returns the attempt's token.
 
     Raises: ``SetUpOver``; ``FieldRefused`` for a sign-in name that is taken.
     """

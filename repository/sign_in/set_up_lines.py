@@ -14,11 +14,11 @@ from repository.sign_in import set_up
 
 
 async def new_link(services: Services) -> str:
-    """Return the token of a new link if no officer can sign in yet, or nothing."""
+    """Return the token of a new link if no officer can sign in yet, or nothing; the second's is asked for."""
     token, context = services.new_token(), Context(None, services.clock(), "nea serve", origin="command")
 
     def make(session: Session) -> bool:
-        if not set_up.is_due(session, context.now):
+        if set_up.officers(session, context.now):
             return False
         set_up.make_link(session, context, token)
         return True
@@ -42,7 +42,7 @@ def words(address: str, token: str) -> Sequence[str]:
     except ValueError:
         pass
     return (
-        "No awarding body officer can sign in yet. Open this once, on this computer, within an hour:",
+        "To set up an awarding body officer, open this once, on this computer, within an hour:",
         f"  http://{host}:{parts.port or 80}/set-up/{token}",
-        "For a new link run `nea set-up`.",
+        "For the second officer, or a new link, run `nea set-up`.",
     )
