@@ -67,6 +67,15 @@ with_node() { # words: a command that needs Node.js; a Python package spares the
   PATH=$TOP/.venv/bin:$PATH "$@"
 }
 
+prepare_packages() { # word: a folder of tests with a package-lock.json of its own
+  local folder=$1 wanted
+  wanted=$(digest "$folder/package-lock.json")
+  [ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" = "$wanted" ] && return 0
+  say "Installing the packages of $folder …"
+  with_node npm --prefix "$folder" ci --silent --no-audit --no-fund || return 1
+  printf '%s' "$wanted" >"$folder/node_modules/.stamp"
+}
+
 prepare_front_end() {
   local built=repository/web/static/build wanted
   wanted=$(digest repository/web/package-lock.json repository/web/build.mjs repository/web/styles/*)

@@ -11,6 +11,8 @@ const provider = new Provider(issuer, {
   clients: [client],
   claims: { openid: ['sub', 'acr', 'amr', 'sid', 'auth_time'], profile: ['name', 'school', 'groups'] },
   acrValues: ['urn:example:one-factor', 'urn:example:two-factors'],
+  // Its guard against addresses of the own machine would keep it from the service under test.
+  fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
   conformIdTokenClaims: false, // what it says of a person stands in the ID token
   cookies: { keys: ['a key of tests'] },
   pkce: { required: () => true },
@@ -79,3 +81,5 @@ http
     })
   })
   .listen(port, '127.0.0.1', () => console.log('ready'))
+
+provider.on('backchannel.error', (_ctx, error, client) => console.log('back-channel logout failed', client.clientId, error))
