@@ -143,22 +143,24 @@ class Rate(logging.Filter):
     def __init__(self, lines_per_second: int = LINES_PER_SECOND, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._limit, self._clock = lines_per_second, clock
-        self._second, self._written, self._suppressed = -1, 0, 0
+        self._second, self._written, self._errors, self._suppressed = -1, 0, 0, 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether this line is written; errors always are, up to twice the number."""
+        """Return whether this line is written; errors have a number of their own, so that a flood cannot hide one."""
         second = int(self._clock())
         if second != self._second:
             if self._suppressed:
                 fields: dict[str, Any] = dict(getattr(record, "nea_fields", None) or {})
                 record.nea_fields = fields | {"suppressed": self._suppressed}
-            self._second, self._written, self._suppressed = second, 0, 0
-        self._written += 1
-        allowed = self._limit * 2 if record.levelno >= logging.ERROR else self._limit
-        if self._written > allowed:
-            self._suppressed += 1
-            return False
-        return True
+            self._second, self._written, self._errors, self._suppressed = second, 0, 0, 0
+        if record.levelno >= logging.ERROR:
+            self._errors += 1
+            allowed = self._errors <= self._limit
+        else:
+            self._written += 1
+            allowed = self._written <= self._limit
+        self._suppressed += not allowed
+        return allowed
 
 
 def configure(log_format: str, stream: TextIO | None = None) -> None:
