@@ -19,7 +19,7 @@ from repository.errors import NotFound
 from repository.people import names_of
 from repository.sign_in import invitations, providers_records
 from repository.sign_in.invitations import InvitationView
-from repository.sign_in.key_tables import Passkey
+from repository.sign_in.key_tables import ApiToken, Passkey
 from repository.sign_in.local_tables import OneTimeCode
 from repository.sign_in.providers_records import Waiting
 from repository.sign_in.tables import LOCAL, Account
@@ -28,6 +28,8 @@ from repository.teaching import Offered, Taught
 
 PAGE_PEOPLE = 50
 INVITATIONS_SHOWN = 100
+_OF_PEOPLE = Assignment.id.not_in(select(ApiToken.assignment_id))
+"""Tokens of school systems act under assignments too; they have a page of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def staff(session: Session, context: Context) -> StaffPage:
         .where(
             Assignment.centre_number == centre,
             Assignment.role.in_(CENTRE_ROLES),
+            _OF_PEOPLE,
             Assignment.valid_to.is_(None) | (Assignment.valid_to > context.now),
         )
         .order_by(Person.display_name, Person.id, Assignment.role)
@@ -157,7 +160,8 @@ def member(session: Session, context: Context, assignment_id: str) -> MemberPage
 def everybody(session: Session, context: Context, search: Search) -> PeoplePage:
     """Return people as officers look for them, by name; raises ``NotFound`` for anybody else."""
     access.require(actor_of(context), Action.PEOPLE_READ_BODY)
-    wanted: list[ColumnElement[bool]] = [Assignment.valid_to.is_(None) | (Assignment.valid_to > context.now)]
+    in_force = Assignment.valid_to.is_(None) | (Assignment.valid_to > context.now)
+    wanted: list[ColumnElement[bool]] = [in_force, _OF_PEOPLE]
     if search.role is not None:
         wanted.append(Assignment.role == search.role)
     if search.centre_number:

@@ -59,6 +59,11 @@ def record(
         centre_number=actor.centre_number if actor and actor.role in CENTRE_ROLES else None,
         outcome=outcome,
         address_hash=context.address_hash,
-        details=dict(details) | {"origin": context.origin},
+        details=dict(details) | _token_of(actor) | {"origin": context.origin},
     )
     return event_id
+
+
+def _token_of(actor: Actor | None) -> dict[str, str]:
+    """Return which token of a school's system acted, if it was no person."""
+    return {"token": actor.token_id} if actor is not None and actor.token_id is not None else {}

@@ -11,7 +11,7 @@ from repository.errors import RequestForged
 from repository.settings import Settings
 from repository.sign_in.attempts import ATTEMPT_SECONDS
 from repository.sign_in.local import KNOWN_DEVICE_DAYS
-from repository.web import bearer, keys
+from repository.web import bearer, hosts, keys
 from repository.web.keys import SignedIn
 from repository.web.origins import check_origin
 
@@ -32,7 +32,7 @@ async def identify(request: web.Request) -> None:
     if authorization.startswith("Bearer "):
         token, by_cookie = authorization[7:].strip(), False
         if bearer.is_token(token):
-            await bearer.identify(request, token, request.remote)
+            await bearer.identify(request, token, hosts.client_address(request))
             return
     if not token:
         return

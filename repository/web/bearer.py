@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from repository import acting
 from repository.access import Action
 from repository.audit import Context
+from repository.audit.refusals import address_hash
 from repository.errors import NotFound, TokenMistyped, TokenRefused
 from repository.sign_in import token_format, tokens
 from repository.web import keys
@@ -18,7 +20,7 @@ def is_token(untrusted_text: str) -> bool:
     return untrusted_text.startswith(token_format.PREFIX)
 
 
-async def identify(request: web.Request, untrusted_text: str, address: str | None) -> None:
+async def identify(request: web.Request, untrusted_text: str, address: str) -> None:
     """Put the actor of a token onto the request.
 
     Takes: the ``address`` that the request came from.
@@ -32,8 +34,10 @@ async def identify(request: web.Request, untrusted_text: str, address: str | Non
     now = services.clock()
     found = await services.database.read(lambda s: tokens.find(s, token_id, untrusted_text, now, address))
     if found.stale:
-        context = Context(None, now, request[keys.REQUEST_ID])
-        await services.database.write(lambda s: tokens.note(s, context, found))
+        hashed = address_hash(request.app[keys.ADDRESS_KEY], address)
+        context = Context(None, now, request[keys.REQUEST_ID], address_hash=hashed)
+        with acting.as_service("tokens"):
+            await services.database.write(lambda s: tokens.note(s, context, found))
     if found.actor is None:
         raise TokenRefused
     action = request.app[keys.ACTIONS].get(request.match_info.handler)

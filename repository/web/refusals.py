@@ -15,11 +15,20 @@ from repository import acting, audit
 from repository.audit import Context
 from repository.audit.refusals import EVENTS_LIMIT, UNKNOWN_ADDRESS, Bound
 from repository.database import Database
-from repository.errors import NotFound, NotSignedIn, RepositoryError, RequestForged, ServiceBusy, StepUpNeeded
+from repository.errors import (
+    NotFound,
+    NotSignedIn,
+    RepositoryError,
+    RequestForged,
+    ServiceBusy,
+    StepUpNeeded,
+    TokenMistyped,
+    TokenRefused,
+)
 from repository.web import keys
 from repository.web.requests import context_of
 
-REFUSED = (NotFound, NotSignedIn, RequestForged, StepUpNeeded)
+REFUSED = (NotFound, NotSignedIn, RequestForged, StepUpNeeded, TokenMistyped, TokenRefused)
 ACTION = "request.refused"
 _OURS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
