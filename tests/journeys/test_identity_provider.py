@@ -198,6 +198,7 @@ def test_a_step_back_in_the_browser_does_no_harm(school: School) -> None:
     school.sign_in(page, "sandy", two=True)
     heading(page, "what is due")
     page.goto(answers[-1])
-    heading(page, "You are not signed in")
+    heading(page, "That sign-in did not work")
+    expect(page.get_by_text("You are still signed in as before.")).to_be_visible()
     page.goto(school.service.address)
     heading(page, "what is due")
