@@ -36,6 +36,9 @@ BODY = (
 SECOND_FACTOR_KEY = re.compile(r"Key: <span[^>]*>([A-Z2-7 ]+)</span>")
 SPOKEN_CODE = re.compile(r'govuk-panel__title">\s*([^<]+?)\s*</h2>')
 LINK = re.compile(r"/invitation/[A-Za-z0-9_-]+")
+MEMBER = re.compile(r"/staff/[0-9a-f-]{36}")
+WHOLE_CENTRE = "*"
+NOTHING_YET = "this teacher sees nothing of the centre"
 PROPOSAL = re.compile(r"/people/proposals/[0-9a-f-]+/confirm")
 SET_UP_LINK = re.compile(r"/set-up/[A-Za-z0-9_-]+")
 TOKEN = re.compile(r'name="csrf-token" content="([^"]*)"')
@@ -107,6 +110,12 @@ class Arrivals:
         await browser.send(link[0], {"code": html.unescape(code[1])})
         await browser.send("/invitation", {"sign_in_name": _address_of(words), "password": _password()})
         return await self._enrolled(browser)
+
+    async def teach_whole_centre(self, host: Arrived) -> None:
+        """Let every teacher who sees nothing yet teach the whole centre, as its exams officer does."""
+        for path in sorted(set(MEMBER.findall(await host.client.page("/staff")))):
+            if NOTHING_YET in await host.client.page(path):
+                await host.client.send(f"{path}/teaching", {"component": WHOLE_CENTRE, "teaching_set": ""})
 
     async def _enrolled(self, browser: Client) -> Arrived:
         """Set up the authenticator app that everybody needs, and open the session."""

@@ -111,9 +111,13 @@ async def _staff(arrivals: Arrivals, stage: Stage) -> None:
     """Have exams officers invited by an officer, once their centres are known, and teachers by them."""
     await entering.import_reference(stage, "centres", "centres.csv")
     officer = Arrived(stage.officer, stage.person_ids["officer A", None])
+    blank = True
     for number in stage.rehearsal.centre_numbers:
         host = await arrivals.guest(officer, "/people", "exams officer", Role.EXAMS_OFFICER, number)
         teacher = await arrivals.guest(host, "/staff", "teacher", Role.TEACHER, number)
+        seen = (await teacher.client.get("/api/cases"))["cases"]
+        await arrivals.teach_whole_centre(host)
+        blank = blank and not seen
         for name, one in (("exams officer", host), ("teacher", teacher)):
             stage.people[name, number], stage.person_ids[name, number] = one.client, one.person_id
     stage.report.check(
@@ -121,6 +125,7 @@ async def _staff(arrivals: Arrivals, stage: Stage) -> None:
         len(stage.people) == len(set(stage.person_ids.values())),
         f"{len(stage.people)} people in all",
     )
+    stage.report.check("a teacher sees nothing before being given something to teach", blank)
 
 
 async def _rehearsed(session: ClientSession, address: str, signed: list[SignIn]) -> dict[Who, Arrived]:
