@@ -116,6 +116,8 @@ class Action(StrEnum):
     DOCUMENT_VIEW = "document.view"
     DOCUMENT_WITHDRAW = "document.withdraw"
     RECEIPT_READ = "receipt.read"
+    MAIL_READ = "mail.read"
+    MAIL_RESEND = "mail.resend"
     CONSIGNMENT_READ = "consignment.read"
     CONSIGNMENT_DESPATCH = "consignment.despatch"
     CONSIGNMENT_RECEIVE = "consignment.receive"
@@ -190,9 +192,9 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.RETENTION,
         Action.SCRIPT_IMAGE,
         Action.TEAM_WRITE,
+        Action.TOKEN_WRITE,
     }
 )
-        Action.TOKEN_WRITE,
 """What can do great harm: it asks for a proof, minutes old at most, that it is still the same person.
 
 Source: project policy (safety §7): originals, exports, grants of sight, holds, destruction, release.
@@ -230,6 +232,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
     Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
+    Action.MAIL_READ: {_E: _CENTRE, _A: _ALL},
+    Action.MAIL_RESEND: {_E: _CENTRE, _A: _ALL},
     Action.CONSIGNMENT_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
     Action.CONSIGNMENT_DESPATCH: {_E: _CENTRE},
     Action.CONSIGNMENT_RECEIVE: {_M: _ALLOCATED},

@@ -204,6 +204,17 @@ def withdraw(session: Session, context: Context, document_id: str) -> None:
         move(session, context, document, DocumentState.WITHDRAWN)
 
 
+def attached_of(session: Session, document_id: str) -> AttachedDocument:
+    """Return one file as it is listed, whether or not it was withdrawn."""
+    link, document, declared_at = session.execute(
+        select(Evidence, DocumentRow, UploadRow.created_at)
+        .join(DocumentRow, DocumentRow.id == Evidence.document_id)
+        .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
+        .where(Evidence.document_id == document_id)
+    ).one()
+    return _attached(link, document, declared_at, version=1)
+
+
 def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | None, version: int) -> AttachedDocument:
     return AttachedDocument(
         document.id,

@@ -184,7 +184,7 @@ def _enter_marks(
         if case.centre_number == first:
             continue
         marks.check(session, teacher, case_id, sheet.case.version)
-        marks.submit(session, officer.context(now), case_id, None, sheet.control_total)
+        marks.submit(session, officer.context(now), None, case_id, None, sheet.control_total)
     return ids
 
 
@@ -208,7 +208,7 @@ def _send_samples(
             continue
         if case.mode is SubmissionMode.POSTAL:
             items = [item.item_id for item in records.sample_of(session, case_id).items]
-            parcel = postal.despatch(session, officer, case_id, "PP 0099 0001", items)
+            parcel = postal.despatch(session, officer, None, case_id, "PP 0099 0001", items)
             postal.receive(session, moderator, parcel, None, "")
         elif case.mode is SubmissionMode.VISIT:
             postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
@@ -245,7 +245,7 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             )
             for packet, label in zip(packets, labels, strict=True)
         ]
-        sittings.despatch(session, officer, sitting.id, [(new_id(), line) for line in lines])
+        sittings.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
         if sitting is opened[1]:
             for line in lines:
                 tracking.record(

@@ -13,6 +13,7 @@ from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentDestroyed
 from repository.inspection import Verdict
+from repository.receipts import late
 from repository.services import Services
 from repository.tables import DocumentRow, Evidence
 from repository.work import Job
@@ -71,7 +72,9 @@ async def verify(services: Services, job: Job) -> None:
         )
     else:
         released = stored
-    if not await services.database.write(lambda s: _released(s, context, document_id, released, sha256, verdict)):
+    if not await services.database.write(
+        lambda s: _released(s, services, context, document_id, released, sha256, verdict)
+    ):
         return  # withdrawn meanwhile, or released by another worker: what is staged may still be what the rows name
     staged = [part.key for part in stored.parts if part.key.startswith("q/")]
     kept = {part.key for part in released.parts} if released.layout != "whole" else set()
@@ -106,7 +109,13 @@ def _verified(session: Session, context: Context, document_id: str, sha256: str)
 
 
 def _released(
-    session: Session, context: Context, document_id: str, released: StoredObject, sha256: str, verdict: Verdict
+    session: Session,
+    services: Services,
+    context: Context,
+    document_id: str,
+    released: StoredObject,
+    sha256: str,
+    verdict: Verdict,
 ) -> bool:
     """Note the release; return False when the document is not to be released any more, and nothing changed."""
     row = session.get_one(DocumentRow, document_id, with_for_update=True)
@@ -117,6 +126,7 @@ def _released(
     row.page_count = verdict.page_count
     row.reason = row.remedy = None
     evidence.move(session, context, row, DocumentState.RELEASED)
+    late.note_released(session, context, services.signer, document_id)
     return True
 
 

@@ -20,9 +20,11 @@ from moderation.tables import Consignment
 from moderation.tracking import Finding
 from repository import audit
 from repository.access import Action
+from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
+from repository.receipts import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,19 @@ def page(session: Session, context: Context, case_id: str) -> PostalPage:
 
 
 def despatch(
-    session: Session, context: Context, case_id: str, proof_of_posting_number: str, contents: Collection[str]
+    session: Session,
+    context: Context,
+    signer: Signer | None,
+    case_id: str,
+    proof_of_posting_number: str,
+    contents: Collection[str],
 ) -> str:
-    """Record a parcel handed to the post; returns the consignment's id.
+    """Record a parcel handed to the post, with a signed receipt in the same transaction; returns the consignment's id.
 
+    Takes: ``signer``, None for the invented past of a rehearsal.
     Raises: ``FieldRefused`` for an empty parcel; ``WrongSubmissionMode`` for work that is uploaded.
     """
-    permitted(session, context, Action.CONSIGNMENT_DESPATCH, case_id)
+    case = permitted(session, context, Action.CONSIGNMENT_DESPATCH, case_id)
     if not contents:
         raise FieldRefused("Tick the candidates whose work is in the parcel.", field="items")
     sent = records.despatch_consignment(
@@ -81,6 +89,11 @@ def despatch(
         now=context.now,
     )
     audit.record(session, context, Action.CONSIGNMENT_DESPATCH, "consignment", sent.consignment_id, items=len(contents))
+    if signer is not None:
+        sample = samples.sample_of(session, case_id)
+        issuing.of_parcel(
+            session, context, signer, case, sample, sent.consignment_id, sent.proof_of_posting_number, sent.contents
+        )
     return sent.consignment_id
 
 

@@ -10,10 +10,12 @@ from moderation.records.reopening import ReopeningView
 from moderation.tracking import Subject
 from repository import audit
 from repository.access import Action
-from repository.acts import receipts, samples
+from repository.acts import issuing, samples
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import NotFound
+from repository.receipts import Signer
+from repository.receipts.issuing import newest_of
 
 
 def ask(session: Session, context: Context, case_id: str, reason: str) -> str:
@@ -24,13 +26,18 @@ def ask(session: Session, context: Context, case_id: str, reason: str) -> str:
     return asked.reopening_id
 
 
-def decide(session: Session, context: Context, reopening_id: str, grant: bool, reason: str) -> ReopeningView:
-    """Give marks or sample back to the centre, or refuse; never by the person who asked."""
+def decide(
+    session: Session, context: Context, signer: Signer, reopening_id: str, grant: bool, reason: str
+) -> ReopeningView:
+    """Give marks or sample back to the centre, or refuse; never by the person who asked.
+
+    A submitted sample that is given back is withdrawn, so the centre gets a receipt of that.
+    """
     try:
         asked = reopening.reopening_of(session, reopening_id)
     except RequestUnknown as error:
         raise NotFound from error
-    permitted(session, context, Action.REOPEN_GRANT, asked.case_id)
+    case = permitted(session, context, Action.REOPEN_GRANT, asked.case_id)
     of_sample = grant and asked.subject is Subject.SAMPLE
     done = reopening.decide_reopening(
         session,
@@ -40,7 +47,9 @@ def decide(session: Session, context: Context, reopening_id: str, grant: bool, r
         officer=actor_of(context).person_id,
         now=context.now,
         files=samples.file_facts(samples.page(session, context, asked.case_id)) if of_sample else (),
-        receipt_id=receipts.newest_of(session, asked.case_id) if of_sample else None,
+        receipt_id=newest_of(session, asked.case_id) if of_sample else None,
     )
     audit.record(session, context, Action.REOPEN_GRANT, "reopening", reopening_id, granted=grant, case=done.case_id)
+    if of_sample:
+        issuing.of_sample_given_back(session, context, signer, case, asked.asked_by, reopening_id)
     return done

@@ -18,13 +18,16 @@ from moderation.submission import WORK_EXPECTED
 from moderation.tracking import Finding, LossReason, MissingCode, Subject
 from repository import audit, evidence
 from repository.access import Action
-from repository.acts import receipts
+from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import NotFound
 from repository.evidence import AttachedDocument
 from repository.receipts import Signer
+from repository.receipts.bodies import Missing
+from repository.receipts.contents import file_line
+from repository.receipts.issuing import newest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def page(session: Session, context: Context, case_id: str) -> SamplePage:
     items = tuple(ItemPage(one.item, documents.get(one.item.item_id, ()), one) for one in tracked.items)
     settled = [one.item.item_id for one in tracked.items if one.standing.is_settled]
     progress = records.progress_of(session, case_id, settled, context.now)
-    receipt_id = receipts.newest_of(session, case_id)
+    receipt_id = newest_of(session, case_id)
     return SamplePage(case, sample, items, progress, tracked, cohort, case.state in WORK_EXPECTED, receipt_id)
 
 
@@ -158,8 +161,11 @@ def submit(session: Session, context: Context, signer: Signer, case_id: str) -> 
         raise SampleIncomplete(f"Still missing about the whole group: {', '.join(titles)}.", missing=titles)
     settled = {one.item.item_id for one in sample.items if one.is_complete}
     records.submit_sample(session, case_id, items_with_work=settled, actor=actor, now=context.now)
-    cohort = [_file(document) for document in _released(sample.cohort_documents)]
-    receipt_id = receipts.issue(session, context, signer, before, sample.sample, _files(sample), cohort)
+    due_at = sample.sample.due_at
+    cohort = [file_line(document, due_at) for document in _released(sample.cohort_documents)]
+    receipt_id = issuing.of_sample(
+        session, context, signer, before, sample.sample, _files(sample), cohort, _missing(sample)
+    )
     reopening.note_resubmitted(
         session,
         case_id,
@@ -213,21 +219,21 @@ def _files(sample: SamplePage) -> list[Mapping[str, object]]:
             "candidate_number": item.item.candidate_number,
             "position": item.item.position,
             "no_work_reason": item.tracked.words if item.item.is_replaced else item.item.no_work_reason,
-            "files": [_file(document) for document in _released(item.documents)],
+            "files": [file_line(document, sample.sample.due_at) for document in _released(item.documents)],
         }
         for item in sample.items
     ]
 
 
-def _file(document: AttachedDocument) -> Mapping[str, object]:
-    return {
-        "document": document.document_id,
-        "slot": document.slot,
-        "name": document.filename,
-        "media_type": document.media_type,
-        "size_bytes": document.size_bytes,
-        "sha256": document.sha256,
-        "sha256_declared_by_sender": document.declared,
-        "declared_at": document.declared_at.isoformat(timespec="seconds") if document.declared_at else None,
-        "received_at": document.received_at.isoformat(timespec="seconds"),
-    }
+def _missing(sample: SamplePage) -> list[Missing]:
+    """Return whose work is not there, and why: a sample is submitted with a reason for each."""
+    optional = [
+        Missing(
+            item.item.candidate_number,
+            tuple(slot.title for slot in item.tracked.missing_slots),
+            item.item.no_work_reason,
+        )
+        for item in sample.items
+        if item.item.no_work_reason and not item.item.is_replaced
+    ]
+    return [one if one.what else Missing(one.candidate_number, ("Work",), one.why) for one in optional]

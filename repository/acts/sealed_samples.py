@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from moderation.records.cases import group_of
 from moderation.records.review_facts import SampleProof
 from moderation.tables import ModerationCase, SampleItem
-from repository.acts.receipts import SAMPLE_SUBMITTED
 from repository.documents import DocumentState
 from repository.receipts import verify
+from repository.receipts.kinds import ReceiptKind
 from repository.tables import DataKeyRow, DocumentRow, Evidence, ReceiptRow
 
 FILMED = ("video/", "audio/")
@@ -47,7 +47,7 @@ def proof_of(
 def _newest(session: Session, case_id: str) -> ReceiptRow | None:
     return session.scalars(
         select(ReceiptRow)
-        .where(ReceiptRow.case_id == case_id, ReceiptRow.kind == SAMPLE_SUBMITTED)
+        .where(ReceiptRow.case_id == case_id, ReceiptRow.kind == ReceiptKind.SAMPLE_SUBMITTED)
         .order_by(ReceiptRow.issued_at.desc())
         .limit(1)
     ).first()

@@ -14,10 +14,13 @@ from moderation.tables import Candidate, Component, Entry, OptionComponent
 from moderation.working_days import Nation, add_working_days
 from repository import access, audit
 from repository.access import Action
+from repository.acts import issuing
 from repository.acts.cases import actor_of
 from repository.acts.tasks_of_scripts import sittings_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
+from repository.receipts import Signer
+from repository.receipts.bodies import Missing
 from scripts import records
 from scripts.despatch import DespatchLine
 from scripts.errors import SittingUnknown
@@ -182,17 +185,26 @@ def covers(session: Session, context: Context, sitting_id: str) -> bytes:
     return sheets.covers_pdf(found, series=Series.from_key(sitting.series_key).title)
 
 
-def despatch(session: Session, context: Context, sitting_id: str, lines: Sequence[tuple[str, DespatchLine]]) -> None:
-    """Record packets handed over; each line comes with its idempotency key.
+def despatch(
+    session: Session,
+    context: Context,
+    signer: Signer | None,
+    sitting_id: str,
+    lines: Sequence[tuple[str, DespatchLine]],
+) -> str | None:
+    """Record packets handed over, with a signed receipt; each line comes with its idempotency key.
 
+    Takes: ``signer``, None for the invented past of a rehearsal.
+    Returns: the receipt's id.
     Raises: ``DespatchRefused`` naming what is wrong; nothing of any line is kept then.
     """
     sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
     own = {records.current_label(session, packet).payload for packet in records.packets(session, sitting_id)}
+    sent = []
     for event_id, line in lines:
         if line.label not in own:
             raise FieldRefused("A label is not one of this sitting.", field="packets")
-        records.despatch(
+        packet = records.despatch(
             session,
             line,
             event_id=event_id,
@@ -201,7 +213,16 @@ def despatch(session: Session, context: Context, sitting_id: str, lines: Sequenc
             actor=actor_of(context).person_id,
             place=f"centre {sitting.centre_number}",
         )
+        sent.append((event_id, line, packet))
     audit.record(session, context, "packet.despatch", "sitting", sitting_id, packets=len(lines))
+    if signer is None:
+        return None
+    missing = [
+        Missing(line.candidate_number, ("Script",), line.explained or line.state.capitalize())
+        for line in records.register(session, sitting_id)
+        if line.state != RegisterState.PRESENT or line.explained
+    ]
+    return issuing.of_packets(session, context, signer, sitting, sent, missing)
 
 
 def reconcile(session: Session, context: Context, sitting_id: str) -> Reconciliation:

@@ -8,12 +8,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from moderation.records.cases import view_case
 from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, evidence, objects, people
 from repository.access import Action, Actor
+from repository.acts import issuing
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
+from repository.receipts import Signer
 from repository.records import OPEN_STATES
 from repository.tables import DocumentRow
 from storage.vault import StoredObject
@@ -91,13 +94,18 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
     )
 
 
-def withdraw(session: Session, context: Context, document_id: str) -> str:
+def withdraw(session: Session, context: Context, signer: Signer, document_id: str) -> str:
     """Withdraw a document whose sample is not submitted yet; returns the case's id. Raises ``NotFound``, ``SlotClosed``."""
-    document, _, case = _permitted(session, context, Action.DOCUMENT_WITHDRAW, document_id)
+    document, item, case = _permitted(session, context, Action.DOCUMENT_WITHDRAW, document_id)
     if case.state not in OPEN_STATES:
         raise SlotClosed(state=case.state)
     evidence.check_unread(session, document.id)
+    before = document.state
+    if before == DocumentState.WITHDRAWN:
+        return case.id  # it was withdrawn before, and has its receipt
     evidence.withdraw(session, context, document.id)
+    view = view_case(session, case.id)
+    issuing.of_withdrawn_document(session, context, signer, view, document.id, item.id if item else None, before)
     return case.id
 
 

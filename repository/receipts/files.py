@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repository.errors import ReceiptUnreadable
+from repository.receipts.signing import Signer
 
 FILE_FORMAT = "nea-receipt-file/2"
 FILE_LIMIT_BYTES = 20 * 1024 * 1024
@@ -56,6 +57,34 @@ class ReceiptFile:
             if (value := getattr(self, name)) is not None:
                 found[name] = value
         return json.dumps(found, indent=1) + "\n"
+
+
+def made(
+    signer: Signer,
+    body: bytes,
+    signature: bytes,
+    *,
+    has_event: bool,
+    proof: str | None,
+    log_key: str | None,
+    marks: bytes | None,
+) -> ReceiptFile:
+    """Return a receipt as the file to keep.
+
+    Takes: ``has_event``, whether it stands in the audit log, as all but those of the first format do; ``marks``, those
+    that it commits to, if they go along.
+    """
+    vouched = log_key if proof is not None else None
+    return ReceiptFile(
+        body.decode("ascii"),
+        signature.hex(),
+        signer.public_key_hex,
+        proof,
+        vouched,
+        signer.sign(log_key_statement(vouched)).hex() if vouched else None,
+        marks.decode("ascii") if marks is not None else None,
+        is_first_format=not has_event,
+    )
 
 
 def log_key_statement(log_key: str) -> bytes:

@@ -50,12 +50,14 @@ from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
 from repository.web.pages import holds as holds_pages
 from repository.web.pages import imports as imports_pages
+from repository.web.pages import mail as mail_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
-from repository.web.pages import postal as postal_pages
 from repository.web.pages import passkeys as passkeys_pages
+from repository.web.pages import postal as postal_pages
 from repository.web.pages import providers as providers_pages
+from repository.web.pages import receipts as receipts_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import review_decisions as review_decisions_pages
@@ -112,20 +114,20 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sign-in/role", sign_in.show_role, A.PUBLIC),
     Route("POST", "/sign-in/role", sign_in.submit_role, A.PUBLIC),
     Route("GET", "/sign-in/go-on", sign_in.resume, A.PUBLIC),
-    Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
-    Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
     Route("POST", "/sign-in/passkey", passkeys_pages.sign_in, A.PUBLIC),
     Route("POST", "/sign-in/passkey/begin", passkeys_pages.begin_sign_in, A.PUBLIC),
     Route("POST", "/sign-in/code/passkey", passkeys_pages.second_step, A.PUBLIC),
     Route("POST", "/sign-in/code/passkey/begin", passkeys_pages.begin_second_step, A.PUBLIC),
+    Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
+    Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
     Route("GET", "/set-up/{token}", set_up_pages.show, A.PUBLIC),
     Route("POST", "/set-up/{token}", set_up_pages.submit, A.PUBLIC),
     Route("GET", "/confirm-it-is-you", confirming.show, A.ACCOUNT),
     Route("POST", "/confirm-it-is-you", confirming.submit, A.ACCOUNT),
-    # One's own account
-    Route("GET", "/account", account_pages.show, A.ACCOUNT),
     Route("POST", "/confirm-it-is-you/passkey", passkeys_pages.step_up, A.ACCOUNT),
     Route("POST", "/confirm-it-is-you/passkey/begin", passkeys_pages.begin_step_up, A.ACCOUNT),
+    # One's own account
+    Route("GET", "/account", account_pages.show, A.ACCOUNT),
     Route("POST", "/account/sessions/end", account_pages.end_session, A.ACCOUNT),
     Route("POST", "/account/sessions/end-others", account_pages.end_others, A.ACCOUNT),
     Route("POST", "/account/role", account_pages.switch_role, A.ACCOUNT),
@@ -135,14 +137,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/account/app", account_pages.submit_app, A.ACCOUNT_SECURITY),
     Route("GET", "/account/recovery-codes", account_pages.show_recovery_codes, A.ACCOUNT_SECURITY),
     Route("POST", "/account/recovery-codes", account_pages.make_recovery_codes, A.ACCOUNT_SECURITY),
-    Route("GET", "/sign-in/provider/{key}", providers_pages.begin, A.PUBLIC),
-    Route("GET", "/sign-in/provider/{key}/answer", providers_pages.answer, A.PUBLIC),
     Route("GET", "/account/passkeys", passkeys_pages.index, A.ACCOUNT),
     Route("GET", "/account/passkeys/add", passkeys_pages.show_add, A.ACCOUNT_SECURITY),
     Route("POST", "/account/passkeys/add", passkeys_pages.add, A.ACCOUNT_SECURITY),
     Route("POST", "/account/passkeys/add/begin", passkeys_pages.begin_add, A.ACCOUNT_SECURITY),
     Route("GET", "/account/passkeys/{passkey_id}/remove", passkeys_pages.show_remove, A.ACCOUNT_SECURITY),
     Route("POST", "/account/passkeys/{passkey_id}/remove", passkeys_pages.remove, A.ACCOUNT_SECURITY),
+    Route("GET", "/sign-in/provider/{key}", providers_pages.begin, A.PUBLIC),
+    Route("GET", "/sign-in/provider/{key}/answer", providers_pages.answer, A.PUBLIC),
     Route("POST", "/sign-in/provider/{key}/logout", providers_pages.log_out, A.PUBLIC),
     Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
@@ -236,8 +238,16 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", "/cases/{case_id}/sample/submit", samples_pages.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/sample-items/{item_id}/no-work", samples_pages.explain, A.SAMPLE_SUBMIT),
-    Route("GET", "/receipts/{receipt_id}", samples_pages.show_receipt, A.RECEIPT_READ),
-    Route("GET", "/receipts/{receipt_id}/download", samples_pages.download_receipt, A.RECEIPT_READ),
+    Route("GET", "/receipts", receipts_pages.index, A.RECEIPT_READ),
+    Route("GET", "/receipts/{receipt_id}", receipts_pages.show, A.RECEIPT_READ),
+    Route("GET", "/receipts/{receipt_id}/download", receipts_pages.download, A.RECEIPT_READ),
+    Route("GET", "/receipts/{receipt_id}/receipt.pdf", receipts_pages.download_pdf, A.RECEIPT_READ),
+    Route("GET", "/cases/{case_id}/receipts", receipts_pages.of_case, A.RECEIPT_READ),
+    Route("GET", "/receipt-keys", receipts_pages.show_keys, A.PUBLIC),
+    Route("GET", "/verify-receipt", receipts_pages.checking_page, A.PUBLIC),
+    Route("GET", "/verify-receipt/download", receipts_pages.download_checking_page, A.PUBLIC),
+    Route("GET", "/mail", mail_pages.index, A.MAIL_READ),
+    Route("POST", "/mail/{message_id}/again", mail_pages.send_again, A.MAIL_RESEND),
     Route("GET", "/cases/{case_id}/post", postal_pages.show_post, A.CONSIGNMENT_READ),
     Route("POST", "/cases/{case_id}/post", postal_pages.despatch, A.CONSIGNMENT_DESPATCH),
     Route("POST", "/consignments/{consignment_id}/receive", postal_pages.receive, A.CONSIGNMENT_RECEIVE),

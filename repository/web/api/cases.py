@@ -157,7 +157,7 @@ async def submit_marks(request: web.Request) -> web.Response:
     case_id, context = request.match_info["case_id"], context_of(request)
 
     services = services_of(request)
-    case = await services.database.write(lambda s: marks.submit(s, context, case_id, version, total))
+    case = await services.database.write(lambda s: marks.submit(s, context, services.signer, case_id, version, total))
     sample_id = None
     with contextlib.suppress(NotFound):  # it may wait for the consortium, or none is needed
         sample_id = (await services.database.read(lambda s: samples.page(s, context, case_id))).sample.sample_id

@@ -37,5 +37,5 @@ async def withdraw(request: web.Request) -> web.Response:
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     services, context = services_of(request), context_of(request)
     document_id = request.match_info["document_id"]
-    await services.database.write(lambda s: viewing.withdraw(s, context, document_id))
+    await services.database.write(lambda s: viewing.withdraw(s, context, services.signer, document_id))
     return web.Response(status=204)

@@ -109,7 +109,7 @@ async def decide_back(request: web.Request) -> web.Response:
     reason = text_field(body, "reason", required=False, limit=REASON_LIMIT)
     context, reopening_id = context_of(request), request.match_info["reopening_id"]
     done = await services_of(request).database.write(
-        lambda s: reopenings.decide(s, context, reopening_id, grant, reason)
+        lambda s: reopenings.decide(s, context, services_of(request).signer, reopening_id, grant, reason)
     )
     return web.json_response(reopening_json(done))
 

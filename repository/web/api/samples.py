@@ -180,7 +180,8 @@ async def despatch(request: web.Request) -> web.Response:
     number = text_field(body, "proof_of_posting_number", limit=40)
     items = id_list(body, "items")
     context, case_id = context_of(request), request.match_info["case_id"]
-    made = await services_of(request).database.write(lambda s: postal.despatch(s, context, case_id, number, items))
+    services = services_of(request)
+    made = await services.database.write(lambda s: postal.despatch(s, context, services.signer, case_id, number, items))
     return web.json_response({"id": made}, status=201)
 
 

@@ -163,7 +163,8 @@ async def despatch(request: web.Request) -> web.Response:
         (text_field(row, "event_id", required=False, limit=54) or new_id(), despatch_line(body, row)) for row in rows
     ]
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    await services_of(request).database.write(lambda s: sittings.despatch(s, context, sitting_id, lines))
+    services = services_of(request)
+    await services.database.write(lambda s: sittings.despatch(s, context, services.signer, sitting_id, lines))
     return web.Response(status=204)
 
 

@@ -33,6 +33,8 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.RULES_WRITE, "/rules", "Sample rules"),
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
     (Action.EXPORT_READ, "/exports", "Download files"),
+    (Action.RECEIPT_READ, "/receipts", "Receipts"),
+    (Action.MAIL_READ, "/mail", "Mail"),
     (Action.PEOPLE_READ_CENTRE, "/staff", "Staff"),
     (Action.PEOPLE_READ_BODY, "/people", "People"),
     (Action.CONTACTS_READ, "/contacts", "Contacts"),
@@ -99,16 +101,16 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
         for action, href, text in NAVIGATION
         if actor is not None and scope_of(actor, action) is not None and (actor.role, href) not in NOT_FOR
     ]
+    party = ceremonies.offered(services.settings.base_url)
     page: dict[str, object] = {
         "actor": actor,
-    party = ceremonies.offered(services.settings.base_url)
         "navigation": navigation,
         "csp_nonce": request[keys.NONCE],
         "csrf_token": signed_in.csrf_token if signed_in else "",
         "rehearsal": services.settings.rehearsal,
+        "passkeys_at": party.origin if party is not None else "",
         "notice": None,
         "now": services.clock(),
-        "passkeys_at": party.origin if party is not None else "",
         "path": request.path,
     }
     return request.app[keys.TEMPLATES].get_template(template).render(page | context)
@@ -126,12 +128,21 @@ async def render(request: web.Request, template: str, *, status: int = 200, **co
 
 
 async def redirect(
-    request: web.Request, location: str, *, title: str = "", text: str = "", kind: str = "success"
+    request: web.Request,
+    location: str,
+    *,
+    title: str = "",
+    text: str = "",
+    kind: str = "success",
+    link: tuple[str, str] | None = None,
 ) -> web.Response:
-    """Send the browser on after a change (303), with a notice for the page it lands on."""
+    """Send the browser on after a change (303), with a notice for the page it lands on.
+
+    Takes: ``link``, words and address of one link in the notice.
+    """
     signed_in = request[keys.SESSION]
     if text and signed_in is not None:
-        notice = {"kind": kind, "title": title or "Success", "text": text}
+        notice = {"kind": kind, "title": title or "Success", "text": text, "link": link}
         services = request.app[keys.SERVICES]
         await services.database.write(lambda session: people.set_notice(session, signed_in.token, notice))
     return web.Response(status=303, headers={"Location": location})

@@ -117,19 +117,24 @@ async def submit_marks(request: web.Request) -> web.Response:
     try:
         version = number_field(form, "version", 0, 2**31)
         total = number_field(form, "control_total", 0, TOTAL_LIMIT)
-        case = await services.database.write(lambda s: marks.submit(s, context, case_id, version, total))
+        case = await services.database.write(
+            lambda s: marks.submit(s, context, services.signer, case_id, version, total)
+        )
     except FORM_ERRORS as error:
         before = await services.database.read(lambda s: marks.sheet(s, context, case_id))
         return await _marks_page(request, before, form=form, errors=errors_of(error), status=422)
+    link = ("Your receipts", f"/cases/{case_id}/receipts")
     if case.state == CaseState.WAITING_FOR_MEMBERS:
         text = "The sample is chosen when every centre of the consortium has submitted its marks."
-        return await redirect(request, f"/cases/{case_id}", title="Marks received", text=text)
+        return await redirect(request, f"/cases/{case_id}", title="Marks received", text=text, link=link)
     try:
         await services.database.read(lambda s: samples.page(s, context, case_id))
     except NotFound:
-        return await redirect(request, f"/cases/{case_id}", title="Marks received", text="No sample is needed.")
+        return await redirect(
+            request, f"/cases/{case_id}", title="Marks received", text="No sample is needed.", link=link
+        )
     text = "The sample has been chosen. This page says whose work to send."
-    return await redirect(request, f"/cases/{case_id}/sample", title="Marks received", text=text)
+    return await redirect(request, f"/cases/{case_id}/sample", title="Marks received", text=text, link=link)
 
 
 async def _marks_page(

@@ -131,8 +131,9 @@ async def withdraw(request: web.Request) -> web.Response:
     await read_form(request)
     services, context = services_of(request), context_of(request)
     document_id = request.match_info["document_id"]
-    case_id = await services.database.write(lambda s: viewing.withdraw(s, context, document_id))
-    return await redirect(request, f"/cases/{case_id}/sample", text="The file was withdrawn.")
+    case_id = await services.database.write(lambda s: viewing.withdraw(s, context, services.signer, document_id))
+    link = ("Your receipts", f"/cases/{case_id}/receipts")
+    return await redirect(request, f"/cases/{case_id}/sample", text="The file was withdrawn.", link=link)
 
 
 async def _view(request: web.Request) -> Viewing:

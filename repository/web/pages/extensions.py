@@ -91,10 +91,10 @@ async def decide_back(request: web.Request) -> web.Response:
     form = await read_form(request)
     context, reopening_id = context_of(request), request.match_info["reopening_id"]
     granted = form.get("act") == "grant"
-    database = services_of(request).database
+    database, signer = services_of(request).database, services_of(request).signer
     try:
         reason = text_field(form, "reason", required=False, limit=REASON_LIMIT)
-        done = await database.write(lambda s: reopenings.decide(s, context, reopening_id, granted, reason))
+        done = await database.write(lambda s: reopenings.decide(s, context, signer, reopening_id, granted, reason))
     except FORM_ERRORS as error:
         case_id = await database.read(lambda s: _case_of_reopening(s, reopening_id))
         place = f"reason-{reopening_id}"

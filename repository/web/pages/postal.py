@@ -28,11 +28,13 @@ async def despatch(request: web.Request) -> web.Response:
     try:
         number = text_field(form, "proof_of_posting_number", limit=40)
         items = [str(item) for item in form.getall("items", [])]
-        await services_of(request).database.write(lambda s: postal.despatch(s, context, case_id, number, items))
+        services = services_of(request)
+        await services.database.write(lambda s: postal.despatch(s, context, services.signer, case_id, number, items))
     except FORM_ERRORS as error:
         return await _post_page(request, errors=errors_of(error), status=422)
+    link = ("Your receipts", f"/cases/{case_id}/receipts")
     text = "Keep the certificate of posting until results. The moderator will confirm what arrived."
-    return await redirect(request, f"/cases/{case_id}/post", title="Parcel recorded", text=text)
+    return await redirect(request, f"/cases/{case_id}/post", title="Parcel recorded", text=text, link=link)
 
 
 async def receive(request: web.Request) -> web.Response:

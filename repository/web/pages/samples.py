@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ from moderation.slots import COHORT_SLOT, WORK_SLOT, Slot, SlotScope, required_s
 from moderation.tracking import LOSS_WORDS, MISSING_WORDS, STATE_WORDS, Finding, LossReason, MissingCode
 from repository import places, receiving, records
 from repository.access import Action, scope_of
-from repository.acts import receipts, samples
+from repository.acts import samples
 from repository.acts.samples import ItemPage, SamplePage
 from repository.documents import MEDIA_TYPES
 from repository.documents import STATE_WORDS as DOCUMENT_WORDS
@@ -308,26 +307,3 @@ def cohort_row(page: SamplePage, documents: list[dict[str, Any]], limit: int) ->
         "slots": slot_rows(slots, limit),
         "documents": documents,
     }
-
-
-async def show_receipt(request: web.Request) -> web.Response:
-    """Show a receipt for people, with all that is needed to verify it."""
-    services, context, receipt_id = services_of(request), context_of(request), request.match_info["receipt_id"]
-    found = await services.database.read(lambda s: receipts.read(s, context, receipt_id))
-    return await render(request, "samples/receipt.html", receipt=found, public_key=services.signer.public_key_hex)
-
-
-async def download_receipt(request: web.Request) -> web.Response:
-    """Answer a receipt as a file."""
-    services, context, receipt_id = services_of(request), context_of(request), request.match_info["receipt_id"]
-    found = await services.database.read(lambda s: receipts.read(s, context, receipt_id))
-    content = {
-        "signed_text": found.body.decode("ascii"),
-        "signature": found.signature_hex,
-        "public_key": services.signer.public_key_hex,
-    }
-    return web.Response(
-        text=json.dumps(content, indent=1),
-        content_type="application/json",
-        headers={"Content-Disposition": f'attachment; filename="receipt-{found.receipt_id}.json"'},
-    )

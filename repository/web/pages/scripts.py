@@ -116,11 +116,15 @@ async def despatch(request: web.Request) -> web.Response:
         ]
         if not lines:
             raise FieldRefused("Tick the packets that were handed over.", field="labels")
-        await services_of(request).database.write(lambda s: sittings.despatch(s, context, sitting_id, lines))
+        services = services_of(request)
+        receipt_id = await services.database.write(
+            lambda s: sittings.despatch(s, context, services.signer, sitting_id, lines)
+        )
     except FORM_ERRORS as error:
         return await _sitting_page(request, errors=errors_of(error), status=422, form=form)
     text = "The despatch is in the log. The state of each packet changes when it is scanned on arrival."
-    return await redirect(request, f"/sittings/{sitting_id}", title="Despatch recorded", text=text)
+    link = ("Open the receipt", f"/receipts/{receipt_id}")
+    return await redirect(request, f"/sittings/{sitting_id}", title="Despatch recorded", text=text, link=link)
 
 
 async def show_timeline(request: web.Request) -> web.Response:
