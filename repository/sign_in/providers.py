@@ -27,6 +27,8 @@ SUBJECT_LIMIT = 255
 """Source: OpenID Connect Core 1.0, section 2: a subject is at most 255 ASCII characters."""
 SID_LIMIT = 255
 NAME_LIMIT = 200
+EMAIL_LIMIT = 320
+_EMAIL = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", re.ASCII)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
@@ -94,6 +96,8 @@ class Identity:
     issuer: Issuer
     subject: str
     name: str
+    email: str | None
+    """Where notices may go, if the issuer checked it; it proves nothing."""
     sid: str | None
     centres: tuple[str, ...]
     offers: tuple[Offer, ...]
@@ -127,6 +131,7 @@ def identity_of(issuer: Issuer, claims: Claims) -> Identity:
         issuer,
         subject_of(claims),
         _name(claims),
+        _email(claims),
         sid_of(claims),
         centres,
         offers_of(issuer, claims, centres, with_two_factors=method is Method.PROVIDER_MULTI_FACTOR),
@@ -196,6 +201,13 @@ def _values(claims: Claims, name: str) -> set[str]:
     value = claims.get(name)
     listed = value[:VALUES_LIMIT] if isinstance(value, list) else [value]
     return {str(one) for one in listed if isinstance(one, str | int) and not isinstance(one, bool)}
+
+
+def _email(claims: Claims) -> str | None:
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str) or len(email) > EMAIL_LIMIT:
+        return None
+    return email if _EMAIL.fullmatch(email) else None
 
 
 def _proved_at(claims: Claims) -> datetime:

@@ -87,6 +87,8 @@ def sign_in(
         raise AccountNotAdmitted
     if account is None:
         account = _make(session, context, identity)
+    elif identity.email is not None:
+        account.email = identity.email
     _follow_claims(session, context, account, identity)
     _note_session(session, context, account, identity)
     audit.record(
@@ -242,7 +244,7 @@ def _make(session: Session, context: Context, identity: Identity) -> Account:
                 person_id=person.id,
                 issuer=identity.issuer.issuer,
                 subject=identity.subject,
-                email=None,
+                email=identity.email,
                 created_at=context.now,
             )
             session.add(account)

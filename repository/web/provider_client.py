@@ -11,7 +11,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,14 +20,14 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import aiohttp
 from aiohttp import web
 
+from repository import logs
 from repository.errors import AttemptOver, ProviderAnswerRefused, ProviderUnavailable
 from repository.sign_in.providers import Claims, Issuer, Logout
 from repository.sign_in.providers_file import is_fit
 
 if TYPE_CHECKING:
-    from joserfc.jwk import KeySet
+    from repository.sign_in.providers_tokens import KeySet
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 ANSWER_LIMIT_BYTES = 256 * 1024
 PATIENCE_SECONDS = 10.0
@@ -142,7 +141,7 @@ class ProviderClient:
             error = answer.get("error")
             if error == "invalid_grant":
                 raise AttemptOver
-            logger.warning("identity provider %s refused this service: status %d", self.issuer.key, status)
+            logs.write("warning", "identity-provider-refuses-us", source=self.issuer.key, status=status)
             raise ProviderUnavailable
         token = answer.get("id_token")
         if status != 200 or not isinstance(token, str):
@@ -243,7 +242,7 @@ class ProviderClient:
                         raise ProviderUnavailable
                 status = answer.status
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            logger.warning("identity provider %s does not answer: %s", self.issuer.key, type(error).__name__)
+            logs.write("warning", "identity-provider-silent", source=self.issuer.key, reason=type(error).__name__)
             raise ProviderUnavailable from error
         finally:
             self._under_way -= 1

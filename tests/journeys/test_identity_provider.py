@@ -157,6 +157,20 @@ def test_signing_out_here_ends_this_sign_in(school: School) -> None:
     heading(page, "Sign in")
 
 
+def test_whoever_leaves_a_shared_computer_is_led_to_sign_out_there_too(school: School) -> None:
+    page = school.window()
+    school.sign_in(page, "sandy", two=True)
+    heading(page, "what is due")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You may still be signed in at School sign-in.")).to_be_visible()
+    keep(page, "left")
+    page.get_by_role("link", name="sign out there as well").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator("h1")).to_have_text("Signed out everywhere")
+    school.press(page)
+    expect(page.get_by_label("Who are you?")).to_be_visible()
+
+
 def test_one_factor_there_is_not_enough_alone(school: School) -> None:
     """A moderator gets no role by claims with one factor, and works with two."""
     page = school.window()

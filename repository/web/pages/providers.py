@@ -7,6 +7,7 @@ whoever reads the database can finish none.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -15,16 +16,17 @@ from datetime import timedelta
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from sqlalchemy.orm import Session
 
 from repository import audit
 from repository.acts import people_links
+from repository.audit.refusals import UNKNOWN_ADDRESS
 from repository.errors import (
     AttemptOver,
     NotFound,
     ProviderAnswerRefused,
     ProviderDeclined,
     RepositoryError,
+    ServiceBusy,
     SignInCancelled,
 )
 from repository.settings import Settings
@@ -32,7 +34,7 @@ from repository.sign_in import providers_records as records
 from repository.sign_in.attempts import ATTEMPT_SECONDS
 from repository.sign_in.providers import Identity, identity_of
 from repository.sign_in.sealing import SecretsBox
-from repository.web import keys, link_cookie
+from repository.web import keys, link_cookie, refusals
 from repository.web.link_cookie import INVITATION_PATH
 from repository.web.pages import render
 from repository.web.pages.sign_in import go_on
@@ -251,11 +253,12 @@ async def _told(request: web.Request, client: ProviderClient, error: RepositoryE
 
 
 async def _record(request: web.Request, client: ProviderClient, action: str, error: RepositoryError) -> None:
-    services, context = services_of(request), context_of(request)
+    """Record a refusal, bounded as all are that strangers can cause; the answer is the same if it cannot be recorded."""
+    services, context, bound = services_of(request), context_of(request), request.app[keys.REFUSALS]
     check = error.reason if isinstance(error, ProviderAnswerRefused) else None
-    key = client.issuer.key
-
-    def note(session: Session) -> None:
-        audit.record(session, context, action, "provider", key, outcome="refused", reason=error.code, check=check)
-
-    await services.database.write(note)
+    with contextlib.suppress(ServiceBusy):
+        if bound.note(context.address_hash or UNKNOWN_ADDRESS, context.now):
+            await audit.record_refusal(
+                services.database, context, action, "provider", client.issuer.key, reason=error.code, check=check
+            )
+        await refusals.write(services.database, bound, context)

@@ -18,7 +18,7 @@ from repository.sign_in import attempts, entering, factors, local, one_time_code
 from repository.sign_in.devices import words_of
 from repository.sign_in.entering import Browser, Step
 from repository.sign_in.methods import Method, is_multi_factor
-from repository.web import authentication, keys
+from repository.web import authentication, keys, leaving
 from repository.web.pages import enrolling, render
 from repository.web.provider_client import buttons
 from repository.web.requests import context_of, read_form, secret_field, services_of, text_field
@@ -71,7 +71,8 @@ async def sign_out(request: web.Request) -> web.Response:
     services, context, signed_in = services_of(request), context_of(request), request[keys.SESSION]
     if signed_in is not None:
         await services.database.write(lambda s: people.end_session(s, context, signed_in.token))
-    response = web.Response(status=303, headers={"Location": "/sign-in"})
+    location = await leaving.sign_in_page(request, signed_in)
+    response = web.Response(status=303, headers={"Location": location})
     authentication.drop_cookie(response, services.settings)
     return response
 
@@ -236,7 +237,8 @@ def _opened(request: web.Request, next_path: str, session_token: str, device_tok
 async def _show_start(request: web.Request, status: int = 200, **context: object) -> web.Response:
     page = {"name": "", "errors": []} | context
     providers = buttons(services_of(request).issuers, str(page.get("next_path", "/")))
-    return await render(request, "sign_in.html", status=status, providers=providers, **page)
+    left = await leaving.still_there(request)
+    return await render(request, "sign_in.html", status=status, providers=providers, left=left, **page)
 
 
 async def _show_code(request: web.Request, status: int = 200, **context: object) -> web.Response:

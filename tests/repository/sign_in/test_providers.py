@@ -96,6 +96,22 @@ def test_whatever_is_said_nobody_gets_more_than_the_rules_give(said: dict[str, A
     assert found.name.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"email": "robin@school.example", "email_verified": True}, "robin@school.example"),
+        ({"email": "robin@school.example"}, None),
+        ({"email": "robin@school.example", "email_verified": "true"}, None),
+        ({"email": "robin@school.example\r\nBcc: all@school.example", "email_verified": True}, None),
+        ({"email": "robin", "email_verified": True}, None),
+        ({"email": "a@" + "b" * 400 + ".example", "email_verified": True}, None),
+        ({"email": ["robin@school.example"], "email_verified": True}, None),
+    ],
+)
+def test_an_address_is_kept_when_it_was_checked(said: dict[str, Any], kept: str | None) -> None:
+    assert identity_of(SCHOOL, claims(**said)).email == kept
+
+
 def test_a_name_is_cleaned_and_proves_nothing() -> None:
     assert identity_of(SCHOOL, claims(name="  Robin\x00\n\u202eNewcomer ")).name == "Robin Newcomer"
     assert identity_of(SCHOOL, claims(given_name="Robin", family_name="Newcomer")).name == "Robin Newcomer"

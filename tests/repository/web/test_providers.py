@@ -822,3 +822,36 @@ async def test_the_sign_in_page_has_a_button_for_each_provider(elsewhere: Elsewh
     text = await (await browser.get("/sign-in", params={"next": "/cases"})).text()
     assert 'href="/sign-in/provider/school?next=%2Fcases"' in text
     assert "Sign in with Other sign-in" in text
+
+
+async def test_a_flood_of_wrong_answers_is_counted_and_not_written_one_by_one(elsewhere: Elsewhere) -> None:
+    browser = await elsewhere.browser()
+    for _ in range(30):
+        answer = await browser.get("/sign-in/provider/school/answer?code=x&state=y", allow_redirects=False)
+        assert answer.status == 403
+    assert len(await elsewhere.events("sign_in.refused")) == 20
+    assert elsewhere.school.asked == []
+
+
+async def test_a_provider_is_asked_by_few_at_once(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further ones are told at once: people who wait must not pile up behind a provider that hangs."""
+    monkeypatch.setattr(provider_client, "AT_ONCE_LIMIT", 2)
+    elsewhere.school.claims = dict(STAFF)
+    browsers = [await elsewhere.browser() for _ in range(6)]
+    locations = [await elsewhere.begin(one) for one in browsers]
+    elsewhere.school.delays["/token"] = 0.5
+    answers = await asyncio.gather(
+        *(elsewhere.come_back(one, location) for one, location in zip(browsers, locations, strict=True))
+    )
+    statuses = sorted(answer.status for answer in answers)
+    assert statuses.count(303) == 2
+    assert statuses.count(424) == 4
+
+
+def test_over_https_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
+    from repository.settings import from_environ
+    from repository.web.pages.providers import cookie_name
+
+    environ = {"NEA_DATA_DIR": str(tmp_path), "NEA_BASE_URL": "https://nea.example.org"}
+    environ["NEA_CONTENT_URL"] = "https://files.nea.example.org"
+    assert cookie_name(from_environ(environ)) == "__Host-nea-provider"
