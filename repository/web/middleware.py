@@ -9,10 +9,12 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from repository import access, acting, logs
 from repository.access import Action
-from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, StepUpNeeded
+from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, RequestMalformed, StepUpNeeded
 from repository.web import authentication, content, headers, hosts, keys, pages, refusals, step_up
 from repository.web.keys import Site
 from repository.web.origins import check_origin
@@ -81,6 +83,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         for name, value in security_headers(request, response).items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = request[keys.REQUEST_ID]
+        response.headers["Server"] = headers.ALWAYS["Server"]  # the library has named itself by now
         if keys.NEW_PASS in request and response.status < 400:
             response.headers.add("Set-Cookie", content.set_cookie_line(request))
 
@@ -111,6 +114,9 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
+    except (HttpProcessingError, RequestPayloadError):
+        words = "The body could not be read: it is not framed as the server understands it."
+        return _answer(request, problem_of(RequestMalformed(words)))
     except Exception as error:
         if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
             # The line broke: nobody is there to hear an answer, and it is no fault of ours to report.

@@ -346,12 +346,22 @@ async def test_chunk_extensions_and_trailers_change_nothing(usual: TestServer) -
     raw = await Raw.to(usual)
     await raw.send(
         f"POST /api/sessions HTTP/1.1\r\n{HOST}{CHUNKED}Content-Type: application/json\r\n\r\n"
-        '2;name="0\tx"\r\n{}\r\n0\r\nContent-Length: 100\r\nHost: evil.example\r\n\r\n',
+        '2;name="0\tx"\r\n{}\r\n0\r\nX-Trailer: 100\r\n\r\n',
         f"GET /static/page.js HTTP/1.1\r\n{HOST}\r\n",
     )
     first, second = await raw.answer(), await raw.answer()
     assert (first[0], second[0]) == (422, 200), (first, second)
     raw.close()
+
+
+async def test_a_length_in_the_trailer_ends_the_connection(usual: TestServer) -> None:
+    said = await ask(
+        usual,
+        f"POST /api/sessions HTTP/1.1\r\n{HOST}{CHUNKED}Content-Type: application/json\r\n\r\n"
+        f"2\r\n{{}}\r\n0\r\nContent-Length: 100\r\n\r\n{NEXT}",
+    )
+    assert len(re.findall(rb"HTTP/1\.[01] ", said)) <= 1
+    assert b" 200 " not in said
 
 
 async def test_pipelined_requests_are_answered_in_order(usual: TestServer) -> None:
