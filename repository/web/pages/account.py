@@ -186,8 +186,8 @@ def _account_of(request: web.Request) -> str:
 async def _place(request: web.Request) -> tuple[str, ...]:
     """Return where an app is being enrolled: another secret once one has been, in the same session too."""
     account_id = _account_of(request)
-    last = await services_of(request).database.read(lambda s: one_time_codes.enrolled_at(s, account_id))
-    return "session", _session(request).token, str(last)
+    last = await services_of(request).database.read(lambda s: one_time_codes.mark_of(s, account_id))
+    return "session", _session(request).token, last
 
 
 def _account_words(session: Session, account_id: str | None) -> dict[str, object] | None:
