@@ -64,6 +64,11 @@ CENTRE_WORDS: Mapping[CaseState, str] = {
     # Whether there is a report is told with the results themselves, when they are open to the centre.
     S.REPORT_RELEASED: STATE_WORDS[S.RESULTS_ISSUED],
 }
+CENTRE_STATES: Mapping[CaseState, CaseState] = {
+    **dict.fromkeys((S.FULL_SAMPLE, S.OUTCOME_PROPOSED, S.INVALID_ORDER, S.SUPPORT_CALL), S.RECEIPT_COMPLETE),
+    S.REPORT_RELEASED: S.RESULTS_ISSUED,
+}
+"""The same for programs: one state for all that a centre reads the same words for."""
 MODE_WORDS: Mapping[SubmissionMode, str] = {
     SubmissionMode.UPLOAD: "uploaded here",
     SubmissionMode.POSTAL: "posted to the moderator",
@@ -81,6 +86,13 @@ class CasePage:
     state_words: str
     mode_words: str
     history: tuple[TransitionView, ...]
+
+
+def shown_state(actor: Actor | None, state: CaseState) -> CaseState:
+    """Return the state that a person's or a school system's program may read: what a moderator found stays there."""
+    if actor is not None and actor.role in access.CENTRE_ROLES:
+        return CENTRE_STATES.get(state, state)
+    return state
 
 
 def state_words(actor: Actor, state: CaseState) -> str:
@@ -139,7 +151,7 @@ def listed(
             else teams.principal_case_ids(session, actor.person_id, context.now)
         )
         found = [case for case in found if case.case_id in reached]
-    return tuple(case for case in found if state is None or case.state == state)
+    return tuple(case for case in found if state is None or shown_state(actor, case.state) == state)
 
 
 def page(session: Session, context: Context, case_id: str) -> CasePage:

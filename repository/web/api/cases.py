@@ -10,6 +10,7 @@ from aiohttp import web
 from moderation.marks import MarkStatus
 from moderation.records.cases import CaseView
 from moderation.records.marks import MarkSheet
+from repository import acting
 from repository.acts import cases, marks, samples
 from repository.acts.marks import Typed
 from repository.errors import FieldRefused, NotFound
@@ -31,7 +32,7 @@ def case_json(case: CaseView) -> dict[str, Any]:
         "centre_number": case.centre_number,
         "consortium_id": case.consortium_id,
         "submission_mode": case.submission_mode,
-        "state": case.state,
+        "state": cases.shown_state(acting.current().actor, case.state),
         "version": case.version,
         "maximum": case.maximum_mark,
         "due_at": case.sample_due_at.isoformat() if case.sample_due_at else None,
@@ -43,7 +44,7 @@ def sheet_json(sheet: MarkSheet) -> dict[str, Any]:
     return {
         "case": case_json(sheet.case),
         "version": sheet.case.version,
-        "state": sheet.case.state,
+        "state": cases.shown_state(acting.current().actor, sheet.case.state),
         "maximum": sheet.case.maximum_mark,
         "control_total": sheet.control_total,
         "blank": sheet.blank,
