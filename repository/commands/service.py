@@ -89,8 +89,8 @@ async def serve(settings: Settings, announce: Callable[[str], None] = print) -> 
         if services.inspection.sandbox is None:
             announce("Strangers' files are opened in a child process without a sandbox: bubblewrap does not work here.")
         if set_up_token:
-            for line in set_up_lines.words(address, set_up_token):
-                announce(line)
+            for words in set_up_lines.words(address, set_up_token):
+                announce(words)
         if lines:
             announce("Rehearsal: development sign-in, on this computer only.")
         first = {line.role: line for line in reversed(lines)}
@@ -126,6 +126,7 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
+            "passkeys": ceremonies.words_about(settings.base_url),
             "identity providers": [providers_file.shown(one) for one in services.issuers] or "none configured",
         }
         print(json.dumps(shown, indent=2))

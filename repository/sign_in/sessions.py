@@ -43,7 +43,7 @@ class Mine:
     is_this: bool
 
 
-def is_proved(methods: Iterable[Method], proved_at: datetime | None, now: datetime) -> bool:
+def is_proved(methods: Iterable[str], proved_at: datetime | None, now: datetime) -> bool:
     """Return whether who is signed in proved who they are just now.
 
     A development sign-in of the rehearsal mode counts as proved: it can prove nothing. A proof from the future, after a

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 from sqlalchemy.orm import Session
 
@@ -28,7 +30,7 @@ async def show(request: web.Request) -> web.Response:
         _session(request),
     )
 
-    def read(session: Session) -> dict[str, object]:
+    def read(session: Session) -> dict[str, Any]:
         listed = sessions.of_person(
             session, actor.person_id, signed_in.token, context.now, services.settings.session_limits
         )
