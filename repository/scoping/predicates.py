@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Select,
     Table,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
 )
 
 import moderation.tables as m
@@ -51,6 +53,8 @@ class Facts:
     assignment_id: Any
     centre_number: Any
     now: Any
+    listed: Callable[[Sight], Any] | None = None
+    """Where the cases in reach are listed already; PostgreSQL's row security asks functions of its own for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +94,123 @@ def criterion(
 
 
 def _case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    reached = _REACH_OF_CASE[sight.scope](row, facts)
-    if sight.scope is not Scope.ALL and (sight.writes or sight.scope not in OF_CENTRES):
-        reached = or_(reached, _together(row, sight, facts))
-    return and_(reached, _published(row.c.series_key, sight, facts))
+    return and_(_reached(row, row.c.id, sight, facts), _published(row.c.series_key, sight, facts))
 
 
-def _together(case: FromClause, sight: Sight, facts: Facts) -> Condition:
-    """Cases of a consortium are moderated as one: who moderates one sees all, and what is done to one follows for all.
+def _reached(case: FromClause, case_id: ColumnElement[Any], sight: Sight, facts: Facts) -> Condition:
+    if sight.scope is Scope.ALL:
+        return true()
+    if not _is_listed(sight):
+        return _in_my_centre(case, facts) if sight.scope is Scope.MY_CENTRE else _taught(case, facts)
+    return case_id.in_(cases_of(sight, facts) if facts.listed is None else facts.listed(sight))
 
-    A centre reads its own only; a tie to a member keeps its work from whoever reads.
+
+def _is_listed(sight: Sight) -> bool:
+    """Say whether cases are reached from what somebody was given, which is little, and not by what the case itself says."""
+    return sight.scope is not Scope.ALL and (sight.writes or sight.scope not in OF_CENTRES)
+
+
+def cases_of(sight: Sight, facts: Facts) -> CompoundSelect[Any]:
+    """Return the ids of the cases in reach, found from what the person was given and not by asking each case.
+
+    Cases of a consortium are moderated as one: who moderates one sees all, and what is done to one follows for all. A
+    centre reads its own only; a tie to a member keeps its work from whoever reads.
     """
-    other = _named(m.ModerationCase)
-    same = there_is(
-        other,
-        other.c.consortium_id == case.c.consortium_id,
-        other.c.series_key == case.c.series_key,
-        other.c.component_code == case.c.component_code,
-        _REACH_OF_CASE[sight.scope](other, facts),
+    found: list[Select[Any]] = []
+    for start in _STARTS[sight.scope]:
+        case, tables, conditions = start(facts)
+        found.append(select(case.c.id).select_from(tables).where(*conditions))
+        case, tables, conditions = start(facts)
+        other = _named(m.ModerationCase)
+        together = and_(
+            other.c.consortium_id == case.c.consortium_id,
+            other.c.series_key == case.c.series_key,
+            other.c.component_code == case.c.component_code,
+        )
+        free = () if sight.writes else (_untied(other, facts),)
+        found.append(select(other.c.id).select_from(tables.join(other, together)).where(*conditions, *free))
+    return union(*found)
+
+
+Start = tuple[FromClause, FromClause, tuple[Condition, ...]]
+"""A case under its name, what it is found from, and on which conditions."""
+
+
+def _from_centre(facts: Facts) -> Start:
+    case = _named(m.ModerationCase)
+    return case, case, (_in_my_centre(case, facts),)
+
+
+def _from_teaching(facts: Facts) -> Start:
+    case = _named(m.ModerationCase)
+    return case, case, (_taught(case, facts),)
+
+
+def _from_allocations(facts: Facts) -> Start:
+    case, given = _named(m.ModerationCase), _named(m.Allocation)
+    conditions = (given.c.person_id == facts.person_id, *_open(given, facts), is_independent(facts.now, given))
+    return case, given.join(case, _same_place(given, case)), conditions
+
+
+def _from_team(facts: Facts) -> Start:
+    case, given, member = _named(m.ModerationCase), _named(m.Allocation), _named(m.TeamMember)
+    of_member = and_(
+        given.c.person_id == member.c.person_id,
+        given.c.series_key == member.c.series_key,
+        given.c.component_code == member.c.component_code,
     )
-    joined = and_(case.c.consortium_id.is_not(None), same)
-    return joined if sight.writes else and_(joined, _untied(case, facts))
+    conditions = (
+        member.c.leader_id == facts.person_id,
+        given.c.act == MODERATE,
+        *_open(given, facts),
+        _untied(case, facts),
+    )
+    return case, member.join(given, of_member).join(case, _same_place(given, case)), conditions
+
+
+def _from_component(facts: Facts) -> Start:
+    case, principal = _named(m.ModerationCase), _named(m.PrincipalModerator)
+    of_it = and_(
+        case.c.series_key == principal.c.series_key,
+        case.c.component_code == principal.c.component_code,
+    )
+    return case, principal.join(case, of_it), (principal.c.person_id == facts.person_id, _untied(case, facts))
+
+
+def _from_reviews(facts: Facts) -> Start:
+    case, request = _named(m.ModerationCase), _named(m.ReviewRequest)
+    joined = request.join(case, case.c.id == request.c.case_id)
+    return case, joined, (request.c.reviewer == facts.person_id, _untied(case, facts))
+
+
+def _from_panels(facts: Facts) -> Start:
+    case, request, member = _named(m.ModerationCase), _named(m.ReviewRequest), _named(m.PanelMember)
+    joined = member.join(request, request.c.id == member.c.request_id).join(case, case.c.id == request.c.case_id)
+    return case, joined, (member.c.person_id == facts.person_id, _untied(case, facts))
+
+
+_STARTS: Mapping[Scope, tuple[Callable[[Facts], Start], ...]] = {
+    Scope.MY_CENTRE: (_from_centre,),
+    Scope.TAUGHT: (_from_teaching,),
+    Scope.ALLOCATED: (_from_allocations,),
+    Scope.TEAM: (_from_team,),
+    Scope.COMPONENT: (_from_component,),
+    Scope.REVIEWING: (_from_reviews, _from_panels),
+}
+
+
+def listed_sights() -> tuple[Sight, ...]:
+    """Return the sights whose cases ``cases_of`` lists."""
+    every = (Sight(scope, writes=writes) for scope in _STARTS for writes in (False, True))
+    return tuple(sight for sight in every if _is_listed(sight))
+
+
+def _same_place(given: FromClause, case: FromClause) -> Condition:
+    return and_(
+        case.c.series_key == given.c.series_key,
+        case.c.component_code == given.c.component_code,
+        case.c.centre_number == given.c.centre_number,
+    )
 
 
 def _in_my_centre(case: FromClause, facts: Facts) -> Condition:
@@ -131,63 +231,9 @@ def _teaches(facts: Facts, series_key: Any, component_code: Any) -> Condition:
     )
 
 
-def _allocated(case: FromClause, facts: Facts) -> Condition:
-    given = _named(m.Allocation)
-    return there_is(
-        given,
-        given.c.person_id == facts.person_id,
-        given.c.series_key == case.c.series_key,
-        given.c.component_code == case.c.component_code,
-        given.c.centre_number == case.c.centre_number,
-        *_open(given, facts),
-        is_independent(facts.now, given),
-    )
-
-
 def _open(allocation: FromClause, facts: Facts) -> tuple[Condition, ...]:
     opens, closes = allocation.c.opens_at, allocation.c.closes_at
     return or_(opens.is_(None), opens <= facts.now), or_(closes.is_(None), closes > facts.now)
-
-
-def _of_my_team(case: FromClause, facts: Facts) -> Condition:
-    given, member = _named(m.Allocation), _named(m.TeamMember)
-    return and_(
-        there_is(
-            given.join(
-                member,
-                and_(
-                    member.c.series_key == given.c.series_key,
-                    member.c.component_code == given.c.component_code,
-                    member.c.person_id == given.c.person_id,
-                ),
-            ),
-            member.c.leader_id == facts.person_id,
-            given.c.act == MODERATE,
-            given.c.series_key == case.c.series_key,
-            given.c.component_code == case.c.component_code,
-            given.c.centre_number == case.c.centre_number,
-            *_open(given, facts),
-            own=(given, member),
-        ),
-        _untied(case, facts),
-    )
-
-
-def _of_my_component(case: FromClause, facts: Facts) -> Condition:
-    principal = _named(m.PrincipalModerator)
-    named = there_is(
-        principal,
-        principal.c.person_id == facts.person_id,
-        principal.c.series_key == case.c.series_key,
-        principal.c.component_code == case.c.component_code,
-    )
-    return and_(named, _untied(case, facts))
-
-
-def _reviewed(case: FromClause, facts: Facts) -> Condition:
-    request = _named(m.ReviewRequest)
-    mine = there_is(request, request.c.case_id == case.c.id, _my_review(request, facts))
-    return and_(mine, _untied(case, facts))
 
 
 def _my_review(request: FromClause, facts: Facts) -> Condition:
@@ -198,17 +244,6 @@ def _my_review(request: FromClause, facts: Facts) -> Condition:
 
 def _untied(case: FromClause, facts: Facts) -> Condition:
     return ~holds_for(facts.person_id, case.c.centre_number, case.c.series_key, facts.now)
-
-
-_REACH_OF_CASE: Mapping[Scope, Callable[[FromClause, Facts], Condition]] = {
-    Scope.MY_CENTRE: _in_my_centre,
-    Scope.TAUGHT: _taught,
-    Scope.ALLOCATED: _allocated,
-    Scope.TEAM: _of_my_team,
-    Scope.COMPONENT: _of_my_component,
-    Scope.REVIEWING: _reviewed,
-    Scope.ALL: lambda _case, _facts: true(),
-}
 
 
 def _published(series_key: Any, sight: Sight, facts: Facts) -> Condition:
@@ -246,7 +281,7 @@ def _of_group(row: FromClause, sight: Sight, facts: Facts) -> Condition:
 
     What a teacher changes may have to follow from the marks of the whole component, so a change sees them all.
     """
-    found = _OF_CASE(row, sight, facts)
+    found = _of_case(row, sight, facts)
     if sight.scope is not Scope.TAUGHT or sight.writes:
         return found
     case = _named(m.ModerationCase)
@@ -337,13 +372,20 @@ def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     return or_(row.c.id.in_(script), row.c.id.in_(bundle))
 
 
-_OF_CASE = _through("case_id", m.ModerationCase)
+def _of_case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """Reach a row by its case; where cases are listed, the case itself need not be looked at."""
+    if _is_listed(sight) and not sight.published:
+        return _reached(row, row.c.case_id, sight, facts)
+    return _by_case(row, sight, facts)
+
+
+_by_case = _through("case_id", m.ModerationCase)
 _OF_ITEM = _through("sample_item_id", m.SampleItem)
 
 
 def _evidence(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     """A document's place: the case's, and, where it is one candidate's work, one whom the person sees."""
-    found = _OF_CASE(row, sight, facts)
+    found = _of_case(row, sight, facts)
     if sight.scope is not Scope.TAUGHT:
         return found
     return and_(found, or_(row.c.sample_item_id.is_(None), _OF_ITEM(row, sight, facts)))
@@ -355,31 +397,31 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.Sample: Scoped(Kind.CASE, _of_sample),
     m.SampleItem: Scoped(Kind.CASE, _of_group),
     m.WorkRequest: Scoped(Kind.CASE, _through("sample_id", m.Sample)),
-    m.CaseTransition: Scoped(Kind.CASE, _OF_CASE),
-    m.MarkAmendment: Scoped(Kind.CASE, _OF_CASE),
-    m.Consignment: Scoped(Kind.CASE, _OF_CASE),
-    m.Visit: Scoped(Kind.CASE, _OF_CASE),
-    m.Extension: Scoped(Kind.CASE, _OF_CASE),
-    m.Reopening: Scoped(Kind.CASE, _OF_CASE),
-    m.Reminder: Scoped(Kind.CASE, _OF_CASE),
-    m.SupportCall: Scoped(Kind.CASE, _OF_CASE),
-    m.CentreFeedback: Scoped(Kind.CASE, _OF_CASE),
+    m.CaseTransition: Scoped(Kind.CASE, _of_case),
+    m.MarkAmendment: Scoped(Kind.CASE, _of_case),
+    m.Consignment: Scoped(Kind.CASE, _of_case),
+    m.Visit: Scoped(Kind.CASE, _of_case),
+    m.Extension: Scoped(Kind.CASE, _of_case),
+    m.Reopening: Scoped(Kind.CASE, _of_case),
+    m.Reminder: Scoped(Kind.CASE, _of_case),
+    m.SupportCall: Scoped(Kind.CASE, _of_case),
+    m.CentreFeedback: Scoped(Kind.CASE, _of_case),
     m.ItemFinding: Scoped(Kind.CASE, _OF_ITEM),
     m.MissingWork: Scoped(Kind.CASE, _OF_ITEM),
     m.Candidate: Scoped(Kind.CANDIDATE, _candidate),
     m.Entry: Scoped(Kind.CANDIDATE, _through("candidate_id", m.Candidate)),
     r.Evidence: Scoped(Kind.DOCUMENT, _evidence),
     r.UploadRow: Scoped(Kind.DOCUMENT, _evidence),
-    r.ReceiptRow: Scoped(Kind.RECEIPT, _either(_OF_CASE, _through("sitting_id", s.Sitting))),
+    r.ReceiptRow: Scoped(Kind.RECEIPT, _either(_of_case, _through("sitting_id", s.Sitting))),
     m.ModeratorMark: Scoped(Kind.JUDGEMENT, _OF_ITEM),
-    m.Outcome: Scoped(Kind.JUDGEMENT, _OF_CASE),
-    m.ModeratedMark: Scoped(Kind.JUDGEMENT, _OF_CASE),
+    m.Outcome: Scoped(Kind.JUDGEMENT, _of_case),
+    m.ModeratedMark: Scoped(Kind.JUDGEMENT, _of_case),
     m.ModeratorReport: Scoped(Kind.JUDGEMENT, _through("sample_id", m.Sample)),
     m.ReportLine: Scoped(Kind.JUDGEMENT, _through("report_id", m.ModeratorReport)),
-    m.ModeratorCheck: Scoped(Kind.CHECK, _OF_CASE),
+    m.ModeratorCheck: Scoped(Kind.CHECK, _of_case),
     m.CheckItem: Scoped(Kind.CHECK, _through("check_id", m.ModeratorCheck)),
-    m.Suspicion: Scoped(Kind.CONCERN, _OF_CASE),
-    m.MalpracticeHold: Scoped(Kind.CONCERN, _OF_CASE),
+    m.Suspicion: Scoped(Kind.CONCERN, _of_case),
+    m.MalpracticeHold: Scoped(Kind.CONCERN, _of_case),
     m.OptionResult: Scoped(Kind.RESULT, _result),
     m.ExternalMark: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),
     m.ExternalMarkChange: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),
