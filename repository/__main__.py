@@ -25,6 +25,7 @@ MODULES = {
     "keys": ("keys",),
     "objects": ("object",),
     "proving": ("prove",),
+    "audit": ("audit",),
     "after_results": ("retention",),
     "series": ("series",),
 }

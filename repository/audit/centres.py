@@ -96,7 +96,7 @@ def look_up(session: Session, rows: Sequence[Mapping[Any, Any]]) -> list[str | N
             left = [one for one in ids if (kind, one) not in found]
             for at in range(0, len(left), 500):
                 answer = session.execute(question.where(key.in_(left[at : at + 500])))
-                found |= {(kind, one): centre for one, centre in answer if centre}
+                found |= {(kind, row[0]): row[1] for row in answer if row[1]}
     return [
         _said(row) or next((found[thing] for thing in things if thing in found), None)
         for row, things in zip(rows, asked, strict=True)

@@ -7,18 +7,20 @@ noticed by that checkpoint, and the log goes on under the next name, whose first
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from repository import acting
 from repository.audit import sequencing
-from repository.audit.merkle import tile_path, tiles_of
+from repository.audit.merkle import HASH_BYTES, TILE_HASHES, tile_path, tiles_of
 from repository.audit.notes import KEY_FILE, Checkpoint, LogSigner, load_signer, open_checkpoint, verifier_key
 from repository.audit.places import NEWEST, FolderPlace, Place, StorePlace, checkpoint_key, of_history, text_of
 from repository.audit.recording import Context, record
@@ -120,14 +122,18 @@ class Log:
             if have < checkpoint.size:
                 if not _follows(session, checkpoint):
                     lost.append((checkpoint, have))
-            elif history is not None:
+            elif history is not None and not _follows(session, checkpoint):
                 _hold_against(session, history, checkpoint)
         if lost:
             newest, have = max(lost, key=lambda one: (number_of(one[0].origin, self._base(known)), one[0].size))
             self.begin_again(session, newest, have)
 
     def _base(self, known: dict[str, History]) -> str:
-        return min(known.values(), key=lambda history: history.number).origin if known else self.base
+        """Return the name of the first history, which the oldest that we know carries, with its number if it is later."""
+        if not known:
+            return self.base
+        oldest = min(known.values(), key=lambda history: history.number)
+        return oldest.origin.removesuffix(f"/{oldest.number}") if oldest.number > 1 else oldest.origin
 
     def _opened(self, note: str, known: dict[str, History]) -> tuple[Checkpoint, History | None]:
         """Read a published checkpoint, of a history that we know or of one that was lost with the database."""
@@ -156,10 +162,38 @@ class Log:
             kept=have,
             lost=max(0, lost.size - have),
         )
-        least = number_of(lost.origin, self._base({h.origin: h for h in sequencing.histories(session)})) + 1
-        history = sequencing.begin_history(session, self.base, self.signer, self.clock(), least)
+        base = self._base({history.origin: history for history in sequencing.histories(session)})
+        least = number_of(lost.origin, base) + 1
+        history = sequencing.begin_history(session, base, self.signer, self.clock(), least)
         sequencing.take(session, history, only=event_id)
         return history
+
+    async def begin_after_loss(self) -> History:
+        """Begin the next history because a person says so: the log was restored and then written, or its key is gone.
+
+        Its first entry quotes the newest checkpoint that was published, or else the newest that was signed.
+        Raises: ``LogDamaged`` when nothing was ever signed: then nothing was lost.
+        """
+        published = await asyncio.to_thread(self._published)
+
+        def begin(session: Session) -> History:
+            sequencing.hold(session, wait=True)
+            known = {history.origin: history for history in sequencing.histories(session)}
+            newest = sequencing.newest_history(session)
+            signed = None if newest is None else last_signed(session, newest.number)
+            notes = [*published, *([] if signed is None else [signed.note])]
+            ours = [note for note in notes if number_of(note.partition("\n")[0], self._base(known))]
+            if not ours:
+                raise LogDamaged("Nothing of this log was ever signed, so there is nothing to begin again after.")
+            quoted = [_quoted(note) for note in ours]
+            lost = max(quoted, key=lambda one: (number_of(one.origin, self._base(known)), one.size))
+            history = known.get(lost.origin)
+            return self.begin_again(
+                session, lost, 0 if history is None else sequencing.size_of(session, history.number)
+            )
+
+        with acting.as_service(SEQUENCER):
+            return await self.database.write(begin)
 
     # Signing and publishing
 
@@ -177,7 +211,8 @@ class Log:
         known = {one.origin: one for one in sequencing.histories(session)}
         for note in published:
             checkpoint, its_history = self._opened(note, known)
-            if its_history is not None and sequencing.size_of(session, its_history.number) >= checkpoint.size:
+            reaches = its_history is not None and (sequencing.size_of(session, its_history.number) >= checkpoint.size)
+            if its_history is not None and reaches and not _follows(session, checkpoint):
                 _hold_against(session, its_history, checkpoint)
         before = session.get(AuditCheckpoint, (history.number, size))
         root = sequencing.tree_of(session, history.number, size).root()
@@ -191,46 +226,61 @@ class Log:
         return Signed(history, size, note)
 
     async def _publish(self, signed: Signed) -> None:
-        """Publish what is not published yet: every checkpoint, and the tiles that the newest needs."""
-        number = signed.history.number
         for place in self.places:
-            known = await asyncio.to_thread(place.get, of_history(number) + "checkpoint")
-            since = 0
-            if known is not None:
-                since = open_checkpoint(text_of(known), signed.history.origin, signed.history.public_key).size
-            if since > signed.size:
-                continue  # another has published more meanwhile
-            key = verifier_key(signed.history.origin, signed.history.public_key)
-            await asyncio.to_thread(place.put, of_history(number) + "vkey", f"{key}\n".encode())
-            for level, index, width in tiles_of(signed.size, since):
-                files = await self.database.read(lambda s, at=(level, index, width): tile_files(s, number, *at))
-                for name, data in files:
-                    await asyncio.to_thread(place.put, of_history(number) + name, data)
-            left = await self.database.read(lambda session: _unpublished(session, number, signed.size))
-            for size, note in [*left, (signed.size, signed.note)]:
-                await asyncio.to_thread(place.put, checkpoint_key(number, size), note.encode())
-            await asyncio.to_thread(place.put, of_history(number) + "checkpoint", signed.note.encode())
-            await asyncio.to_thread(place.put, NEWEST, signed.note.encode())
+            await self.publish_to(place, signed)
         now = self.clock()
-        await self.database.write(lambda session: _note_published(session, number, signed.size, now))
+        await self.database.write(lambda session: _note_published(session, signed, now))
+
+    async def publish_to(self, place: Place, signed: Signed) -> None:
+        """Put into a place what it has not yet: every checkpoint, and the tiles that the newest needs."""
+        number = signed.history.number
+        start = of_history(number)
+        known = await asyncio.to_thread(place.get, f"{start}checkpoint")
+        since = 0
+        if known is not None:
+            since = open_checkpoint(text_of(known), signed.history.origin, signed.history.public_key).size
+        if since > signed.size:
+            return  # another process has published more meanwhile
+        key = verifier_key(signed.history.origin, signed.history.public_key)
+        await asyncio.to_thread(place.put, f"{start}vkey", f"{key}\n".encode())
+        for tile in tiles_of(signed.size, since):
+            for name, data in await self.database.read(partial(tile_files, history=number, tile=tile)):
+                await asyncio.to_thread(place.put, start + name, data)
+        for size, note in await self.database.read(partial(_checkpoints, signed=signed, since=since)):
+            await asyncio.to_thread(place.put, checkpoint_key(number, size), note.encode())
+        await asyncio.to_thread(place.put, f"{start}checkpoint", signed.note.encode())
+        await asyncio.to_thread(place.put, NEWEST, signed.note.encode())
 
 
-def tile_files(session: Session, history: int, level: int, index: int, width: int) -> list[tuple[str, bytes]]:
-    """Return a tile as it is published, and with one of the lowest level the bundle of its events."""
+def tile_files(session: Session, history: int, tile: tuple[int, int, int]) -> list[tuple[str, bytes]]:
+    """Return a tile as it is published, and with one of the lowest level the bundle of its events.
+
+    Takes: ``tile``, its level, index and width.
+    """
+    level, index, width = tile
     row = session.get(AuditTile, (history, level, index))
-    hashes = b"" if row is None else row.hashes[: width * 32]
-    if len(hashes) != width * 32:
+    hashes = b"" if row is None else row.hashes[: width * HASH_BYTES]
+    if len(hashes) != width * HASH_BYTES:
         raise LogDamaged(f"The tree of the audit log lacks tile {index} of level {level}.")
     files = [(tile_path(level, index, width), hashes)]
     if level == 0:
+        first = index * TILE_HASHES
         events = session.scalars(
             select(AuditLog.event)
-            .where(AuditLog.history == history, AuditLog.seq >= index * 256, AuditLog.seq < index * 256 + width)
+            .where(AuditLog.history == history, AuditLog.seq >= first, AuditLog.seq < first + width)
             .order_by(AuditLog.seq)
         )
         bundle = b"".join(len(event).to_bytes(2, "big") + event.encode("ascii") for event in events)
         files.append((tile_path("entries", index, width), bundle))
     return files
+
+
+def _quoted(note: str) -> Checkpoint:
+    """Read a checkpoint whose key may be gone: what is quoted of it is checked by whoever has it."""
+    lines = note.split("\n")
+    if len(lines) < 3 or not lines[1].isdigit():
+        raise LogDamaged("What is published is no checkpoint.")
+    return Checkpoint(lines[0], int(lines[1]), b64decode(lines[2]))
 
 
 def _hold_against(session: Session, history: History, checkpoint: Checkpoint) -> None:
@@ -258,22 +308,43 @@ def _follows(session: Session, lost: Checkpoint) -> bool:
     )
 
 
-def _unpublished(session: Session, history: int, size: int) -> list[tuple[int, str]]:
+def _checkpoints(session: Session, signed: Signed, since: int) -> list[tuple[int, str]]:
+    """Return the checkpoints that a place lacks which has those up to a size, and any that no place has."""
     rows = session.execute(
-        select(AuditCheckpoint.size, AuditCheckpoint.note).where(
-            AuditCheckpoint.history == history, AuditCheckpoint.published_at.is_(None), AuditCheckpoint.size < size
+        select(AuditCheckpoint.size, AuditCheckpoint.note)
+        .where(
+            AuditCheckpoint.history == signed.history.number,
+            AuditCheckpoint.size <= signed.size,
+            or_(AuditCheckpoint.size > since, AuditCheckpoint.published_at.is_(None)),
         )
+        .order_by(AuditCheckpoint.size)
     )
     return [(row[0], row[1]) for row in rows]
 
 
-def _note_published(session: Session, history: int, size: int, now: datetime) -> None:
+def _note_published(session: Session, signed: Signed, now: datetime) -> None:
     session.execute(
         update(AuditCheckpoint)
-        .where(AuditCheckpoint.history == history, AuditCheckpoint.published_at.is_(None), AuditCheckpoint.size <= size)
+        .where(
+            AuditCheckpoint.history == signed.history.number,
+            AuditCheckpoint.published_at.is_(None),
+            AuditCheckpoint.size <= signed.size,
+        )
         .values(published_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def last_signed(session: Session, number: int) -> Signed | None:
+    """Return the newest checkpoint of a history that its events still reach, or None."""
+    history = next((one for one in sequencing.histories(session) if one.number == number), None)
+    row = session.scalars(
+        select(AuditCheckpoint)
+        .where(AuditCheckpoint.history == number, AuditCheckpoint.size <= sequencing.size_of(session, number))
+        .order_by(AuditCheckpoint.size.desc())
+        .limit(1)
+    ).first()
+    return None if row is None or history is None else Signed(history, row.size, row.note)
 
 
 def number_of(origin: str, base: str) -> int:

@@ -121,6 +121,17 @@ class Growing:
         self.size = 0
         self._edge: list[tuple[int, bytes]] = []
 
+    @classmethod
+    def after(cls, tree: Tree) -> Growing:
+        """Return a tree that goes on where another ends."""
+        made, start = cls(), 0
+        for height in reversed(range(tree.size.bit_length())):
+            if tree.size >> height & 1:
+                made._edge.append((height, tree.range(start, start + (1 << height))))
+                start += 1 << height
+        made.size = tree.size
+        return made
+
     def add(self, leaf: bytes) -> None:
         """Add the next event's hash."""
         self.size += 1

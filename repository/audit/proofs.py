@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from repository import acting
 from repository.audit import sequencing
-from repository.audit.keeping import SEQUENCER, Signed, log_of
+from repository.audit.keeping import SEQUENCER, Signed, last_signed, log_of
 from repository.audit.notes import LogProof, verifier_key
 from repository.errors import EventUnknown
 from repository.tables import AuditLog
@@ -42,27 +42,13 @@ def proof_under(session: Session, event_id: str, signed: Signed | None) -> str:
     if row is None or signed is None:
         raise EventUnknown
     if row.history != signed.history.number:
-        signed = _last_of(session, row.history)
+        signed = last_signed(session, row.history)
+        if signed is None:
+            raise EventUnknown
     if row.seq >= signed.size:
         raise EventUnknown
     path = sequencing.tree_of(session, row.history, signed.size).inclusion(row.seq)
     return LogProof(row.event.encode("ascii"), row.seq, tuple(path), signed.note).text()
-
-
-def _last_of(session: Session, number: int) -> Signed:
-    """Return the newest checkpoint of an earlier history that its surviving events reach."""
-    from repository.tables import AuditCheckpoint
-
-    history = next(one for one in sequencing.histories(session) if one.number == number)
-    row = session.scalars(
-        select(AuditCheckpoint)
-        .where(AuditCheckpoint.history == number, AuditCheckpoint.size <= sequencing.size_of(session, number))
-        .order_by(AuditCheckpoint.size.desc())
-        .limit(1)
-    ).first()
-    if row is None:
-        raise EventUnknown
-    return Signed(history, row.size, row.note)
 
 
 async def verifier_keys(services: Services) -> list[str]:

@@ -61,13 +61,12 @@ def histories(session: Session) -> list[History]:
 
 
 def begin_history(session: Session, base: str, signer: LogSigner, now: datetime, least: int = 1) -> History:
-    """Begin the first history, or the next; its name is that of the first with its number.
+    """Begin the first history, or the next; its name is ``base`` and, from the second on, its number.
 
-    Takes: ``base``, the name of the first, unless it is known; ``least``, the smallest number that was never used.
+    Takes: ``least``, the smallest number that was never used.
     """
-    before = session.scalars(select(AuditHistory).order_by(AuditHistory.number)).all()
-    number = max(least, before[-1].number + 1 if before else 1)
-    base = before[0].origin if before and before[0].number == 1 else base
+    newest = session.scalar(select(func.max(AuditHistory.number))) or 0
+    number = max(least, newest + 1)
     origin = f"{base}/{number}" if number > 1 else base
     session.add(AuditHistory(number=number, origin=origin, public_key=signer.public_key, began_at=now))
     session.flush()

@@ -71,4 +71,3 @@ def _only_looked(request: web.Request, error: RepositoryError) -> bool:
     """Whoever opens a page without showing a sign-in tried nothing; they are asked to sign in."""
     shows = request.cookies or "Authorization" in request.headers
     return isinstance(error, NotSignedIn) and request.method in {"GET", "HEAD"} and not shows
-
