@@ -80,6 +80,11 @@ class Client:
         self._origin = address
         self._headers = {"Accept": "application/json", **headers}
 
+    @property
+    def is_browser(self) -> bool:
+        """Return whether the person signed in as people do, so that uploaded bytes come from the content host."""
+        return "Authorization" not in self._headers
+
     def hold(self, csrf_token: str) -> None:
         """Send the synchroniser token of the session with everything from now on, as our pages do."""
         self._headers["X-CSRF-Token"] = csrf_token
@@ -109,8 +114,8 @@ class Client:
         data: bytes | FormData | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return whatever comes back."""
-        address = URL(f"{self._origin}{path}", encoded=True)
+        """Send one request and return whatever comes back; ``path`` may be a whole address, as of the content host."""
+        address = URL(path if path.startswith("http://") else f"{self._origin}{path}", encoded=True)
         async with self._session.request(
             method, address, json=body, data=data, headers={**self._headers, **(headers or {})}, allow_redirects=False
         ) as answer:

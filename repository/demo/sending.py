@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +19,9 @@ AT_A_TIME = 4
 PIECES = 3
 RELEASE_SECONDS = 90
 POLL_SECONDS = 0.25
+AS_MEDIA, AS_PICTURE = {"Sec-Fetch-Dest": "audio"}, {"Sec-Fetch-Dest": "image"}
+RECORDING = re.compile(r'<(?:audio|video)[^>]* src="([^"]+)"')
+PAGE = re.compile(r'<img class="app-page__image" src="([^"]+)"')
 LARGE_SECONDS = 50
 """Length of the one long recording, in which the line breaks: some 9 MB, more than one part of the store."""
 
@@ -135,10 +140,11 @@ async def submit_samples(stage: Stage, cases: list[Case]) -> None:
 
 async def read_back(stage: Stage, cases: list[Case]) -> None:
     """Read files as the moderator, in ranges, and compare every byte; nobody else may."""
-    compared = kinds = 0
+    compared = kinds = shown = 0
     seen: set[str] = set()
     wrong: list[str] = []
     first: str | None = None
+    readable: str | None = None
     for case in [one for one in cases if one.mode is SubmissionMode.UPLOAD]:
         for sends in case.sent.values():
             for document_id, work in sends:
@@ -147,7 +153,12 @@ async def read_back(stage: Stage, cases: list[Case]) -> None:
                     continue
                 kinds += work.media_type not in seen
                 seen.add(work.media_type)
-                got = await _by_ranges(stage.moderator, document_id, len(work.content))
+                address = await _content_address(stage.moderator, document_id)
+                if address is None:
+                    shown += await _shows_pages(stage.moderator, document_id)
+                    continue
+                readable = address
+                got = await _by_ranges(stage.moderator, address, len(work.content))
                 compared += len(got)
                 if got != work.content:
                     wrong.append(work.filename)
@@ -156,10 +167,10 @@ async def read_back(stage: Stage, cases: list[Case]) -> None:
         compared and not wrong,
         f"{compared:,} bytes, {kinds} types of file" + (f"; differing: {wrong}" if wrong else ""),
     )
-    if first is not None:
-        beyond = await stage.moderator.ask(
-            "GET", f"/documents/{first}/content", headers={"Range": "bytes=999999999999-"}
-        )
+    if stage.moderator.is_browser:
+        stage.report.check("other work is shown as pictures of its pages, made here", shown, f"{shown} pages")
+    if first is not None and readable is not None:
+        beyond = await stage.moderator.ask("GET", readable, headers={"Range": "bytes=999999999999-", **AS_MEDIA})
         stage.report.check("a range beyond the end is refused", beyond.status == 416, beyond.status)
         officer = await stage.officer.ask("GET", f"/documents/{first}/content")
         stage.report.check(
@@ -167,14 +178,27 @@ async def read_back(stage: Stage, cases: list[Case]) -> None:
         )
 
 
-async def _by_ranges(client: Client, document_id: str, size: int) -> bytes:
+async def _content_address(client: Client, document_id: str) -> str | None:
+    """Return where the bytes of a document are read; None where a browser is shown pictures of its pages instead."""
+    if not client.is_browser:
+        return f"/documents/{document_id}/content"
+    found = RECORDING.search(await client.page(f"/documents/{document_id}"))
+    return html.unescape(found[1]) if found else None
+
+
+async def _shows_pages(client: Client, document_id: str) -> int:
+    """Return how many pages of a document a browser is shown as pictures."""
+    addresses = PAGE.findall(await client.page(f"/documents/{document_id}"))
+    answers = [await client.ask("GET", html.unescape(one), headers=AS_PICTURE) for one in addresses[:3]]
+    return sum(one.status == 200 and one.body.startswith(b"\xff\xd8\xff") for one in answers)
+
+
+async def _by_ranges(client: Client, address: str, size: int) -> bytes:
     got = bytearray()
     step = max(1, -(-size // 3))
     while len(got) < size:
         last = min(size, len(got) + step) - 1
-        answer = await client.ask(
-            "GET", f"/documents/{document_id}/content", headers={"Range": f"bytes={len(got)}-{last}"}
-        )
+        answer = await client.ask("GET", address, headers={"Range": f"bytes={len(got)}-{last}", **AS_MEDIA})
         if answer.status != 206 or not answer.body:
             break
         got += answer.body
