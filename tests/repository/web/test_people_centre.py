@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
-from repository.sign_in.people_tables import Teaching
+from repository.sign_in.people_tables import Invitation, Teaching
 from repository.tables import Assignment, AuditEvent
 from tests.moderation.records.stage import COMPONENT, SERIES
 
@@ -148,3 +148,21 @@ async def test_nobody_ends_a_role_of_their_own(stage_on_each: Stage) -> None:
     assert refused.status == 409
     assert "Ask a second person" in await refused.text()
     assert (await officer.get("/staff")).status == 200
+
+
+async def test_changing_who_may_do_what_asks_for_a_fresh_proof(stage: Stage) -> None:
+    """Reading the list does not; a session that somebody left open gives nobody a role."""
+    service = stage.service
+    officer = await with_account(service, Role.EXAMS_OFFICER, CENTRE)
+    teacher = await with_account(service, Role.TEACHER, CENTRE)
+    service.clock.advance(minutes=6)
+    assert (await officer.get("/staff")).status == 200
+    page, form = f"/staff/{await assignment_of(service, teacher)}", {"csrf_token": await csrf(officer)}
+    who = {"role": Role.EXAMS_OFFICER, "name": "Eve", "email": "eve@school.example"}
+    for path, more in (("/staff/invitations", who), (f"{page}/end", {}), (f"{page}/teaching", {"component": "*"})):
+        answer = await officer.post(path, data={**form, **more}, allow_redirects=False)
+        assert answer.status in {303, 403}, path
+        assert answer.headers.get("Location", "/confirm") != "/staff"
+    found = await service.services.database.read(lambda s: s.scalars(select(Invitation)).all())
+    assert list(found) == []
+    assert (await teacher.get("/cases")).status == 200

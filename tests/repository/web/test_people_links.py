@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient
@@ -21,6 +23,7 @@ from repository.sign_in.tables import Account
 from repository.tables import Assignment, AuditEvent, WebSession
 
 from .conftest import Service, csrf
+from .signing_in_elsewhere import Elsewhere, running_elsewhere
 
 CENTRE = "99001"
 PASSWORD = "violet tram ladder 48"
@@ -314,3 +317,37 @@ async def test_two_people_cannot_have_one_sign_in_name(service: Service) -> None
     answer = await person.post("/invitation", data={"sign_in_name": "ADA", "password": PASSWORD})
     assert answer.status == 422
     assert 'href="#sign_in_name"' in await answer.text()
+
+
+@pytest.fixture
+async def elsewhere_on_each(tmp_path: Path, migrated_url: str) -> AsyncIterator[Elsewhere]:
+    async with running_elsewhere(tmp_path, migrated_url) as made:
+        yield made
+
+
+@pytest.mark.fault("att:E10")
+async def test_an_account_of_an_identity_provider_accepts_by_its_subject(elsewhere_on_each: Elsewhere) -> None:
+    """The link and code are right, the account is whoever the provider vouches for: (``iss``, ``sub``), no address."""
+    one = elsewhere_on_each
+    officer = await with_account(one.service, Role.EXAMS_OFFICER, CENTRE)
+    handed = await invite(officer)
+    one.school.claims = {"school": "123456", "email": "somebody.else@school.example", "amr": ["pwd", "mfa"]}
+    browser = await one.browser()
+    browser.session.headers.update({"Sec-Fetch-Site": "same-origin"})
+    assert (await browser.post(handed.path, data={"code": handed.code}, allow_redirects=False)).status == 303
+    page = await (await browser.get("/invitation")).text()
+    assert "/sign-in/provider/school?next=/invitation" in page
+    came = await one.come_back(browser, await one.begin(browser, next_path="/invitation"))
+    assert (came.status, came.headers["Location"]) == (303, "/")
+    assert ("teacher", CENTRE) in await one.roles()
+    assert (one.school.address, "subject-1") in await one.accounts()
+    assert (await browser.get("/cases")).status == 200
+    assert not await one.waiting()
+
+    # The same invitation for another account of the provider, and for nobody's browser.
+    thief = await one.browser()
+    thief.session.headers.update({"Sec-Fetch-Site": "same-origin"})
+    assert (await thief.post(handed.path, data={"code": handed.code})).status == 410
+    one.school.claims = {"school": "123456", "sub": "subject-2", "amr": ["pwd", "mfa"]}
+    await one.come_back(thief, await one.begin(thief, next_path="/invitation"))
+    assert (await one.roles()).count(("teacher", CENTRE)) == 1
