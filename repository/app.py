@@ -231,6 +231,8 @@ async def _serve(services: Services, started: Callable[[str], None], stop: async
     try:
         await web.SockSite(runner, listener(services.settings.host, services.settings.port)).start()
         host, port = runner.addresses[0][:2]
+        if services.settings.on_loopback:  # by the name that pages are served under: 127.0.0.1 or localhost
+            host = services.settings.application_host
         started(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         await stop.wait()
     finally:

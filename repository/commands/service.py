@@ -16,7 +16,7 @@ from repository import app, migrating, sign_in_lines
 from repository.care import health
 from repository.database import Database
 from repository.settings import Settings
-from repository.sign_in import providers_file, set_up_lines
+from repository.sign_in import ceremonies, providers_file, set_up_lines
 
 Command = Callable[[argparse.Namespace, Settings], int]
 

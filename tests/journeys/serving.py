@@ -15,7 +15,7 @@ COMMAND_SECONDS = 60
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 NEA = [sys.executable, "-P", "-m", "repository"]
-ADDRESS = re.compile(r"NEA Repository is at (http://[0-9.]+:[0-9]+) ")
+ADDRESS = re.compile(r"NEA Repository is at (http://[0-9a-z.]+:[0-9]+) ")
 SIGN_IN_LINE = re.compile(
     r"^  Rehearsal (?P<who>[a-z A-Z]+?)(?:, centre (?P<centre>\d{5}))? \([a-z ]+\) +\S+(?P<path>/sign-in/\w+)$"
 )

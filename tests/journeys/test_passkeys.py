@@ -8,7 +8,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ def service(rehearsal_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     address = f"http://localhost:{port}"
     more = {"NEA_PORT": str(port), "NEA_BASE_URL": address, "NEA_CENTRE_SECOND_FACTOR": "no"}
     with running(environment(folder / "data", more), folder / "log") as started:
-        yield replace(started, address=address)
+        assert started.address == address
+        yield started
 
 
 @pytest.fixture
