@@ -5,20 +5,37 @@ What it does not reach is said in ``infra/docs/access.md``: statements over tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, Table, event, false, inspect, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Dialect,
+    FromClause,
+    String,
+    Table,
+    TextClause,
+    bindparam,
+    event,
+    false,
+    inspect,
+    literal_column,
+    text,
+    true,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.visitors import iterate
+from sqlalchemy.types import TypeEngine
 
+from moderation.tables.base import Instant
+from repository.access import Action, Actor, Role, Sight
 from repository.acting import ACTING, NOBODY, WRITES, Acting
 from repository.scoping import predicates
 from repository.scoping.predicates import Facts
-
-_CONDITIONS = "conditions"
 
 
 def narrow(session_class: type[Session]) -> None:
@@ -33,33 +50,69 @@ def _narrow(state: ORMExecuteState) -> None:
     who: Acting = state.session.info.get(ACTING, NOBODY)
     if who.service is not None:
         return
+    writes, dialect = bool(state.session.info.get(WRITES)), state.session.get_bind().dialect
+    narrowed = False
     for entity in _entities(state.statement):
-        condition = _condition(state.session, who, entity)
+        condition = condition_for(who, entity, dialect, writes=writes)
         if condition is not None:
+            narrowed = True
             option = with_loader_criteria(entity, condition, include_aliases=True)
             state.statement = cast(Any, state.statement).options(option)
+    if narrowed:
+        _asking.set(who)
 
 
-def _condition(session: Session, who: Acting, entity: type[Any]) -> ColumnElement[bool] | None:
-    known: dict[tuple[Acting, type[Any]], ColumnElement[bool] | None] = session.info.setdefault(_CONDITIONS, {})
-    key = (who, entity)
-    if key not in known:
-        known[key] = condition_for(who, entity, writes=bool(session.info.get(WRITES)))
-    return known[key]
-
-
-def condition_for(who: Acting, entity: type[Any], *, writes: bool) -> ColumnElement[bool] | None:
+def condition_for(who: Acting, entity: type[Any], dialect: Dialect, *, writes: bool) -> ColumnElement[bool] | None:
     """Return the condition on rows of a scoped class for one who acts; None where there is nothing to narrow.
 
-    Nobody sees nothing.
+    Nobody sees nothing. A condition is made once for all who act so: what it must know of the one who asks, it looks up
+    when a statement is carried out, since to put it together takes longer than a database needs to answer.
     """
-    actor = who.actor
-    if actor is None:
+    if who.actor is None:
         return false()
-    facts = Facts(actor.person_id, actor.assignment_id, actor.centre_number, who.now or datetime.now(UTC))
+    return _condition(who.actor.role, who.action, entity, writes, type(dialect))
+
+
+@lru_cache(maxsize=8192)
+def _condition(
+    role: Role, action: Action | None, entity: type[Any], writes: bool, dialect: type[Dialect]
+) -> ColumnElement[bool] | None:
     table = cast(FromClause, entity.__table__)
-    found = predicates.condition_on(entity, table, actor.role, who.action, facts, writes=writes)
+    found = predicates.condition_on(entity, table, role, action, _facts(dialect), writes=writes)
     return None if found.compare(true()) else found
+
+
+_asking: ContextVar[Acting] = ContextVar("asking", default=NOBODY)
+"""Who asks what is being carried out: set when it is narrowed, read when its values are bound, with nothing in between."""
+
+
+def _fact(name: str, read: Callable[[Actor, Acting], object], kind: TypeEngine[Any]) -> BindParameter[Any]:
+    def value() -> object:
+        who = _asking.get()
+        return None if who.actor is None else read(who.actor, who)
+
+    return bindparam(f"nea_{name}", callable_=value, type_=kind)
+
+
+_PERSON = _fact("person", lambda actor, _: actor.person_id, String())
+_ASSIGNMENT = _fact("assignment", lambda actor, _: actor.assignment_id, String())
+_CENTRE = _fact("centre", lambda actor, _: actor.centre_number, String())
+_NOW = _fact("now", lambda _, who: who.now or datetime.now(UTC), Instant())
+
+
+@cache
+def _facts(dialect: type[Dialect]) -> Facts:
+    return Facts(_PERSON, _ASSIGNMENT, _CENTRE, _NOW, listed=lambda sight: _listed(sight, dialect))
+
+
+@cache
+def _listed(sight: Sight, dialect: type[Dialect]) -> TextClause:
+    """Return the list of cases in reach as text: SQLAlchemy looks at every part of an expression each time it is used."""
+    named = Facts(*(literal_column(f":{one.key}", one.type) for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW)))
+    query = predicates.cases_of(sight, named)
+    written = str(query.compile(dialect=dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}))
+    used = [one for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW) if f":{one.key}" in written]
+    return text(written).bindparams(*used)
 
 
 def _entities(statement: Any) -> Iterator[type[Any]]:

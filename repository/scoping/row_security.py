@@ -62,8 +62,16 @@ def speak_for(session_class: type[Session]) -> None:
 
 
 def _on_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    if transaction.nested:
-        return
+    if not transaction.nested:
+        _tell_of(session, connection)
+
+
+def tell_session(session: Session) -> None:
+    """Tell PostgreSQL anew on whose behalf a transaction asks, once that has changed within it."""
+    _tell_of(session, session.connection())
+
+
+def _tell_of(session: Session, connection: Connection) -> None:
     info = session.info
     writes, own_clock = bool(info.get(WRITES)), bool(info.get(OWN_CLOCK))
     tell(connection, info.get(ACTING, NOBODY), writes=writes, own_clock=own_clock)
