@@ -6,12 +6,10 @@ of the journey uses are the signed-in sessions that come of it.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import html
 import re
 import secrets
-import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -140,20 +138,10 @@ class Arrivals:
         return Client(session, self._address, {"Sec-Fetch-Site": "same-origin"})
 
     async def _set_up_link(self) -> str:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "repository",
-            "set-up",
-            env=serving.environment(self._settings),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await process.communicate()
-        found = SET_UP_LINK.search(out.decode("utf-8", "replace"))
+        _, said = await serving.command(self._settings, "set-up")
+        found = SET_UP_LINK.search(said)
         if found is None:
-            raise serving.ServerFailed(f"No set-up link was printed.\n{out.decode('utf-8', 'replace')}")
+            raise serving.ServerFailed(f"No set-up link was printed.\n{said}")
         return found[0]
 
 

@@ -79,6 +79,7 @@ async def walk(
             stage = Stage(report, rehearsal, basedata, basedata_files, clients, ids, marker, film, Random(seed))
             await _walk(stage, None if signed else partial(_staff, arrivals))
             await _storage(stage, settings)
+            await _log(stage, settings)
     except (OSError, serving.ServerFailed, Unexpected) as error:
         report.fail(error)
     report.facts["seconds"] = round(time.monotonic() - begun, 1)
@@ -210,6 +211,15 @@ async def _storage(stage: Stage, settings: Settings) -> None:
     )
     report.facts["bytes_stored"] = size
     report.facts["objects_stored"] = count
+
+
+async def _log(stage: Stage, settings: Settings) -> None:
+    stage.report.step("What the log says")
+    status, said = await serving.command(settings, "audit", "verify")
+    line = said.strip().splitlines()[-1] if said.strip() else ""
+    stage.report.check(
+        "every view, change and refusal is in a log that holds against its signed checkpoints", not status, line
+    )
 
 
 def folder_files(folder: Path) -> dict[str, bytes]:

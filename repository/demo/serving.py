@@ -86,6 +86,23 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             await reading
 
 
+async def command(settings: Settings, *words: str) -> tuple[int, str]:
+    """Run a command of ``nea`` beside the server; returns its status and all that it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "repository",
+        *words,
+        env=environment(settings),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode("utf-8", "replace")
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Return the whole environment of the server: nothing of ours leaks in, so that a demo is the same everywhere."""
     values = {
