@@ -116,6 +116,10 @@ class Action(StrEnum):
     DOCUMENT_VIEW = "document.view"
     DOCUMENT_WITHDRAW = "document.withdraw"
     RECEIPT_READ = "receipt.read"
+    WHO_LOOKED = "who_looked"
+    """Who looked at the work and marks of one's own centre."""
+    AUDIT_READ = "audit.read"
+    """All events, as metadata."""
     MAIL_READ = "mail.read"
     MAIL_RESEND = "mail.resend"
     CONSIGNMENT_READ = "consignment.read"
@@ -232,6 +236,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
     Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
+    Action.WHO_LOOKED: {_E: _CENTRE},
+    Action.AUDIT_READ: {_A: _ALL},
     Action.MAIL_READ: {_E: _CENTRE, _A: _ALL},
     Action.MAIL_RESEND: {_E: _CENTRE, _A: _ALL},
     Action.CONSIGNMENT_READ: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _A: _ALL},

@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from repository import access, acting, logs
 from repository.access import Action
 from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, RequestMalformed, StepUpNeeded
-from repository.web import authentication, content, headers, hosts, keys, pages, refusals, step_up
+from repository.web import authentication, content, headers, hosts, keys, looks, pages, refusals, step_up
 from repository.web.keys import Site
 from repository.web.origins import check_origin
 from repository.web.problems import OUR_ERRORS, Problem, problem_of, status_phrase
@@ -155,6 +155,7 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     else:
         acting.set_service("upload")
     response = await handler(request)
+    await looks.note(request, action, response)
     if action is Action.UPLOAD_CONTINUE and response.status < 400:
         trust(request)  # the upload's token was right
     return response

@@ -72,6 +72,7 @@ from repository.web.pages import set_up as set_up_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
 from repository.web.pages import what_if as what_if_pages
+from repository.web.pages import who_looked as who_looked_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -263,6 +264,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/requests", extensions_pages.index, A.EXTENSION_GRANT),
     Route("POST", "/incidents", extensions_pages.report, A.EXTENSION_GRANT),
     Route("POST", "/incidents/{incident_id}/decide", extensions_pages.decide_incident, A.EXTENSION_GRANT),
+    # Who looked, and the log
+    Route("GET", "/who-looked", who_looked_pages.show, A.WHO_LOOKED),
+    Route("GET", "/who-looked.csv", who_looked_pages.download, A.WHO_LOOKED),
+    Route("GET", "/audit", who_looked_pages.show_log, A.AUDIT_READ),
     Route("GET", "/outstanding", outstanding_pages.show, A.OUTSTANDING_READ),
     Route("GET", "/outstanding.csv", outstanding_pages.download, A.OUTSTANDING_READ),
     Route("GET", "/api/cases/{case_id}/requests", extensions_api.show, A.REQUESTS_READ),

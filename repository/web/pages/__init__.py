@@ -34,6 +34,8 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.ENTRIES_IMPORT, "/imports", "Import files"),
     (Action.EXPORT_READ, "/exports", "Download files"),
     (Action.RECEIPT_READ, "/receipts", "Receipts"),
+    (Action.WHO_LOOKED, "/who-looked", "Who looked"),
+    (Action.AUDIT_READ, "/audit", "Audit log"),
     (Action.MAIL_READ, "/mail", "Mail"),
     (Action.PEOPLE_READ_CENTRE, "/staff", "Staff"),
     (Action.PEOPLE_READ_BODY, "/people", "People"),
