@@ -201,7 +201,7 @@ def end_role(session: Session, context: Context, action: Action, assignment_id: 
     actor = manager_of(context, action)
     row = reached(session, actor, assignment_id)
     if Role(row.role) is Role.AB_OFFICER:
-        lock_officers(session)
+        lock_officers(session, context)
     need_another(session, actor, row.person_id)
     if row.valid_to is not None and row.valid_to <= context.now:
         raise NotFound
@@ -216,7 +216,7 @@ def end_role(session: Session, context: Context, action: Action, assignment_id: 
 def suspend(session: Session, context: Context, person_id: str) -> None:
     """Disable every account of a person and end what is open; raises ``NotFound``, ``SamePerson``."""
     actor = manager_of(context, Action.PEOPLE_MANAGE_BODY)
-    lock_officers(session)
+    lock_officers(session, context)
     need_another(session, actor, person_id)
     accounts = session.scalars(select(Account).where(Account.person_id == person_id)).all()
     if not accounts:
@@ -243,11 +243,21 @@ def restore(session: Session, context: Context, person_id: str) -> None:
     tell(session, context, person_id, "Your account can be used again.")
 
 
-def lock_officers(session: Session) -> None:
-    """Let no two officers end each other at the same moment."""
-    session.execute(
-        select(Assignment.id).where(Assignment.role == Role.AB_OFFICER).order_by(Assignment.id).with_for_update()
+def lock_officers(session: Session, context: Context) -> None:
+    """Let no two officers act on each other at the same moment.
+
+    Raises: ``NotFound`` when whoever acts was ended while this waited.
+    """
+    rows = session.scalars(
+        select(Assignment)
+        .where(Assignment.role == Role.AB_OFFICER)
+        .order_by(Assignment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).all()
+    own = next((row for row in rows if row.id == actor_of(context).assignment_id), None)
+    if own is None or (own.valid_to is not None and own.valid_to <= context.now):
+        raise NotFound
 
 
 def end_sessions(session: Session, context: Context, assignment_ids: list[str]) -> int:

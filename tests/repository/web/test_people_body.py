@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from moderation.errors import RecordKept, SamePerson
 from moderation.tables import Centre, PersonAlias
@@ -253,3 +254,24 @@ async def test_only_officers_reach_people(service: Service) -> None:
         assert statuses == ({200} if role is Role.AB_OFFICER else {404}), role
     officer = await service.browser(Role.AB_OFFICER)
     assert (await officer.get("/people/none")).status == 404
+
+
+async def test_two_officers_who_end_each_other_at_once_leave_one(service_on_each: Service) -> None:
+    service = service_on_each
+    pair = [await service.browser(Role.AB_OFFICER) for _ in range(2)]
+    ids = [await assignment_of(service, one) for one in pair]
+    forms = [{"csrf_token": await csrf(one)} for one in pair]
+    answers = await asyncio.gather(
+        *(
+            pair[n].post(
+                f"/people/{pair[1 - n].person_id}/roles/{ids[1 - n]}/end",  # type: ignore[attr-defined]
+                data=forms[n],
+                allow_redirects=False,
+            )
+            for n in range(2)
+        )
+    )
+    # The other was refused in the act, or came after the end of the own role and is asked to sign in.
+    assert sum("/people/" in one.headers.get("Location", "") for one in answers) == 1
+    live = select(func.count()).where(Assignment.role == Role.AB_OFFICER, Assignment.valid_to.is_(None))
+    assert await service.services.database.read(lambda s: s.scalar(live)) == 1

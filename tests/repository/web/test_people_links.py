@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
+from moderation.errors import RecordKept
 from moderation.tables import PersonAlias
 from repository import people
 from repository.access import Role
@@ -351,3 +353,48 @@ async def test_an_account_of_an_identity_provider_accepts_by_its_subject(elsewhe
     one.school.claims = {"school": "123456", "sub": "subject-2", "amr": ["pwd", "mfa"]}
     await one.come_back(thief, await one.begin(thief, next_path="/invitation"))
     assert (await one.roles()).count(("teacher", CENTRE)) == 1
+
+
+async def test_two_acceptances_at_once_make_one_account(service_on_each: Service) -> None:
+    service = service_on_each
+    officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
+    handed = await invite(officer)
+    person = await stranger(service)
+    assert (await person.post(handed.path, data={"code": handed.code}, allow_redirects=False)).status == 303
+    answers = await asyncio.gather(
+        *(
+            person.post("/invitation", data={"sign_in_name": name, "password": PASSWORD}, allow_redirects=False)
+            for name in ("ada.one", "ada.two")
+        )
+    )
+    assert sorted(one.status for one in answers) == [303, 410]
+    assert await roles(service, Role.TEACHER) == 1
+    count = select(func.count()).select_from(Account)
+    assert await service.services.database.read(lambda s: s.scalar(count)) == 1
+
+
+async def test_the_database_uses_a_link_once_and_for_what_it_was_made(service_on_each: Service) -> None:
+    """Code that forgets the rule is refused by the database itself."""
+    service = service_on_each
+    officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
+    await accept(await stranger(service), await invite(officer))
+
+    def changed(**values: object):  # type: ignore[no-untyped-def]
+        def work(session):  # type: ignore[no-untyped-def]
+            row = session.scalars(select(Invitation)).one()
+            for name, value in values.items():
+                setattr(row, name, value)
+
+        return work
+
+    for values in (
+        {"used_at": None},
+        {"account_id": None},
+        {"role": "ab_officer"},
+        {"centre_number": "99002"},
+        {"token_sha256": b"x" * 32},
+        {"expires_at": service.clock.now},
+        {"made_by": "x"},
+    ):
+        with pytest.raises(RecordKept):
+            await service.write(changed(**values))
