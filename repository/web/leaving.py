@@ -1,4 +1,4 @@
-"""Leaving altogether: who signs out here may still be signed in at the identity provider, and the next person at that computer too."""
+"""Leaving altogether: who signs out here may still be signed in at the identity provider, and so may the next person there."""
 
 from __future__ import annotations
 
