@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from repository.access import Action, Role
 from repository.sign_in import token_format
 from repository.sign_in.key_tables import ApiToken, Integration
 from repository.sign_in.token_format import GRANTS, Grant
-from repository.tables import AuditEvent
+from repository.tables import Assignment, AuditEvent
 from repository.web.routes import ROUTES
 
-from .conftest import Service, csrf
+from .conftest import Service, StartService, csrf
+from .signing_in import make_person, signed_in
 from .uploading import CENTRE, Stage, make_stage
 
 Client = TestClient  # type: ignore[type-arg]
@@ -294,3 +295,65 @@ async def test_a_token_beside_a_cookie_is_the_token_alone(service: Service) -> N
     assert answer.status == 404
     assert (await officer.get("/tokens", headers={"Authorization": f"Bearer {token}"})).status == 404
     assert (await officer.get("/tokens")).status == 200
+
+
+async def test_what_a_token_did_stands_in_the_log_under_its_id(service_on_each: Service) -> None:
+    stage = await make_stage(service_on_each)
+    officer = await service_on_each.browser(Role.EXAMS_OFFICER, CENTRE)
+    token = await made(officer, [Grant.UPLOADS])
+    stage.teacher = await system(service_on_each, token)
+    await stage.create(10, b"12345")
+    events = {one.action: one.details for one in await rows(service_on_each, AuditEvent)}
+    assert events[Action.UPLOAD_CREATE]["token"] == token_id(token)
+    assert "token" not in events["token.made"]
+
+
+async def test_a_token_whose_role_was_ended_is_refused(service_on_each: Service) -> None:
+    officer = await service_on_each.browser(Role.EXAMS_OFFICER, CENTRE)
+    client = await system(service_on_each, await made(officer))
+    (row,) = await rows(service_on_each, ApiToken)
+    now = service_on_each.clock.now
+    await service_on_each.write(
+        lambda s: s.execute(update(Assignment).where(Assignment.id == row.assignment_id).values(valid_to=now))
+    )
+    assert (await client.get("/api/series")).status == 401
+
+
+async def test_a_system_is_no_member_of_staff(service: Service) -> None:
+    officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
+    await made(officer, name="Exams machine")
+    assert "Exams machine" in await (await officer.get("/tokens")).text()
+    staff = await officer.get("/staff")
+    assert staff.status == 200
+    assert "Exams machine" not in await staff.text()
+
+
+async def test_behind_a_trusted_proxy_the_network_is_that_of_the_system(start_service: StartService) -> None:
+    service = await start_service(None, NEA_TRUSTED_PROXIES="127.0.0.1/32")
+    officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
+    client = await system(service, await made(officer, network="192.0.2.0/24"))
+    statuses = [
+        (await client.get("/api/series", headers={} if said is None else {"X-Forwarded-For": said})).status
+        for said in (None, "192.0.2.9", "203.0.113.9", "192.0.2.9, 203.0.113.9")
+    ]
+    assert statuses == [401, 200, 401, 401]
+
+
+async def test_making_a_token_asks_for_a_fresh_proof(real_service: Service) -> None:
+    officer = await signed_in(real_service, await make_person(real_service, Role.EXAMS_OFFICER, CENTRE))
+    real_service.clock.advance(minutes=6)
+    fields = {"csrf_token": await csrf(officer), "name": "Office", "grants": "entries", "days": "9", "network": ""}
+    answer = await officer.post("/tokens", data=fields, allow_redirects=False)
+    assert answer.status == 403
+    assert "First confirm that it is you" in await answer.text()
+    assert await rows(real_service, ApiToken) == []
+
+
+async def test_a_real_service_writes_live_tokens_and_takes_no_others(real_service: Service) -> None:
+    officer = await signed_in(real_service, await make_person(real_service, Role.EXAMS_OFFICER, CENTRE))
+    fields = {"csrf_token": await csrf(officer), "name": "Office", "grants": "status", "days": "9", "network": ""}
+    text = await (await officer.post("/tokens", data=fields)).text()
+    (token,) = set(re.findall(r"sdr_live_[0-9a-z]{12}_[0-9A-Za-z]{43}_[0-9a-f]{8}", text))
+    assert (await (await system(real_service, token)).get("/api/series")).status == 200
+    rehearsed = token_format.write("A" * 43, "B" * 43, live=False).text
+    assert (await (await system(real_service, rehearsed)).get("/api/series")).status == 401
