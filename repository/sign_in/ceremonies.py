@@ -108,6 +108,16 @@ def offered(base_url: str) -> RelyingParty | None:
     return relying_party(base_url) if _is_installed() else None
 
 
+def words_about(base_url: str) -> str:
+    """Say where passkeys work, or why they do not, for whoever runs the service."""
+    if not _is_installed():
+        return "none: the extra webauthn is not installed"
+    party = relying_party(base_url)
+    if party is None:
+        return "none: NEA_BASE_URL must begin with https:// and hold a name, or be http://localhost and a port"
+    return f"at {party.origin}"
+
+
 @cache
 def _is_installed() -> bool:
     return find_spec("fido2") is not None
