@@ -8,13 +8,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from repository.access import Action
-from repository.acts.people_roles import Handover, manager_of, need_another, said_at, tell
+from repository.acts.people_roles import Handover, manager_of, need_another, tell_centres
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
 from repository.mail import records as mail
 from repository.sign_in import paired_links, resets
 from repository.sign_in.paired_links import Secrets
 from repository.sign_in.tables import Account
+from repository.sign_in.telling import said_at, tell
 
 
 def start(
@@ -42,6 +43,7 @@ def start(
     secrets = paired_links.new_secrets(new_token)
     row = resets.start(session, context, account.id, secrets, actor.person_id)
     tell(session, context, account.person_id, "A reset of your sign-in was opened by somebody who manages accounts.")
+    tell_centres(session, context, account.person_id, "A reset of the sign-in of somebody at your centre was opened.")
     return _send(session, context, row.email, secrets, row.expires_at)
 
 
@@ -63,6 +65,7 @@ def complete(session: Session, context: Context, untrusted_claim: str, phc: str)
     account_id = resets.complete(session, context, untrusted_claim, phc)
     person_id = session.get_one(Account, account_id).person_id
     tell(session, context, person_id, "Your password was reset, and every session of yours was ended.")
+    tell_centres(session, context, person_id, "The sign-in of somebody at your centre was reset.")
     return account_id
 
 

@@ -20,13 +20,14 @@ from repository import access, audit
 from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Action, Actor, Role
 from repository.acts.cases import actor_of
 from repository.audit import Context
+from repository.contacts import NoticeKind, contacts_for
 from repository.errors import FieldRefused, NotFound
 from repository.mail import records as mail
-from repository.mail.contacts import address_of
 from repository.mail.queueing import is_address
 from repository.sign_in import attempts, invitations, paired_links, sessions
 from repository.sign_in.paired_links import Secrets
 from repository.sign_in.tables import Account
+from repository.sign_in.telling import said_at, tell
 from repository.tables import Assignment, Person, WebSession
 
 LONDON = ZoneInfo("Europe/London")
@@ -222,6 +223,9 @@ def suspend(session: Session, context: Context, person_id: str) -> None:
     if not accounts:
         raise NotFound
     tell(session, context, person_id, "Your account was suspended by the awarding body.")
+    tell_centres(
+        session, context, person_id, "An account of somebody at your centre was suspended by the awarding body."
+    )
     for account in accounts:
         account.disabled_at = account.disabled_at or context.now
         attempts.end_all(session, account.id, context.now)
@@ -271,13 +275,9 @@ def end_sessions(session: Session, context: Context, assignment_ids: list[str]) 
     return len(ended)
 
 
-def tell(session: Session, context: Context, person_id: str, what: str) -> None:
-    """Queue a security notice to a person."""
-    facts = {"what": what, "when": said_at(context.now)}
-    mail.enqueue(session, context, address_of(session, person_id), "security-notice", facts)
-
-
-def said_at(instant: datetime) -> str:
-    """Return an instant in UK time, as letters say it."""
-    local = instant.astimezone(LONDON)
-    return f"{local.day} {local:%B %Y, %H:%M}"
+def tell_centres(session: Session, context: Context, person_id: str, what: str) -> None:
+    """Queue a notice to the contacts for security of every centre at which a person has a role; it names nobody."""
+    for centre in sorted({one.centre_number for one in attempts.choices(session, person_id, context.now)} - {None}):
+        for address in contacts_for(session, centre, NoticeKind.SECURITY):
+            facts = {"what": what, "centre_number": centre, "when": said_at(context.now)}
+            mail.enqueue(session, context, address, "centre-security-notice", facts, centre_number=centre)

@@ -122,6 +122,16 @@ LETTERS: Mapping[str, Letter] = {
         ("{what}", "When: {when}.", SECURITY_END),
         always=True,
     ),
+    "centre-security-notice": Letter(
+        "Security notice for your centre",
+        (
+            "{what} Centre {centre_number}.",
+            "When: {when} (UK time).",
+            "If you expected this, there is nothing to do. If not, tell the awarding body at once.",
+        ),
+        ("/staff", "See the staff of your centre"),
+        always=True,
+    ),
     "invitation": Letter(
         "You are invited to the NEA Repository",
         (

@@ -81,7 +81,7 @@ async def accept_signed_in(request: web.Request) -> web.Response:
     try:
         await services.database.write(lambda s: people_links.accept_signed_in(s, context, claim, account_id))
     except FORM_ERRORS as error:
-        return await _accepting_page(request, errors=errors_of(error), status=409)
+        return await _accepting_page(request, errors=errors_of(error, {"role": "main-content"}), status=409)
     text = "The role is yours from now on. Switch to it from your account page."
     return _done(request, await redirect(request, "/", title="Accepted", text=text))
 
