@@ -400,6 +400,8 @@ class RefusalCount(Base):
     minute_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     address_hash: Mapped[str] = mapped_column(String(32), primary_key=True)
     refused: Mapped[int] = mapped_column(Integer)
+    recorded: Mapped[int] = mapped_column(Integer)
+    """How many of them have events of their own."""
 
 
 AUDIT_TABLES = frozenset(

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -84,32 +84,42 @@ async def record_refusal(
     *,
     reason: str,
     count: int = 1,
+    only_count: bool = False,
     **details: str | int | bool | None,
 ) -> None:
     """Record that somebody was refused, in a transaction of its own; past the bound, only count it.
 
-    Takes: ``reason``, a code such as an error's; ``count``, how many alike; ``details`` as ``record`` takes them.
+    Takes: ``reason``, a code such as an error's; ``count``, how many alike; ``only_count`` to leave no
+    event of its own in any case; ``details`` as ``record`` takes them.
     """
 
     def note(session: Session) -> None:
-        if _counted(session, context, count) <= EVENTS_LIMIT:
+        if _counted(session, context, count, own=not only_count):
             record(session, context, action, object_kind, object_id, outcome="refused", reason=reason, **details)
 
     await database.write(note)
 
 
-def _counted(session: Session, context: Context, count: int) -> int:
+def _counted(session: Session, context: Context, count: int, *, own: bool) -> bool:
+    """Count refusals; returns whether this one is to have an event of its own."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    counting = insert(RefusalCount).values(
-        minute_at=_minute(context.now), address_hash=context.address_hash or UNKNOWN_ADDRESS, refused=count
-    )
-    total = session.scalar(
+    minute, address = _minute(context.now), context.address_hash or UNKNOWN_ADDRESS
+    counting = insert(RefusalCount).values(minute_at=minute, address_hash=address, refused=count, recorded=0)
+    recorded = session.scalar(
         counting.on_conflict_do_update(
             index_elements=[RefusalCount.minute_at, RefusalCount.address_hash],
             set_={"refused": RefusalCount.refused + count},
-        ).returning(RefusalCount.refused)
+        ).returning(RefusalCount.recorded)
     )
-    return total or count
+    if not own or (recorded or 0) >= EVENTS_LIMIT:
+        return False
+    session.execute(
+        update(RefusalCount)
+        .where(RefusalCount.minute_at == minute, RefusalCount.address_hash == address)
+        .values(recorded=RefusalCount.recorded + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return True
 
 
 def close_minutes(session: Session, now: datetime) -> int:
@@ -117,11 +127,11 @@ def close_minutes(session: Session, now: datetime) -> int:
     over = session.scalars(select(RefusalCount).where(RefusalCount.minute_at < _minute(now))).all()
     written = 0
     for row in over:
-        if row.refused > EVENTS_LIMIT:
+        if row.refused > row.recorded:
             ended = row.minute_at + timedelta(minutes=1)
             address = None if row.address_hash == UNKNOWN_ADDRESS else row.address_hash
             context = Context(None, ended, new_id(), origin="sequencer", address_hash=address)
-            counted = row.refused - EVENTS_LIMIT
+            counted = row.refused - row.recorded
             record(session, context, COUNTED, "address", row.address_hash, outcome="refused", count=counted)
             written += 1
     session.execute(

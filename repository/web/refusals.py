@@ -13,7 +13,7 @@ from aiohttp import web
 
 from repository import acting, audit
 from repository.audit import Context
-from repository.audit.refusals import EVENTS_LIMIT, UNKNOWN_ADDRESS, Bound
+from repository.audit.refusals import UNKNOWN_ADDRESS, Bound
 from repository.database import Database
 from repository.errors import (
     NotFound,
@@ -61,9 +61,10 @@ async def note(request: web.Request, error: RepositoryError) -> None:
 async def write(database: Database, bound: Bound, context: Context) -> None:
     """Write down the numbers that wait."""
     for address, count in bound.due(context.now).items():
-        nobody = Context(None, context.now, context.request_id, address_hash=address)
+        known = None if address == UNKNOWN_ADDRESS else address
+        nobody = Context(None, context.now, context.request_id, address_hash=known)
         await audit.record_refusal(
-            database, nobody, ACTION, "address", address, reason="counted", count=count + EVENTS_LIMIT
+            database, nobody, ACTION, "address", address, reason="counted", count=count, only_count=True
         )
 
 

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("minute_at", Instant(), nullable=False),
         sa.Column("address_hash", sa.String(32), nullable=False),
         sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("recorded", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("minute_at", "address_hash", name="pk_refusal_count"),
     )
     fresh = (
