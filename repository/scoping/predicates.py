@@ -276,13 +276,15 @@ def _either(*ways: Reach) -> Reach:
     return lambda row, sight, facts: or_(*(way(row, sight, facts) for way in ways))
 
 
-def _of_group(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    """A candidate's mark or sampled work: of a case in reach and, to a teacher, not of a group of somebody else.
+def _mark(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A candidate's mark: what a teacher changes may have to follow from all marks of the component, so it sees them."""
+    return _of_case(row, sight, facts) if sight.writes else _of_group(row, sight, facts)
 
-    What a teacher changes may have to follow from the marks of the whole component, so a change sees them all.
-    """
+
+def _of_group(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A candidate's mark or sampled work: of a case in reach and, to a teacher, not of a group of somebody else."""
     found = _of_case(row, sight, facts)
-    if sight.scope is not Scope.TAUGHT or sight.writes:
+    if sight.scope is not Scope.TAUGHT:
         return found
     case = _named(m.ModerationCase)
     own = there_is(case, case.c.id == row.c.case_id, _in_my_groups(case, row.c.candidate_id, facts))
@@ -393,7 +395,7 @@ def _evidence(row: FromClause, sight: Sight, facts: Facts) -> Condition:
 
 SCOPED: Mapping[type[Any], Scoped] = {
     m.ModerationCase: Scoped(Kind.CASE, _case),
-    m.CentreMark: Scoped(Kind.CASE, _of_group),
+    m.CentreMark: Scoped(Kind.CASE, _mark),
     m.Sample: Scoped(Kind.CASE, _of_sample),
     m.SampleItem: Scoped(Kind.CASE, _of_group),
     m.WorkRequest: Scoped(Kind.CASE, _through("sample_id", m.Sample)),
