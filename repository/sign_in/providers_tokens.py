@@ -22,6 +22,8 @@ from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 from repository.errors import ProviderAnswerRefused
 from repository.sign_in.providers import Claims, Issuer, Logout, sid_of, subject_of
 
+Keys = KeySet
+"""The keys of a provider that may sign for it."""
 ALGORITHMS = frozenset({"RS256", "PS256", "ES256", "EdDSA", "Ed25519"})
 """Signatures by public keys only. ``Ed25519`` is the name that RFC 9864 gives to what ``EdDSA`` is here."""
 SKEW_SECONDS = 60
@@ -55,7 +57,7 @@ class _Allowed(JWSRegistry):
         return self.algorithms[name]
 
 
-def read_keys(untrusted_document: Mapping[str, Any]) -> KeySet:
+def read_keys(untrusted_document: Mapping[str, Any]) -> Keys:
     """Return the keys of a provider that may sign for it: RSA of 2048 bits and more, P-256 and Ed25519.
 
     Others, and members of a key that do not belong to its public part, are left out.
@@ -72,7 +74,7 @@ def read_keys(untrusted_document: Mapping[str, Any]) -> KeySet:
     return KeySet(keys)
 
 
-def check_id_token(issuer: Issuer, keys: KeySet, untrusted_token: str, nonce: str, now: datetime) -> Claims:
+def check_id_token(issuer: Issuer, keys: Keys, untrusted_token: str, nonce: str, now: datetime) -> Claims:
     """Return the claims of an ID token that this issuer signed for us, now, in answer to ``nonce``.
 
     Raises: ``ProviderAnswerRefused`` with the check that failed; ``UNKNOWN_KEY`` when other keys may help.
@@ -85,7 +87,7 @@ def check_id_token(issuer: Issuer, keys: KeySet, untrusted_token: str, nonce: st
     return claims
 
 
-def check_logout_token(issuer: Issuer, keys: KeySet, untrusted_token: str, now: datetime) -> Logout:
+def check_logout_token(issuer: Issuer, keys: Keys, untrusted_token: str, now: datetime) -> Logout:
     """Return whose sign-in has ended, by a logout token that this issuer signed for us just now.
 
     Raises: ``ProviderAnswerRefused``. That it is not a repetition is for the caller to see, by ``jti``.
@@ -106,7 +108,7 @@ def check_logout_token(issuer: Issuer, keys: KeySet, untrusted_token: str, now: 
 
 
 def _checked(
-    issuer: Issuer, keys: KeySet, untrusted_token: str, now: datetime, types: frozenset[str], wanted: tuple[str, ...]
+    issuer: Issuer, keys: Keys, untrusted_token: str, now: datetime, types: frozenset[str], wanted: tuple[str, ...]
 ) -> dict[str, Any]:
     try:
         token = jwt.decode(untrusted_token, keys, registry=_Allowed())

@@ -26,7 +26,7 @@ from repository.sign_in.providers import Claims, Issuer, Logout
 from repository.sign_in.providers_file import is_fit
 
 if TYPE_CHECKING:
-    from repository.sign_in.providers_tokens import KeySet
+    from repository.sign_in.providers_tokens import Keys
 
 T = TypeVar("T")
 ANSWER_LIMIT_BYTES = 256 * 1024
@@ -76,7 +76,7 @@ class ProviderClient:
         self._under_way = 0
         self._failures = 0
         self._metadata: tuple[datetime, Metadata] | None = None
-        self._keys: tuple[datetime, KeySet] | None = None
+        self._keys: tuple[datetime, Keys] | None = None
 
     async def address_of(self, question: Question, *, afresh: bool = False) -> str:
         """Return where the browser goes to sign in.
@@ -167,7 +167,7 @@ class ProviderClient:
                 self._metadata = (self._clock(), _metadata(self.issuer, document))
             return self._metadata[1]
 
-    async def _with_keys(self, check: Callable[[KeySet], T]) -> T:
+    async def _with_keys(self, check: Callable[[Keys], T]) -> T:
         """Check a token with the keys known; with new ones, once, when it names a key that is not among them."""
         from repository.sign_in.providers_tokens import UNKNOWN_KEY
 
@@ -182,7 +182,7 @@ class ProviderClient:
             raise ProviderAnswerRefused(UNKNOWN_KEY)
         return check(newer)
 
-    async def _current_keys(self, age_seconds: int) -> KeySet:
+    async def _current_keys(self, age_seconds: int) -> Keys:
         from repository.sign_in.providers_tokens import read_keys
 
         metadata = await self.metadata()
