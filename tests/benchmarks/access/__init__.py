@@ -1,0 +1,1 @@
+"""What safety costs: the policy, the log, and a flood of sign-ins."""
