@@ -28,6 +28,7 @@ MODULES = {
     "audit": ("audit",),
     "after_results": ("retention",),
     "series": ("series",),
+    "receipt": ("receipt",),
 }
 """Which module of ``repository.commands`` has which commands; a service loads only what serves."""
 

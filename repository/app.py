@@ -17,7 +17,7 @@ from repository.acts.viewing import Viewings
 from repository.audit import tending
 from repository.audit.notes import load_signer
 from repository.audit.refusals import Bound
-from repository.care import health, nightly
+from repository.care import health, nightly, telling
 from repository.database import Database
 from repository.errors import SettingRefused
 from repository.keys.providers import open_provider
@@ -139,7 +139,7 @@ def ticket_key(settings: Settings) -> bytes:
 def worker_of(services: Services) -> Worker:
     """Return the background worker: what is to be done for each kind of work."""
     handlers = {records.VERIFY: partial(releasing.verify, services)}
-    chores = (partial(ending.sweep, services), partial(entering.sweep, services))
+    chores = (partial(telling.tell, services), partial(ending.sweep, services), partial(entering.sweep, services))
     return Worker(services.database, services.bell, services.clock, handlers, chores=chores)
 
 

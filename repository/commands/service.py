@@ -118,6 +118,14 @@ def _migrate(_arguments: argparse.Namespace, settings: Settings) -> int:
     return run(migrate())
 
 
+def mail_words(settings: Settings) -> str:
+    """Return whether mail is sent, and how, in words; never the password."""
+    if (mail := settings.mail) is None:
+        return "none is sent: receipts, reminders and notices are shown in the service only (NEA_MAIL_HOST)"
+    name = f", signed in as {mail.user}" if mail.user else ""
+    return f"from {mail.sender} by {mail.host}, port {mail.port}, {mail.tls}{name}"
+
+
 def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
     async def check() -> int:
         services = await app.compose(settings)
@@ -126,6 +134,7 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
+            "mail": mail_words(settings),
             "passkeys": ceremonies.words_about(settings.base_url),
             "identity providers": [providers_file.shown(one) for one in services.issuers] or "none configured",
         }
