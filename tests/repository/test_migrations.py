@@ -160,3 +160,33 @@ async def test_0007_says_to_which_case_a_file_belongs_and_can_be_taken_back(data
 
     assert await database.on_connection(walk) == [("o", "c", "i", 4), ("o", "i")]
     await database.close()
+
+
+async def test_0019_lets_teachers_who_were_here_see_what_they_saw(database_url: str) -> None:
+    database = Database(database_url)
+    settings = migrating.config()
+
+    def walk(connection: Connection) -> list[object]:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0018")
+        add = "INSERT INTO person (id, display_name, created_at) VALUES ('p', 'Test', '2026-05-15 10:00:00')"
+        connection.execute(text(add))
+        for key, role in (("t", "teacher"), ("e", "exams_officer")):
+            add = (
+                "INSERT INTO assignment (id, person_id, role, centre_number, valid_from) "
+                f"VALUES ('{key}', 'p', '{role}', '99901', '2026-05-15 10:00:00')"
+            )
+            connection.execute(text(add))
+        connection.commit()
+        command.upgrade(settings, "0019")
+        read = "SELECT assignment_id, series_key, component_code, teaching_set FROM teaching"
+        found: list[object] = [tuple(row) for row in connection.execute(text(read))]
+        connection.commit()
+        command.downgrade(settings, "0018")
+        connection.commit()
+        left = "SELECT id, role FROM assignment ORDER BY id"
+        return found + [tuple(row) for row in connection.execute(text(left))]
+
+    expected = [("t", None, None, None), ("e", "exams_officer"), ("t", "teacher")]
+    assert await database.on_connection(walk) == expected
+    await database.close()
