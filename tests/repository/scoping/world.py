@@ -21,6 +21,7 @@ from repository.access import Role
 from repository.database import metadatas
 from repository.documents import DocumentState
 from repository.guards import all_guards
+from repository.scoping import row_security
 
 NOW = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -71,6 +72,7 @@ def put(connection: Connection, world: World) -> None:
         if world.rows.get(name):
             connection.execute(insert(table), world.rows[name])
     guards.install(connection, all_guards())
+    row_security.let_guards_see(connection)
 
 
 def _filling(table: Table, number: int) -> Row:
@@ -128,6 +130,7 @@ class _Maker:
         self.facts()
         self.results()
         self.scripts()
+        self.offices()
         for name, rows in self.world.rows.items():
             named = {column for row in rows for column in row}
             columns = self.tables[name].columns
@@ -391,6 +394,12 @@ class _Maker:
             for component in COMPONENTS:
                 named = {"series_key": series, "component_code": component}
                 self.add("principal_moderator", **named, person_id=self.chance.choice(self.principals).person_id)
+
+    def offices(self) -> None:
+        """Add what people of each centre manage: invitations, addresses for notices."""
+        for centre in CENTRES:
+            self.add("invitation", role=Role.TEACHER.value, centre_number=centre)
+            self.add("notification_contact", centre_number=centre)
 
     def team(self, leader: Someone, series: str, component: str) -> None:
         place = {"series_key": series, "component_code": component}
