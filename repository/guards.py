@@ -16,6 +16,7 @@ from moderation.guards.trigger import Guard, Refusal, Row
 from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
 from repository.audit import guards as of_audit
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
+from repository.sign_in.providers_tables import IdentityRequest
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
@@ -107,17 +108,20 @@ def _proposed(row: Row) -> Sequence[tuple[Refusal, str]]:
 
 _GIVERS = "granted_by, confirmed_by, ended_by"
 _LINK_MAY_CHANGE = ("failed_codes", "claim_sha256", "claim_expires_at")
+_DECIDED_ONCE = ("decision", "decided_at", "decided_by", "assignment_id")
 _LINK_ONCE = ("used_at", "revoked_at", "revoked_by")
 
 
 def _links() -> tuple[Guard, ...]:
     """What was proposed, and what a link grants and to whom, stays as it was; a link is used once."""
     invitation, reset, proposal = (one.metadata.tables[one.__tablename__] for one in (Invitation, Reset, RoleProposal))
+    asked = IdentityRequest.metadata.tables[IdentityRequest.__tablename__]
     ended = Kept(once=("confirmed_by", "confirmed_at", "withdrawn_by", "withdrawn_at"))
     return (
         guards_of_history(invitation, Kept(once=(*_LINK_ONCE, "account_id"), freely=_LINK_MAY_CHANGE))[0],
         guards_of_history(reset, Kept(once=_LINK_ONCE, freely=_LINK_MAY_CHANGE))[0],
         *guards_of_history(proposal, ended),
+        guards_of_history(asked, Kept(once=_DECIDED_ONCE, freely=("roles",)))[0],
     )
 
 

@@ -41,7 +41,8 @@ class SignedIn:
     """What a sign-in at a provider came to: a token of an attempt to go on with, or the centres at which one waits."""
 
     attempt_token: str | None
-    centres: tuple[str, ...] = ()
+    waits: bool = False
+    """Whether a request for a role is open; none is when all were refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,7 @@ def sign_in(
                 proved_at=min(identity.proved_at, context.now),
             )
         )
-    _ask(session, context, account, identity)
-    return SignedIn(None, identity.centres)
+    return SignedIn(None, waits=_ask(session, context, account, identity))
 
 
 def log_out(session: Session, context: Context, issuer: Issuer, logout: Logout) -> int:
@@ -290,17 +290,23 @@ def _note_session(session: Session, context: Context, account: Account, identity
     session.flush()
 
 
-def _ask(session: Session, context: Context, account: Account, identity: Identity) -> None:
-    """Let a person wait at each of their centres, once; what was refused there stays so."""
+def _ask(session: Session, context: Context, account: Account, identity: Identity) -> bool:
+    """Let a person wait at each of their centres, once; what was refused there stays so. Returns whether they wait."""
     asked = session.scalars(select(IdentityRequest).where(IdentityRequest.account_id == account.id)).all()
-    settled = {one.centre_number for one in asked if one.decision != "granted"}
+    refused = {one.centre_number for one in asked if one.decision == "refused"}
+    waiting_at = {one.centre_number: one for one in asked if one.decision is None}
     places = {*identity.centres, *(centre for _, centre in identity.spoken_for)} or {None}
-    for place in sorted(places - settled, key=str):
+    for place in sorted(places - refused, key=str):
         roles = sorted(role for role, centre in identity.spoken_for if centre == place)
+        if place in waiting_at:
+            waiting_at[place].roles = roles
+            continue
         row = IdentityRequest(account_id=account.id, centre_number=place, roles=roles, asked_at=context.now)
         session.add(row)
         session.flush()
         audit.record(session, context, "identity_request.made", "identity_request", row.id, account=account.id)
+    session.flush()
+    return bool(places - refused)
 
 
 def _end_all(session: Session, context: Context, account_id: str) -> int:

@@ -149,17 +149,18 @@ async def _take(request: web.Request, client: ProviderClient, pending: _Pending)
         return response
     done = await services.database.write(lambda s: records.sign_in(s, context, identity, pending.next_path))
     if done.attempt_token is None:
-        return await _waiting(request, identity, done.centres)
+        return await _waiting(request, identity, waits=done.waits)
     return await go_on(request, done.attempt_token)
 
 
-async def _waiting(request: web.Request, identity: Identity, centres: tuple[str, ...]) -> web.Response:
+async def _waiting(request: web.Request, identity: Identity, *, waits: bool) -> web.Response:
     return await render(
         request,
         "sign_in/provider_waiting.html",
         provider=identity.issuer.name,
         name=identity.name,
-        centres=list(centres),
+        centres=list(identity.centres),
+        waits=waits,
     )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from repository.sign_in import providers_file
 from repository.sign_in.providers import CentreRule, RoleRule
 
 SECRET = "a secret of tests"
+TOP = Path(__file__).parents[3]
 ONE: dict[str, Any] = {
     "key": "school",
     "name": "School sign-in",
@@ -165,6 +170,30 @@ def test_a_file_that_others_can_change_is_refused(written: Callable[..., Path]) 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path / "absent.json")
+
+
+def test_a_service_without_providers_loads_nothing_of_them() -> None:
+    words = "import sys, repository.app, repository.__main__; print('joserfc' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_check_config_shows_them_without_secrets(
+    written: Callable[..., Path], tmp_path: Path, migrated_file: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    shutil.copy(migrated_file, data / "nea.sqlite3")
+    environ = {"PATH": os.defpath, "NEA_DATA_DIR": str(data), "NEA_OIDC_FILE": str(written(ONE))}
+    words = [sys.executable, "-P", "-m", "repository", "check-config"]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True, cwd=TOP)
+    (shown,) = json.loads(done.stdout)["identity providers"]
+    assert (shown["key"], shown["issuer"]) == ("school", "https://login.school.example")
+    assert SECRET not in done.stdout
+    environ["NEA_OIDC_FILE"] = str(written(ONE | {"cleint": "x"}))
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, cwd=TOP)
+    assert done.returncode != 0
+    assert "issuers[0].cleint is not known here" in done.stderr
 
 
 def test_without_the_extra_whoever_pinned_providers_is_told(

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 from sqlalchemy import select, update
+from sqlalchemy.exc import DatabaseError
 
 from repository.access import Actor, Role
 from repository.audit import Context
 from repository.sign_in import providers_records as records
 from repository.sign_in.providers import LONG_AGO
+from repository.sign_in.providers_tables import IdentityRequest
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, AuditEvent, WebSession
 from repository.web import provider_client
@@ -139,9 +141,28 @@ async def test_who_was_refused_does_not_come_back_into_the_list(elsewhere: Elsew
     context = Context(officer, elsewhere.service.clock.now, "test")
     (request,) = await elsewhere.service.write(lambda s: records.waiting(s, context.now))
     await elsewhere.service.write(lambda s: records.refuse(s, context, officer, request.request_id))
-    await elsewhere.sign_in()
+    text = await (await elsewhere.sign_in()).text()
+    assert "They decided to give you no role" in text
+    assert "list of people who wait" not in text
     assert await elsewhere.waiting() == [("99001", [], "refused")]
     assert await elsewhere.service.write(lambda s: records.waiting(s, context.now)) == []
+
+
+async def test_who_waits_is_offered_what_the_claims_say_now(elsewhere_on_each: Elsewhere) -> None:
+    one = elsewhere_on_each
+    one.school.claims = {"school": ["123456", "654321"]}
+    await one.sign_in()
+    one.school.claims = {"school": ["123456", "654321"], "groups": ["exams"], "amr": ["mfa"]}
+    text = await (await one.sign_in()).text()
+    assert "centre 99001, or of centre 99002" in text
+    assert await one.waiting() == [("99001", ["exams_officer"], None), ("99002", ["exams_officer"], None)]
+    now = one.service.clock.now
+    with pytest.raises(DatabaseError, match="history"):
+        await one.service.write(lambda s: s.execute(update(IdentityRequest).values(centre_number="99003")))
+    decide = update(IdentityRequest).values(decision="refused", decided_at=now, decided_by="somebody")
+    await one.service.write(lambda s: s.execute(decide))
+    with pytest.raises(DatabaseError, match="history"):
+        await one.service.write(lambda s: s.execute(update(IdentityRequest).values(decided_by="somebody else")))
 
 
 async def test_claims_never_bring_back_what_an_officer_ended(elsewhere_on_each: Elsewhere) -> None:
