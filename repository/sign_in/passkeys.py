@@ -51,6 +51,14 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is not taken, why, and whose passkey it was as far as that is known."""
+
+    refusal: Refusal
+    account_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A passkey as its owner sees it."""
 
@@ -102,7 +110,7 @@ def ask(
 
 def enrol(
     session: Session, context: Context, party: RelyingParty, account_id: str, token: str, name: str, untrusted: str
-) -> Accepted | Refusal:
+) -> Accepted | Refused:
     """Keep a passkey that the person's device made, under a name of theirs."""
     asked = _take(session, context, Purpose.MAKE, token, account_id)
     if asked is None:
@@ -138,7 +146,7 @@ def answer(
     untrusted: str,
     *,
     account_id: str | None = None,
-) -> Accepted | Refusal:
+) -> Accepted | Refused:
     """Hold a passkey's answer against the question that this browser was asked.
 
     Takes: the token of the browser's cookie, whose question is used up by this, whatever comes of it; whose passkey
@@ -255,7 +263,7 @@ def _take(
 
 def _refuse(
     session: Session, context: Context, refusal: Refusal, purpose: Purpose, account_id: str | None, **details: str
-) -> Refusal:
+) -> Refused:
     audit.record(
         session,
         context,
@@ -267,4 +275,4 @@ def _refuse(
         purpose=purpose,
         **details,
     )
-    return refusal
+    return Refused(refusal, account_id)

@@ -6,25 +6,23 @@ Each is asked in two requests: a script asks for the question (``…/begin``), a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from repository.access import Role
+from repository.acts import passkeys as acts
 from repository.errors import FieldRefused, NotFound, PasskeysUnavailable
-from repository.sign_in import attempts, ceremonies, factors, local, passkeys, sessions
-from repository.sign_in.ceremonies import REFUSAL_WORDS, TIMEOUT_SECONDS, Refusal
-from repository.sign_in.methods import Method, is_enough
-from repository.sign_in.passkeys import NAME_LIMIT, Accepted, Purpose, Shown
+from repository.sign_in import attempts, ceremonies, passkeys
+from repository.sign_in.ceremonies import REFUSAL_WORDS, TIMEOUT_SECONDS
+from repository.sign_in.methods import Method
+from repository.sign_in.passkeys import NAME_LIMIT, Purpose, Refused, Shown
 from repository.sign_in.relying_party import RelyingParty
-from repository.sign_in.tables import Account
 from repository.web import authentication, keys
 from repository.web.forms import errors_of
 from repository.web.pages import redirect, render
 from repository.web.pages.sign_in import attempt_of, go_on, safe_next
-from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
+from repository.web.requests import context_of, read_form, services_of, text_field
 
 PAGE = "/account/passkeys"
 BACK: Mapping[Purpose, str] = {
@@ -125,7 +123,7 @@ async def begin_add(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Keep the passkey that was made; the person's other sign-ins end, as with every change of how one signs in."""
+    """Keep the passkey that was made."""
     form = await read_form(request)
     services, context, account_id, party = (
         services_of(request),
@@ -133,7 +131,7 @@ async def add(request: web.Request) -> web.Response:
         _account_of(request),
         _party(request),
     )
-    signed_in, person_id = _session(request), actor_of(request).person_id
+    signed_in = _session(request)
     try:
         name = text_field(form, "name", required=False, limit=NAME_LIMIT)
         if not name or not name.isprintable():
@@ -143,15 +141,12 @@ async def add(request: web.Request) -> web.Response:
         return await _show_add(request, errors_of(error), 422)
     token = request.cookies.get(cookie_name(request), "")
 
-    def work(session: Session) -> Accepted | Refusal:
-        done = passkeys.enrol(session, context, party, account_id, token, name, untrusted)
-        if isinstance(done, Accepted):
-            sessions.end_others(session, context, person_id, signed_in.token)
-        return done
-
-    done = await services.database.write(work)
-    if isinstance(done, Refusal):
-        return await _show_add(request, [{"text": REFUSAL_WORDS[done], "href": "#name"}], 403, name=name)
+    done = await services.database.write(
+        lambda s: acts.add(s, context, party, account_id, signed_in.token, token, name, untrusted)
+    )
+    if isinstance(done, Refused):
+        words = REFUSAL_WORDS[done.refusal]
+        return await _show_add(request, [{"text": words, "href": "#name"}], 403, name=name)
     text = f"“{name}” signs you in from now on. Keep a second way as well, for the day it is lost."
     return await redirect(request, PAGE, title="Passkey added", text=text)
 
@@ -162,39 +157,21 @@ async def show_remove(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Remove a passkey; the person's other sign-ins end."""
+    """Remove a passkey."""
     await read_form(request)
     services, context, account_id = services_of(request), context_of(request), _account_of(request)
-    signed_in, person_id = _session(request), actor_of(request).person_id
-    passkey_id, centres = request.match_info["passkey_id"], services.settings.centres_need_two
-
-    def work(session: Session) -> str:
-        name = passkeys.remove(
-            session,
-            context,
-            account_id,
-            passkey_id,
-            may_be_last=_may_have_none(session, account_id, context.now, centres_need_two=centres),
-        )
-        sessions.end_others(session, context, person_id, signed_in.token)
-        return name
-
+    signed_in, passkey_id, centres = (
+        _session(request),
+        request.match_info["passkey_id"],
+        services.settings.centres_need_two,
+    )
     try:
-        name = await services.database.write(work)
+        name = await services.database.write(
+            lambda s: acts.remove(s, context, account_id, signed_in.token, passkey_id, centres_need_two=centres)
+        )
     except FieldRefused as error:
         return await _show_remove(request, errors_of(error), 422)
     return await redirect(request, PAGE, title="Passkey removed", text=f"“{name}” opens nothing any more.")
-
-
-def _may_have_none(session: Session, account_id: str, now: datetime, *, centres_need_two: bool) -> bool:
-    """Return whether an account can be signed in to without any passkey, as its roles ask."""
-    if local.credential_of(session, account_id) is None:
-        return False
-    if Method.ONE_TIME_CODE in factors.enrolled(session, account_id):
-        return True
-    person_id = session.get_one(Account, account_id).person_id
-    roles = [Role(one.role) for one in attempts.choices(session, person_id, now)]
-    return all(is_enough([Method.PASSWORD], role, centres_need_two=centres_need_two) for role in roles)
 
 
 # The two requests of every answer
@@ -239,13 +216,14 @@ async def _answered(
     untrusted = text_field(form, "credential", required=False, limit=ceremonies.ANSWER_LIMIT_BYTES)
     token = request.cookies.get(cookie_name(request))
 
-    def work(session: Session) -> str | Refusal:
-        done = passkeys.answer(session, context, party, purpose, token, untrusted, account_id=account_id)
-        return done if isinstance(done, Refusal) else then(session, done.account_id)
+    def work(session: Session) -> str | Refused:
+        done = acts.answer(session, context, party, purpose, token, untrusted, account_id)
+        return done if isinstance(done, Refused) else then(session, done.account_id)
 
     done = await services.database.write(work)
-    if isinstance(done, Refusal):
-        return await render(request, "passkeys/refused.html", status=403, words=REFUSAL_WORDS[done], back=BACK[purpose])
+    if isinstance(done, Refused):
+        words = REFUSAL_WORDS[done.refusal]
+        return await render(request, "passkeys/refused.html", status=403, words=words, back=BACK[purpose])
     return await go_on(request, done)
 
 

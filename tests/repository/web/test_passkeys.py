@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,6 +12,8 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select, update
 
 from repository.access import Role
+from repository.mail.records import set_sent_here
+from repository.mail.tables import MailMessage
 from repository.sign_in.ceremonies import REFUSAL_WORDS, Refusal
 from repository.sign_in.key_tables import Passkey, PasskeyChallenge
 from repository.sign_in.one_time_codes import OneTimeCode
@@ -402,3 +405,37 @@ async def test_a_form_of_another_site_starts_nothing(service: Service) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     for path in ("/sign-in/passkey/begin", "/sign-in/passkey"):
         assert (await client.post(path, headers=headers)).status == 403
+
+
+async def test_its_owner_is_told_of_every_change_and_of_a_copy_once(service_on_each: Service) -> None:
+    person = await make_person(service_on_each, Role.MODERATOR)
+    now = service_on_each.clock.now
+    with_address = update(Account).where(Account.id == person.account_id).values(email="erin@example.org")
+    await service_on_each.write(lambda s: (s.execute(with_address), set_sent_here(s, True, now)))
+    mine = await arrived(service_on_each, person)
+    device = await enrolled(mine)
+    for _ in range(3):
+        await refused(await sign_in(await window(service_on_each), device, counter=1), Refusal.COUNTER)
+    (row,) = await service_on_each.services.database.read(lambda s: list(s.scalars(select(Passkey))))
+    remove = f"/account/passkeys/{row.id}/remove"
+    await mine.post(remove, data={"csrf_token": await csrf(mine)}, allow_redirects=False)
+    found = select(MailMessage).where(MailMessage.letter == "security-notice").order_by(MailMessage.created_at)
+    letters = await service_on_each.services.database.read(lambda s: list(s.scalars(found)))
+    said = sorted(str(one.facts["what"]).partition(".")[0] for one in letters if "asskey" in str(one.facts["what"]))
+    assert said == [
+        "A passkey of yours may have been copied",
+        "A passkey was added to your account",
+        "A passkey was removed from your account",
+    ]
+    assert {one.to_address for one in letters} == {"erin@example.org"}
+
+
+async def test_one_answer_sent_many_times_at_once_signs_in_once(service_on_each: Service) -> None:
+    device = await enrolled(await arrived(service_on_each, await make_person(service_on_each, Role.MODERATOR)))
+    client = await window(service_on_each)
+    answer = device.answer(await asked(client, "/sign-in/passkey"))
+    fields = {"credential": answer, "csrf_token": ""}
+    answers = await asyncio.gather(
+        *(client.post("/sign-in/passkey", data=fields, allow_redirects=False) for _ in range(4))
+    )
+    assert sorted(one.status for one in answers) == [303, 403, 403, 403]
