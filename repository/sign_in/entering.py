@@ -19,6 +19,7 @@ from repository.services import Services
 from repository.sign_in import attempts, factors, hashing, local, one_time_codes, passwords, sessions, throttle
 from repository.sign_in.local import Credential
 from repository.sign_in.methods import Method, is_multi_factor
+from repository.sign_in.telling import tell
 
 NAME_LIMIT = 320
 
@@ -73,21 +74,20 @@ async def check_password(
     """Hold a password against a name's account, counted and slowed; raises as ``with_password`` does."""
     box, now = services.secrets_box, context.now
 
-    def begin(session: Session) -> tuple[Credential | None, bytes]:
+    def begin(session: Session) -> tuple[Credential | None, bytes, int]:
         found = local.find(session, name)
         is_known = found is not None and local.is_known_device(session, browser.device_token, found.account_id, now)
         key = box.fingerprint("device", name, browser.device_token) if is_known else box.fingerprint("name", name)
-        throttle.begin(session, key, now)
-        return found, key
+        return found, key, throttle.begin(session, key, now)
 
-    found, key = await services.database.write(begin)
+    found, key, failures = await services.database.write(begin)
     try:
         right = await services.hasher.check(password[: passwords.LONGEST + 1], found.phc if found else None)
     except ServiceBusy:
         await services.database.write(lambda s: throttle.give_back(s, key, now))
         raise
     if found is None or not right:
-        await _refuse(services, context, found, browser)
+        await _refuse(services, context, found, browser, failures)
         raise SignInFailed
     renewed = await _renewed_hash(services, found, password)
 
@@ -100,13 +100,22 @@ async def check_password(
     return found
 
 
-async def _refuse(services: Services, context: Context, found: Credential | None, browser: Browser) -> None:
-    """Note a wrong password, and be the slower with the answer the more there were from the same address."""
+async def _refuse(
+    services: Services, context: Context, found: Credential | None, browser: Browser, failures: int
+) -> None:
+    """Note a wrong password, and tell whose it is when the name has to wait.
+
+    The more there were from the same address, the later comes the answer.
+    """
     address = services.secrets_box.fingerprint("address", throttle.network_of(browser.address))
 
     def refuse(session: Session) -> int:
         whose = found.account_id if found is not None else "unknown"
         audit.record(session, context, "sign_in.refused", "account", whose, outcome="refused")
+        if found is not None and failures == throttle.LOCK_AT:
+            what = "Wrong passwords were tried with your sign-in name, so it has to wait for 15 minutes. Browsers in which you "
+            what += "signed in before are not affected."
+            tell(session, context, found.person_id, what, once=f"tries:{found.account_id}:{context.now:%Y-%m-%d}")
         return throttle.count_address(session, address, context.now)
 
     await asyncio.sleep(throttle.slowing_seconds(await services.database.write(refuse)))

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from repository import private_files
 from repository.errors import SettingRefused
 
 KEY_BYTES = 32
@@ -54,23 +55,7 @@ def load(path: Path) -> SecretsBox:
 
     Raises: ``SettingRefused`` for a file that others on the machine can read, or that is not a key.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(temporary)  # unless another process was first, whose key then counts
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
-    if path.stat().st_mode & 0o077:
-        raise SettingRefused(f"{path.name} can be read by others on this machine. Run `chmod 600` on it.")
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise SettingRefused(f"{path.name} is not a sign-in key of {KEY_BYTES} bytes.")
-    return SecretsBox(key)
+    try:
+        return SecretsBox(private_files.make_key(path, KEY_BYTES, os.urandom))
+    except private_files.UnsafeFile as error:
+        raise SettingRefused(f"{path.name} {error.remedy}.") from error

@@ -80,9 +80,10 @@ def network_of(address: str | None) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
 
 
-def begin(session: Session, key: bytes, now: datetime) -> None:
+def begin(session: Session, key: bytes, now: datetime) -> int:
     """Count a try as failed before it is judged, so that many at once cannot slip through; ``forget`` takes it back.
 
+    Returns: how many failures it makes if it is one.
     Raises: ``TooManyTries`` while it has to wait; such a try counts for nothing.
     """
     row = _locked(session, key, now)
@@ -91,6 +92,7 @@ def begin(session: Session, key: bytes, now: datetime) -> None:
     if left:
         raise TooManyTries(_sentence(left), wait_seconds=left)
     row.count, row.last_at = next_count(count, now), now
+    return row.count
 
 
 def forget(session: Session, key: bytes) -> None:

@@ -12,6 +12,7 @@ from repository.access import ROLE_TITLES
 from repository.errors import FieldRefused, NotFound, SignInFailed, TooManyTries
 from repository.sign_in import attempts, entering, local, one_time_codes, passkeys, passwords, sessions
 from repository.sign_in.tables import Account
+from repository.sign_in.telling import tell
 from repository.web import authentication, keys
 from repository.web.keys import SignedIn
 from repository.web.pages import enrolling, redirect, render
@@ -129,6 +130,7 @@ async def change_password(request: web.Request) -> web.Response:
     def write(session: Session) -> str:
         local.set_password(session, context, account_id, phc)
         sessions.end_others(session, context, actor.person_id, signed_in.token)
+        tell(session, context, actor.person_id, "The password of your account was changed.")
         return sessions.renew(session, context, signed_in.token)
 
     return await _renewed(request, await services.database.write(write), "Your password is changed.")
@@ -146,6 +148,7 @@ async def submit_app(request: web.Request) -> web.Response:
 
     def enrolled(session: Session) -> None:
         sessions.end_others(session, context, actor.person_id, signed_in.token)
+        tell(session, context, actor.person_id, "An authenticator app was set up for your account.")
 
     return await enrolling.submit(request, form, _account_of(request), await _place(request), enrolled, PAGE)
 
@@ -160,10 +163,12 @@ async def make_recovery_codes(request: web.Request) -> web.Response:
     """Make new recovery codes in place of the old ones, and show them once."""
     await read_form(request)
     services, context, account_id = services_of(request), context_of(request), _account_of(request)
+    actor = actor_of(request)
 
     def write(session: Session) -> list[str]:
         if not one_time_codes.is_enrolled(session, account_id):
             raise NotFound
+        tell(session, context, actor.person_id, "New recovery codes were made for your account.")
         return one_time_codes.make_recovery_codes(session, context, account_id, enrolling.random_bytes())
 
     codes = await services.database.write(write)

@@ -18,6 +18,7 @@ from repository.sign_in import attempts, entering, factors, local, one_time_code
 from repository.sign_in.devices import words_of
 from repository.sign_in.entering import Browser, Step
 from repository.sign_in.methods import Method, is_multi_factor
+from repository.sign_in.telling import tell
 from repository.web import authentication, keys, leaving
 from repository.web.pages import enrolling, render
 from repository.web.provider_client import buttons
@@ -213,6 +214,7 @@ def _open(session: Session, request: web.Request, token: str, assignment_id: str
         people.end_session(session, context, before.token)
     if Method.RECOVERY_CODE in standing.methods:
         _advise(session, standing.account_id, new)
+        tell(session, context, standing.person_id, "Somebody signed in to your account with a recovery code.")
     return standing.next_path, new, device_token
 
 
