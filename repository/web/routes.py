@@ -18,6 +18,7 @@ from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import moderation as moderation_api
+from repository.web.api import people as people_api
 from repository.web.api import results as results_api
 from repository.web.api import reviews as reviews_api
 from repository.web.api import rules as rules_api
@@ -176,6 +177,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/people/{person_id}/reset", people_body.reset, A.PEOPLE_MANAGE_BODY),
     Route("POST", "/people/{person_id}/suspend", people_body.suspend, A.PEOPLE_MANAGE_BODY),
     Route("POST", "/people/{person_id}/restore", people_body.restore, A.PEOPLE_MANAGE_BODY),
+    Route("GET", "/api/staff", people_api.staff, A.PEOPLE_READ_CENTRE),
+    Route("DELETE", "/api/staff/{assignment_id}", people_api.end_of_centre, A.PEOPLE_MANAGE_CENTRE),
+    Route("POST", "/api/staff/{assignment_id}/teaching", people_api.give_teaching, A.PEOPLE_MANAGE_CENTRE),
+    Route(
+        "DELETE", "/api/staff/{assignment_id}/teaching/{teaching_id}", people_api.take_teaching, A.PEOPLE_MANAGE_CENTRE
+    ),
+    Route("GET", "/api/people", people_api.everybody, A.PEOPLE_READ_BODY),
+    Route("DELETE", "/api/people/roles/{assignment_id}", people_api.end_anywhere, A.PEOPLE_MANAGE_BODY),
+    Route("GET", "/api/contacts", people_api.contacts, A.CONTACTS_READ),
     Route("GET", "/contacts", people_contacts.show, A.CONTACTS_READ),
     Route("POST", "/contacts", people_contacts.add, A.CONTACTS_MANAGE),
     Route("POST", "/contacts/{contact_id}/verify", people_contacts.verify, A.CONTACTS_MANAGE),
