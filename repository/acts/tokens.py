@@ -11,7 +11,10 @@ from repository import access
 from repository.access import Action, Scope
 from repository.acts.cases import actor_of
 from repository.audit import Context
+from repository.contacts import NoticeKind
+from repository.mail import records as mail
 from repository.sign_in import token_format, tokens
+from repository.sign_in.telling import said_at
 from repository.sign_in.token_format import Grant
 from repository.sign_in.tokens import ShownIntegration
 
@@ -52,7 +55,7 @@ def make(session: Session, context: Context, asked: Asked, random: Collection[st
     access.require(actor, Action.TOKEN_WRITE, centre_number=actor.centre_number)
     for_id, for_secret = random
     written = token_format.write(for_id, for_secret, live=live)
-    tokens.make(
+    integration_id = tokens.make(
         session,
         context,
         actor,
@@ -62,6 +65,16 @@ def make(session: Session, context: Context, asked: Asked, random: Collection[st
         asked.days,
         name=asked.name,
         integration_id=asked.integration_id,
+    )
+    # Whoever took over an exams officer's sign-in could stay by a token, so somebody else hears of it.
+    facts = {
+        "what": "A token was made, by which a school system can act for the centre.",
+        "centre_number": str(actor.centre_number),
+        "when": said_at(context.now),
+    }
+    about = f"token:{integration_id}:{written.token_id}"
+    mail.tell_centre(
+        session, context, str(actor.centre_number), NoticeKind.SECURITY, "centre-security-notice", facts, key=about
     )
     return written.text
 

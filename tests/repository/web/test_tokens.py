@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,8 +12,11 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import event, select, update
 
 from repository.access import Action, Role
+from repository.mail.records import set_sent_here
+from repository.mail.tables import MailMessage
 from repository.sign_in import token_format
 from repository.sign_in.key_tables import ApiToken, Integration
+from repository.sign_in.tables import Account
 from repository.sign_in.token_format import GRANTS, Grant
 from repository.tables import Assignment, AuditEvent
 from repository.web.routes import ROUTES
@@ -357,3 +361,26 @@ async def test_a_real_service_writes_live_tokens_and_takes_no_others(real_servic
     assert (await (await system(real_service, token)).get("/api/series")).status == 200
     rehearsed = token_format.write("A" * 43, "B" * 43, live=False).text
     assert (await (await system(real_service, rehearsed)).get("/api/series")).status == 401
+
+
+async def test_the_centre_hears_of_a_new_token_by_mail(service_on_each: Service) -> None:
+    first = await make_person(service_on_each, Role.EXAMS_OFFICER, CENTRE)
+    with_address = update(Account).where(Account.id == first.account_id).values(email="head@example.org")
+    now = service_on_each.clock.now
+    await service_on_each.write(lambda s: (s.execute(with_address), set_sent_here(s, True, now)))
+    token = await made(await service_on_each.browser(Role.EXAMS_OFFICER, CENTRE))
+    (letter,) = await rows(service_on_each, MailMessage)
+    assert (letter.letter, letter.to_address) == ("centre-security-notice", "head@example.org")
+    assert "A token was made" in letter.facts["what"]
+    assert token.split("_")[3] not in str(letter.facts)
+
+
+async def test_two_tokens_made_at_once_are_no_third_that_holds(service_on_each: Service) -> None:
+    officer = await service_on_each.browser(Role.EXAMS_OFFICER, CENTRE)
+    await made(officer)
+    (integration,) = await rows(service_on_each, Integration)
+    fields = {"csrf_token": await csrf(officer), "grants": "status", "days": "9", "network": ""}
+    path = f"/integrations/{integration.id}/tokens"
+    answers = await asyncio.gather(*(officer.post(path, data=fields) for _ in range(3)))
+    assert sorted(one.status for one in answers) == [200, 422, 422]
+    assert len(await rows(service_on_each, ApiToken)) == 2
