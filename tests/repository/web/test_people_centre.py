@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient
@@ -14,6 +16,7 @@ from repository.tables import Assignment, AuditEvent
 from tests.moderation.records.stage import COMPONENT, SERIES
 
 from .conftest import Service, csrf
+from .signing_in_elsewhere import Elsewhere, running_elsewhere
 from .test_people_links import with_account
 from .uploading import CENTRE, Stage
 
@@ -166,3 +169,45 @@ async def test_changing_who_may_do_what_asks_for_a_fresh_proof(stage: Stage) -> 
     found = await service.services.database.read(lambda s: s.scalars(select(Invitation)).all())
     assert list(found) == []
     assert (await teacher.get("/cases")).status == 200
+
+
+@pytest.fixture
+async def elsewhere_on_each(tmp_path: Path, migrated_url: str) -> AsyncIterator[Elsewhere]:
+    async with running_elsewhere(tmp_path, migrated_url) as made:
+        yield made
+
+
+async def test_who_waits_is_given_a_role_at_the_centre_that_the_claims_name(elsewhere_on_each: Elsewhere) -> None:
+    one = elsewhere_on_each
+    officer, foreign = [await with_account(one.service, Role.EXAMS_OFFICER, centre) for centre in ("99001", "99002")]
+    one.school.claims = {"school": "123456", "groups": ["exams"], "amr": ["pwd", "mfa"], "name": "Wanda Waiting"}
+    browser = await one.browser()
+    assert (await one.sign_in(browser)).status != 303
+    text = await (await officer.get("/staff")).text()
+    found = re.search(r"/staff/waiting/([\w-]+)/grant", text)
+    assert found
+    assert "Wanda Waiting" in text
+    assert "Wanda Waiting" not in await (await foreign.get("/staff")).text()
+    for role, status in (("", 422), ("king", 422), ("moderator", 404)):
+        form = {"csrf_token": await csrf(officer), "role": role}
+        assert (await officer.post(found[0], data=form)).status == status, role
+    form = {"csrf_token": await csrf(foreign), "role": "teacher"}
+    assert (await foreign.post(found[0], data=form)).status == 404
+    form = {"csrf_token": await csrf(officer), "role": "teacher"}
+    assert (await officer.post(found[0], data=form, allow_redirects=False)).status == 303
+    assert (await officer.post(found[0], data=form)).status == 404
+    assert ("teacher", "99001") in await one.roles()
+    assert (await one.sign_in(browser)).headers["Location"] == "/"
+    assert "Nothing yet" in await (await officer.get("/staff")).text()
+
+
+async def test_who_waits_can_be_given_nothing(elsewhere_on_each: Elsewhere) -> None:
+    one = elsewhere_on_each
+    officer = await with_account(one.service, Role.AB_OFFICER)
+    one.school.claims = {"school": "123456", "groups": ["exams"], "amr": ["pwd", "mfa"]}
+    await one.sign_in()
+    found = re.search(r"/people/waiting/([\w-]+)/refuse", await (await officer.get("/people")).text())
+    assert found
+    form = {"csrf_token": await csrf(officer)}
+    assert (await officer.post(found[0], data=form, allow_redirects=False)).status == 303
+    assert "Waiting for a role" not in await (await officer.get("/people")).text()
