@@ -111,11 +111,11 @@ def test_from_marks_to_a_receipt(visit: Visit, tmp_path: Path) -> None:
     expect(page.get_by_role("alert")).to_contain_text("Tick the declaration")
     page.get_by_label(re.compile("candidates' own")).check()
     page.get_by_role("button", name="Submit sample").click()
-    officer.look("Sample received")
+    officer.look("Sample submitted")
     for number in numbers:
         expect(page.get_by_role("row").filter(has_text=number)).to_contain_text(work_of(number).sha256)
     with page.expect_download() as started:
-        page.get_by_role("link", name="Download the receipt").click()
+        page.get_by_role("button", name="Download the proof").click()
     kept = tmp_path / started.value.suggested_filename
     started.value.save_as(kept)
     receipt = json.loads(kept.read_text())

@@ -169,6 +169,8 @@ async def receipt(request: web.Request) -> web.Response:
             "signed_text": found.body.decode("ascii"),
             "signature": found.signature_hex,
             "public_key": services.signer.public_key_hex,
+            "is_complete": found.is_complete,
+            "file": found.as_file(services.signer).text(),
         }
     )
 

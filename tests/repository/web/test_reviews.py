@@ -21,7 +21,8 @@ from moderation.records.results import release_results
 from moderation.results import embargo_from
 from moderation.tables import Outcome, SampleItem
 from repository.access import Role
-from repository.acts import receipts
+from repository.receipts import canonical
+from repository.receipts.kinds import ReceiptKind
 from repository.tables import (
     AuditInbox,
     DataKeyRow,
@@ -134,13 +135,13 @@ async def released(service_on_each: Service) -> Released:
             for item in session.scalars(select(SampleItem).where(SampleItem.case_id == case_id))
         ]
         stage.hand_in(session, case_id)
-        body = receipts.canonical({"kind": receipts.SAMPLE_SUBMITTED, "candidates": lines})
+        body = canonical({"kind": ReceiptKind.SAMPLE_SUBMITTED, "candidates": lines})
         session.add(
             ReceiptRow(
                 id=new_id(),
                 centre_number=CENTRE,
                 case_id=case_id,
-                kind=receipts.SAMPLE_SUBMITTED,
+                kind=ReceiptKind.SAMPLE_SUBMITTED,
                 body=body,
                 signature=signer.sign(body),
                 issued_at=stage.NOW,
