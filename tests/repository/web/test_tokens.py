@@ -133,7 +133,7 @@ async def test_a_system_sends_work_and_reads_how_it_stands_but_never_what_is_in_
     assert {one.person_id for one in events} == {person}
 
 
-@pytest.mark.fault("att:D14")
+@pytest.mark.fault("att:D14", "att:E09")
 async def test_sf_07_a_revoked_token_stops_at_once_and_so_does_what_it_was_sending(service_on_each: Service) -> None:
     stage = await make_stage(service_on_each)
     officer = await service_on_each.browser(Role.EXAMS_OFFICER, CENTRE)
