@@ -264,13 +264,11 @@ class DatabaseBehind(RepositoryError):
 class PolicyMissing(RepositoryError):
     """Row security of the database is missing or differs. After an upgrade run `nea migrate`; else find out who changed it."""
 
-    SENTENCE = "Row security of the database is missing or differs. After an upgrade run `nea migrate`; else find out who changed it."
+    SENTENCE = "Row security of the database is missing or differs. After an upgrade run `nea migrate`; else see who changed it."
 
 
 class PolicyRefused(RepositoryError):
-    """The database's user may not make the roles that people and the service act under. Have an administrator run
-    `CREATE ROLE nea_app NOLOGIN; CREATE ROLE nea_service NOLOGIN; GRANT nea_app, nea_service TO` that user, then run `nea migrate` again.
-    """  # fmt: skip
+    """The database's user may not make the roles of people. Have them made as infra/docs/access.md says, then migrate again."""
 
 
 class GuardsMissing(RepositoryError):

@@ -40,6 +40,8 @@ PEOPLE = "nea_app"
 """What every role of people is a member of: it may use the tables, but no policy shows it a row."""
 SERVICES = "nea_service"
 """What whoever connects must be a member of, for the service to act by itself; a member of it sees what a service sees."""
+SWITCH = "nea_switch"
+"""Through it whoever connects can change into the roles of people without having what they have: it inherits nothing."""
 PLACE, CASES = "nea_place_", "nea_cases_"
 SERVICES_POLICY = "nea_services"
 
@@ -49,7 +51,8 @@ def role_of(role: Role) -> str:
     return f"nea_{role.value}"
 
 
-ROLES = (PEOPLE, SERVICES, *(role_of(role) for role in Role))
+PEOPLES = (PEOPLE, *(role_of(role) for role in Role))
+ROLES = (*PEOPLES, SWITCH, SERVICES)
 
 
 # What a transaction carries
@@ -179,11 +182,12 @@ class Policy:
         return f"CREATE POLICY {self.name} ON {self.table} TO {self.role} USING ({self.using}){check}"
 
 
+_AS_PEOPLE = ", ".join(f"'{role}'" for role in PEOPLES)
 SERVICE_USING = (
-    "(SELECT COALESCE(current_setting('app.service', true), '') <> '' "
-    "OR (starts_with(current_user, 'nea_') AND NOT pg_has_role(current_user, 'nea_service', 'USAGE')))"
+    f"(SELECT COALESCE(current_setting('app.service', true), '') <> '' OR current_setting('role') IN ({_AS_PEOPLE}))"
 )
-"""For who owns the tables: only for a part of the service that has said its name, or through the views of places."""
+"""For who owns the tables: only for a part of the service that has said its name, or while a policy, a view of places or
+a guard looks on behalf of a person. A person's own statements are not the owner's, so this never speaks of them."""
 
 UNPLACED = {
     "sample": f"NOT EXISTS (SELECT 1 FROM {PLACE}moderation_case AS moderation_case_0 "
@@ -324,7 +328,7 @@ def install(connection: Connection) -> None:
     for name, query in functions().items():
         run(
             f"CREATE FUNCTION {name}() RETURNS SETOF varchar LANGUAGE plpgsql STABLE SECURITY DEFINER "
-            f"SET search_path = {schema}, pg_temp SET app.service = 'policy' "
+            f"SET search_path = {schema}, pg_temp "
             f"AS $$ BEGIN RETURN QUERY {query}; END $$"
         )
         run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
@@ -349,7 +353,7 @@ def let_guards_see(connection: Connection) -> None:
     run = connection.exec_driver_sql
     schema = run("SELECT quote_ident(current_schema())").scalar()
     for name in run(_GUARD_FUNCTIONS).scalars().all():
-        run(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp SET app.service = 'guard'")
+        run(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp")
 
 
 def drop(connection: Connection) -> None:
@@ -416,12 +420,11 @@ _MADE = f"""SELECT 'VIEW', relname, md5(pg_get_viewdef(oid)), obj_description(oi
  obj_description(oid, 'pg_proc') FROM pg_proc
  WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, '{CASES}') ORDER BY 1, 2"""
 """Views and functions that policies rest on: which kind, name, a digest of what it is, and what was noted with it."""
-_PEOPLES = ", ".join(f"'{role}'" for role in ROLES if role != SERVICES)
 _PEOPLES_ROLES = f"""SELECT r.rolname AS name, r.rolsuper AS "is a superuser", r.rolbypassrls AS "may go around row security",
  r.rolcanlogin AS "may sign in by itself", pg_has_role(r.oid, '{SERVICES}', 'MEMBER') AS "counts as the service",
  NOT pg_has_role(r.oid, '{PEOPLE}', 'MEMBER') AS "may not use the tables",
  EXISTS (SELECT 1 FROM pg_class c WHERE c.{_HERE} AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
- AS "owns tables" FROM pg_roles r WHERE r.rolname IN ({_PEOPLES})"""
+ AS "owns tables" FROM pg_roles r WHERE r.rolname IN ({_AS_PEOPLE})"""
 _STANDING = f"""SELECT c.relname,
  md5(concat_ws(' ', c.relrowsecurity, c.relforcerowsecurity, string_agg(concat_ws(' ', p.polname, p.polcmd,
  p.polpermissive, p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
@@ -437,22 +440,32 @@ def _standing(connection: Connection) -> dict[str, _Standing]:
     return {name: _Standing(digest, comment) for name, digest, comment in rows}
 
 
+def roles_ddl(user: str) -> tuple[str, ...]:
+    """Return the statements that make the roles and let a user of the database act under them, once for each server."""
+    return (
+        *(f"CREATE ROLE {role} NOLOGIN{' NOINHERIT' if role == SWITCH else ''}" for role in ROLES),
+        *(f"GRANT {PEOPLE} TO {role}" for role in PEOPLES if role != PEOPLE),
+        *(f"GRANT {role} TO {SWITCH}" for role in PEOPLES),
+        *(f"GRANT {role} TO {user}" for role in (SWITCH, SERVICES)),
+    )
+
+
 def _make_roles(connection: Connection) -> None:
-    """Make the roles, and let the database's user act as each; they may be there already, made by others."""
+    """Make what is missing of the roles; another database of the server, or an administrator, may have made them."""
     run = connection.exec_driver_sql
+    made = set(run("SELECT rolname FROM pg_roles").scalars())
+    granted = set(
+        run(
+            "SELECT concat('GRANT ', of.rolname, ' TO ', quote_ident(m.rolname)) FROM pg_auth_members a "
+            "JOIN pg_roles of ON of.oid = a.roleid JOIN pg_roles m ON m.oid = a.member"
+        ).scalars()
+    )
+    user = str(run("SELECT quote_ident(current_user)").scalar())
     try:
         with connection.begin_nested():
-            for role in ROLES:
-                if run("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).first() is None:
-                    run(f"CREATE ROLE {role} NOLOGIN")
-            for role in ROLES:
-                if (
-                    role not in {PEOPLE, SERVICES}
-                    and not run("SELECT pg_has_role(%s, %s, 'MEMBER')", (role, PEOPLE)).scalar()
-                ):
-                    run(f"GRANT {PEOPLE} TO {role}")
-                if not run("SELECT pg_has_role(%s, 'MEMBER')", (role,)).scalar():
-                    run(f"GRANT {role} TO CURRENT_USER")
+            for statement in roles_ddl(user):
+                if statement not in granted and statement.split()[2] not in (made if "CREATE" in statement else ()):
+                    run(statement)
     except ProgrammingError as error:
         raise PolicyRefused from error
 

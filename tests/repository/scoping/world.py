@@ -239,8 +239,9 @@ class _Maker:
                 **of,
                 candidate_id=candidate["id"],
             )
-        for table in ("case_transition", "visit", "extension", "reopening", "reminder", "support_call", "receipt"):
+        for table in ("case_transition", "visit", "extension", "reopening", "reminder", "support_call"):
             self.add(table, **of)
+        self.add("receipt", **of, centre_number=centre, sitting_id=None)
         self.add("suspicion", **of, candidate_id=None)
         self.add("malpractice_hold", **of, candidate_id=None)
         outcome = self.add("outcome", **of)
@@ -491,6 +492,7 @@ class _Maker:
             self.add("packet_label", packet_id=packet["id"], payload=f"label{self.numbers}")
             self.add("packet_event", packet_id=packet["id"])
             self.add("register_line", **of)
+            self.add("receipt", **of, centre_number=centre, case_id=None)
             script = self.add("script", **of, packet_id=packet["id"])
             self.add("script_event", script_id=script["id"])
             self.add("script_case", **of)
