@@ -9,6 +9,8 @@ import asyncio
 import multiprocessing
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -111,7 +113,7 @@ class Hasher:
         try:
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    self._processes, mp_context=multiprocessing.get_context("spawn"), initializer=_give_way
+                    self._processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
                 )
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *words)
         except BrokenProcessPool as error:
@@ -127,9 +129,18 @@ class Hasher:
             self._pool = None
 
 
-def _give_way() -> None:
-    """Let uploads and pages go before: hashing can wait a little."""
+def _begin() -> None:
+    """Let uploads and pages go before, leave Ctrl-C to the service, and end with it however it ends."""
     os.nice(_NICE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_service, daemon=True).start()
+
+
+def _end_with_service() -> None:
+    service = multiprocessing.parent_process()
+    if service is not None:
+        service.join()
+        os._exit(1)
 
 
 def _bytes(password: str) -> bytes:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +62,36 @@ async def test_one_more_than_may_wait_is_asked_to_come_again() -> None:
         assert await hasher.check("three hares", phc), "a place is free again"
     finally:
         hasher.close()
+
+
+def test_the_processes_end_with_the_service_that_was_killed() -> None:
+    program = (
+        "import asyncio, multiprocessing, sys\n"
+        "from repository.sign_in.hashing import Cost, Hasher\n"
+        "async def main():\n"
+        "    await Hasher(Cost(19456, 2, 1)).hash('three hares')\n"
+        "    print(*(one.pid for one in multiprocessing.active_children()), flush=True)\n"
+        "    sys.stdin.read()\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdout is not None
+        children = [int(pid) for pid in service.stdout.readline().split()]
+        assert children
+        assert all(Path(f"/proc/{pid}").exists() for pid in children)
+        service.kill()
+        give_up_at = time.monotonic() + 20
+        while any(_is_running(pid) for pid in children):
+            assert time.monotonic() < give_up_at, "the processes outlived their service"
+            time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 async def test_nobodys_password_is_never_right_and_a_lost_process_is_replaced() -> None:

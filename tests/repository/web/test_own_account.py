@@ -14,7 +14,9 @@ from repository.tables import Assignment, AuditEvent, WebSession
 
 from .conftest import Service, StartService, csrf
 from .signing_in import PASSWORD, browser, make_person, signed_in
+from .test_bad_input import STREAM, half_sent
 from .test_sign_in import cookies
+from .uploading import Stage
 
 NEW = "kettle sonnet badger harbour"
 
@@ -60,6 +62,7 @@ async def test_sf_07_signing_out_ends_it_at_once(real_service_on_each: Service) 
     assert not await alive(thief)
 
 
+@pytest.mark.fault("att:E09")
 async def test_sf_07_a_disabled_account_and_an_ended_role_end_it_at_the_next_request(
     real_service_on_each: Service,
 ) -> None:
@@ -84,9 +87,25 @@ async def test_sf_07_a_disabled_account_and_an_ended_role_end_it_at_the_next_req
         assert (await program.get("/api/me", headers=bearer)).status == 401
 
 
-test_sf_07_a_disabled_account_and_an_ended_role_end_it_at_the_next_request = pytest.mark.fault("att:E09")(
-    test_sf_07_a_disabled_account_and_an_ended_role_end_it_at_the_next_request
-)
+@pytest.mark.fault("att:D14", "att:E09")
+async def test_sf_07_an_upload_stops_when_all_accounts_of_its_sender_are_disabled(stage_on_each: Stage) -> None:
+    stage = stage_on_each
+    made = await half_sent(stage)
+    person_id = stage.teacher.person_id  # type: ignore[attr-defined]
+
+    def account(session: Session, disabled: bool) -> None:
+        one = session.scalars(select(Account).where(Account.person_id == person_id)).first()
+        if one is None:
+            one = Account(person_id=person_id, issuer="local", subject="t@x", created_at=stage.service.clock.now)
+            session.add(one)
+        one.disabled_at = stage.service.clock.now if disabled else None
+
+    send = {**STREAM, "Upload-Offset": "4"}
+    await stage.service.write(lambda s: account(s, True))
+    assert (await stage.ask("PATCH", made, b"efgh", **send)).status == 404
+    assert (await stage.ask("HEAD", made)).status == 404
+    await stage.service.write(lambda s: account(s, False))
+    assert (await stage.ask("PATCH", made, b"efgh", **send)).status == 204
 
 
 async def test_a_new_password_ends_all_other_sign_ins_and_gives_this_one_a_new_token(
