@@ -79,9 +79,10 @@ def set_cookie_line(request: web.Request) -> str:
     pass_of["path"] = "/content/" + "/".join(_asked(request))
     pass_of["httponly"] = True
     pass_of["secure"] = True
-    # On loopback the two host names are two sites, so a strict cookie would never come back.
     pass_of["samesite"] = "None" if settings.on_loopback else "Strict"
-    return pass_of.OutputString()
+    # On loopback the two host names are two sites: a strict cookie would never come back, and browsers keep one of another
+    # site only for pages of the site that it was set under.
+    return pass_of.OutputString() + ("; Partitioned" if settings.on_loopback else "")
 
 
 def _asked(request: web.Request) -> tuple[str, str]:

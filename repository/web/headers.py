@@ -42,7 +42,7 @@ def page_policy(nonce: str, content_origin: str) -> str:
         f"img-src 'self' data: {content_origin}; media-src {content_origin}; font-src 'self'; connect-src 'self'; "
         "frame-src 'none'; object-src 'none'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'; "
-        f"report-uri {REPORTS}; report-to violations"
+        f"report-uri {REPORTS}"  # which every browser has; where report-to stands beside it, some wait with their reports
     )
 
 
@@ -52,7 +52,6 @@ def of_application(settings: Settings, policy: str) -> dict[str, str]:
         **ALWAYS,
         "Content-Security-Policy": policy,
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Reporting-Endpoints": f'violations="{REPORTS}"',
         **_by_https(settings),
     }
 
