@@ -491,7 +491,7 @@ class _Maker:
             packet = self.add("packet", **of)
             self.add("packet_label", packet_id=packet["id"], payload=f"label{self.numbers}")
             self.add("packet_event", packet_id=packet["id"])
-            self.add("register_line", **of)
+            self.add("register_line", **of, state="present")
             self.add("receipt", **of, centre_number=centre, case_id=None)
             script = self.add("script", **of, packet_id=packet["id"])
             self.add("script_event", script_id=script["id"])
