@@ -228,7 +228,9 @@ def despatch(
 def reconcile(session: Session, context: Context, sitting_id: str) -> Reconciliation:
     """Do the arithmetic of a sitting and open a case for every difference."""
     permitted(session, context, Action.SITTING_READ, sitting_id)
-    return records.reconcile(session, sitting_id, now=context.now)
+    done = records.reconcile(session, sitting_id, now=context.now)
+    audit.record(session, context, "sitting.reconcile", "sitting", sitting_id, expected=done.expected)
+    return done
 
 
 def close_case(session: Session, context: Context, sitting_id: str, case_id: str, reason: str) -> None:

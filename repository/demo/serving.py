@@ -21,6 +21,8 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 ADDRESS = re.compile(r"http://[0-9.:\[\]a-f]+:[0-9]+")
 LINES_KEPT = 40
+LOG_FILE = "server.log"
+"""What the server said, in its data folder."""
 
 
 class ServerFailed(Exception):
@@ -37,7 +39,12 @@ class Server:
 
 def settings_in(folder: Path, frontend_dir: Path, *, rehearsal: bool = True) -> Settings:
     """Return the settings of a server that keeps everything in one folder; in a rehearsal with development sign-in."""
-    environ = {"NEA_DATA_DIR": str(folder), "NEA_REHEARSAL": "yes" if rehearsal else "no", "NEA_PORT": "0"}
+    environ = {
+        "NEA_DATA_DIR": str(folder),
+        "NEA_REHEARSAL": "yes" if rehearsal else "no",
+        "NEA_PORT": "0",
+        "NEA_LOG_FORMAT": "json",
+    }
     return replace(from_environ(environ), frontend_dir=frontend_dir)
 
 
@@ -78,7 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             address = await asyncio.wait_for(_address(process, lines), START_SECONDS)
         except TimeoutError as error:
             raise ServerFailed("The server said nothing for a minute.\n" + "\n".join(lines)) from error
-        reading = asyncio.create_task(_read_on(process, lines))
+        reading = asyncio.create_task(_read_on(process, lines, settings.data_dir / LOG_FILE))
         yield Server(address, process)
     finally:
         await _stop(process)
@@ -109,6 +116,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "NEA_DATA_DIR": str(settings.data_dir),
         "NEA_REHEARSAL": "yes" if settings.rehearsal else "no",
         "NEA_PORT": str(settings.port),
+        "NEA_LOG_FORMAT": settings.log_format,
         "NEA_FRONTEND_DIR": str(settings.frontend_dir),
     }
     if not set(values) <= set(VARIABLES):
@@ -126,11 +134,13 @@ async def _address(process: asyncio.subprocess.Process, lines: deque[str]) -> st
     raise ServerFailed("The server stopped before it could be reached.\n" + "\n".join(lines))
 
 
-async def _read_on(process: asyncio.subprocess.Process, lines: deque[str]) -> None:
-    # A full pipe would stop the server, so its words are read to the end.
+async def _read_on(process: asyncio.subprocess.Process, lines: deque[str], log: Path) -> None:
+    # A full pipe would stop the server, so its words are read to the end; they are kept with the data.
     stream = process.stdout
-    while stream is not None and (line := await stream.readline()):
-        lines.append(line.decode("utf-8", "replace").rstrip())
+    with log.open("a", encoding="utf-8") as file:
+        while stream is not None and (line := await stream.readline()):
+            lines.append(line.decode("utf-8", "replace").rstrip())
+            file.write(lines[-1] + "\n")
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
