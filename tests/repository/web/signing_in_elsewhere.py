@@ -159,13 +159,11 @@ async def running_elsewhere(
         if isinstance(database, Path):
             shutil.copy(database, settings.data_dir / "nea.sqlite3")
         services = await app.compose(settings, clock=clock)
-        server = Server(app.create_app(services), host="127.0.0.1")
-        await server.start_server()
-        service = Service(services, server, clock, settings.data_dir)
         try:
-            yield Elsewhere(service, school, other)
+            async with Server(app.create_app(services), host="127.0.0.1") as server:
+                service = Service(services, server, clock, settings.data_dir)
+                yield Elsewhere(service, school, other)
+                for client in service._clients:
+                    await client.close()
         finally:
-            for client in service._clients:
-                await client.close()
-            await server.close()
             await services.database.close()
