@@ -16,20 +16,21 @@ from repository.errors import FieldRefused, NotFound, PasskeysUnavailable
 from repository.sign_in import attempts, ceremonies, passkeys
 from repository.sign_in.ceremonies import REFUSAL_WORDS, TIMEOUT_SECONDS
 from repository.sign_in.methods import Method
-from repository.sign_in.passkeys import NAME_LIMIT, Purpose, Refused, Shown
+from repository.sign_in.passkeys import NAME_LIMIT, Accepted, Purpose, Refused, Shown
 from repository.sign_in.relying_party import RelyingParty
 from repository.web import authentication, keys
 from repository.web.forms import errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.sign_in import attempt_of, go_on, safe_next
+from repository.web.pages.sign_in import attempt_of, enrolling_account, go_on, safe_next
 from repository.web.requests import context_of, read_form, services_of, text_field
 
 PAGE = "/account/passkeys"
+ADD = f"{PAGE}/add"
+FIRST = "/sign-in/app/passkey"
 BACK: Mapping[Purpose, str] = {
     Purpose.SIGN_IN: "/sign-in",
     Purpose.SECOND_STEP: "/sign-in/code",
     Purpose.STEP_UP: "/confirm-it-is-you",
-    Purpose.MAKE: f"{PAGE}/add",
 }
 
 
@@ -91,6 +92,29 @@ async def step_up(request: web.Request) -> web.Response:
     )
 
 
+async def show_first(request: web.Request) -> web.Response:
+    """Ask for the name of a first passkey, where a second factor is needed and there is none yet."""
+    return await _show_add(request, await enrolling_account(request), FIRST)
+
+
+async def begin_first(request: web.Request) -> web.Response:
+    """Ask the person's device to make their first passkey."""
+    return await _begin(request, Purpose.MAKE, await enrolling_account(request))
+
+
+async def add_first(request: web.Request) -> web.Response:
+    """Keep the first passkey, and go on with the sign-in: making it has shown it."""
+    form = await read_form(request)
+    account_id, attempt_token = await enrolling_account(request), attempt_of(request)
+    context = context_of(request)
+
+    def shown(session: Session) -> None:
+        attempts.add(session, context, attempt_token, Method.PASSKEY)
+
+    refused = await _add(request, form, account_id, FIRST, "", shown)
+    return refused or await go_on(request, attempt_token)
+
+
 # In one's own account
 
 
@@ -114,7 +138,7 @@ async def index(request: web.Request) -> web.Response:
 
 async def show_add(request: web.Request) -> web.Response:
     """Ask for the name of a new passkey."""
-    return await _show_add(request)
+    return await _show_add(request, _account_of(request), ADD)
 
 
 async def begin_add(request: web.Request) -> web.Response:
@@ -125,30 +149,42 @@ async def begin_add(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     """Keep the passkey that was made."""
     form = await read_form(request)
-    services, context, account_id, party = (
-        services_of(request),
-        context_of(request),
-        _account_of(request),
-        _party(request),
-    )
-    signed_in = _session(request)
+    refused = await _add(request, form, _account_of(request), ADD, _session(request).token, lambda _session: None)
+    name = text_field(form, "name", required=False)
+    text = f"“{name}” signs you in from now on. Keep a second way as well, for the day it is lost."
+    return refused or await redirect(request, PAGE, title="Passkey added", text=text)
+
+
+async def _add(
+    request: web.Request,
+    form: Mapping[str, Any],
+    account_id: str,
+    at: str,
+    session_token: str,
+    then: Callable[[Session], None],
+) -> web.Response | None:
+    """Keep a passkey that was made; returns the page again, with what is wrong, if it is not taken."""
+    services, context, party = services_of(request), context_of(request), _party(request)
     try:
         name = text_field(form, "name", required=False, limit=NAME_LIMIT)
         if not name or not name.isprintable():
             raise FieldRefused("Enter a name by which you know the device again, such as “Work laptop”.", field="name")
         untrusted = text_field(form, "credential", limit=ceremonies.ANSWER_LIMIT_BYTES)
     except FieldRefused as error:
-        return await _show_add(request, errors_of(error), 422)
+        return await _show_add(request, account_id, at, errors_of(error), 422)
     token = request.cookies.get(cookie_name(request), "")
 
-    done = await services.database.write(
-        lambda s: acts.add(s, context, party, account_id, signed_in.token, token, name, untrusted)
-    )
+    def work(session: Session) -> Accepted | Refused:
+        done = acts.add(session, context, party, account_id, session_token, token, name, untrusted)
+        if isinstance(done, Accepted):
+            then(session)
+        return done
+
+    done = await services.database.write(work)
     if isinstance(done, Refused):
-        words = REFUSAL_WORDS[done.refusal]
-        return await _show_add(request, [{"text": words, "href": "#name"}], 403, name=name)
-    text = f"“{name}” signs you in from now on. Keep a second way as well, for the day it is lost."
-    return await redirect(request, PAGE, title="Passkey added", text=text)
+        errors = [{"text": REFUSAL_WORDS[done.refusal], "href": "#name"}]
+        return await _show_add(request, account_id, at, errors, 403, name=name)
+    return None
 
 
 async def show_remove(request: web.Request) -> web.Response:
@@ -254,13 +290,17 @@ async def _attempting(request: web.Request) -> str:
 
 
 async def _show_add(
-    request: web.Request, errors: list[dict[str, str]] | None = None, status: int = 200, name: str = ""
+    request: web.Request,
+    account_id: str,
+    at: str,
+    errors: list[dict[str, str]] | None = None,
+    status: int = 200,
+    name: str = "",
 ) -> web.Response:
-    account_id = _account_of(request)
     account = await services_of(request).database.read(lambda s: passkeys.local_account(s, account_id))
     if account is None:
         raise NotFound
-    return await render(request, "passkeys/add.html", status=status, errors=errors or [], name=name)
+    return await render(request, "passkeys/add.html", status=status, errors=errors or [], name=name, at=at)
 
 
 async def _show_remove(

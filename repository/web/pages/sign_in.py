@@ -99,14 +99,14 @@ async def submit_code(request: web.Request) -> web.Response:
 
 async def show_app(request: web.Request) -> web.Response:
     """Show how to set up an authenticator app, where a second factor is needed and there is none yet."""
-    account_id = await _enrolling(request)
+    account_id = await enrolling_account(request)
     return await enrolling.show(request, account_id, ("attempt", attempt_of(request)))
 
 
 async def submit_app(request: web.Request) -> web.Response:
     """Take the app's first code: it is set up, and the recovery codes are shown."""
     form = await read_form(request)
-    account_id, token, context = await _enrolling(request), attempt_of(request), context_of(request)
+    account_id, token, context = await enrolling_account(request), attempt_of(request), context_of(request)
 
     def enrolled(session: Session) -> None:
         attempts.add(session, context, token, Method.ONE_TIME_CODE)
@@ -257,7 +257,7 @@ async def _show_code(request: web.Request, status: int = 200, **context: object)
     return await render(request, "sign_in/code.html", status=status, **(page | context))
 
 
-async def _enrolling(request: web.Request) -> str:
+async def enrolling_account(request: web.Request) -> str:
     """Return the account that enrols its first second factor; raises ``NotFound`` for one that has one."""
     services, now, token = services_of(request), context_of(request).now, attempt_of(request)
 

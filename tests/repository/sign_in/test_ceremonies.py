@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -123,3 +125,19 @@ def test_a_count_must_grow(kept: int, genuine: bool) -> None:
         with pytest.raises(AnswerRefused) as raised:
             prove(ANSWER, kept)
         assert raised.value.refusal is Refusal.COUNTER
+
+
+WITHOUT = """
+import sys
+sys.modules["fido2"] = None
+import repository.app
+from repository.sign_in import ceremonies
+print(ceremonies.offered("https://nea.example.org"), ceremonies.words_about("https://nea.example.org"))
+"""
+
+
+def test_a_service_without_the_extra_starts_has_no_passkeys_and_says_so() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "None none: the extra webauthn is not installed\n"
+    assert ceremonies.words_about(ORIGIN) == f"at {ORIGIN}"
+    assert "NEA_BASE_URL must begin with https://" in ceremonies.words_about("http://127.0.0.1:8080")

@@ -439,3 +439,28 @@ async def test_one_answer_sent_many_times_at_once_signs_in_once(service_on_each:
         *(client.post("/sign-in/passkey", data=fields, allow_redirects=False) for _ in range(4))
     )
     assert sorted(one.status for one in answers) == [303, 403, 403, 403]
+
+
+async def test_a_first_sign_in_may_make_a_passkey_its_second_factor(service_on_each: Service) -> None:
+    person = await make_person(service_on_each, Role.MODERATOR, second_factor=False)
+    client = await window(service_on_each)
+    form = {"name": person.name, "password": person.password}
+    answer = await client.post("/sign-in", data=form, allow_redirects=False)
+    assert answer.headers["Location"] == "/sign-in/app"
+    assert "/sign-in/app/passkey" in await (await client.get("/sign-in/app")).text()
+    assert (await client.get("/sign-in/app/passkey")).status == 200
+    device = Authenticator()
+    made = device.make(await asked(client, "/sign-in/app/passkey"))
+    assert (await sent(client, "/sign-in/app/passkey", made, name="Laptop")).status == 303
+    assert await is_signed_in(client)
+    assert (await sign_in(await window(service_on_each), device)).status == 303
+
+
+async def test_a_password_alone_adds_no_passkey_to_an_account_with_a_second_factor(service_on_each: Service) -> None:
+    person = await make_person(service_on_each, Role.MODERATOR)
+    client = await window(service_on_each)
+    form = {"name": person.name, "password": person.password}
+    await client.post("/sign-in", data=form, allow_redirects=False)
+    assert (await client.get("/sign-in/app/passkey")).status == 404
+    for path in ("/sign-in/app/passkey", "/sign-in/app/passkey/begin"):
+        assert (await client.post(path, data={"name": "Thief"}, allow_redirects=False)).status == 404
