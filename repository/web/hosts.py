@@ -17,6 +17,8 @@ HOST = re.compile(
     r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE
 )
 FORWARDED_HOPS = 10
+FOR_THIS_MACHINE = ("/set-up/", "/static/")
+"""What answers under the machine's own address too: the first start comes before names, certificates and proxies."""
 
 
 def site_of(request: web.Request) -> Site:
@@ -31,6 +33,8 @@ def site_of(request: web.Request) -> Site:
         return Site.APPLICATION
     if name == settings.content_host:
         return Site.CONTENT
+    if request.path.startswith(FOR_THIS_MACHINE) and is_from_this_machine(request):
+        return Site.APPLICATION
     raise HostUnknown
 
 
@@ -54,6 +58,26 @@ def content_origin(request: web.Request) -> str:
     host = f"[{settings.content_host}]" if ":" in settings.content_host else settings.content_host
     _, port = _host(request)
     return f"{scheme}://{host}" + (f":{port}" if port else "")
+
+
+def is_from_this_machine(request: web.Request) -> bool:
+    """Return whether a request comes from this machine, under an address of this machine, and was passed on by nobody."""
+    if request.headers.keys() & {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"}:
+        return False
+    line = request.transport
+    far, near = (line.get_extra_info("peername"), line.get_extra_info("sockname")) if line is not None else (None, None)
+    if not isinstance(far, tuple) or not isinstance(near, tuple):
+        return False
+    name, _ = _host(request)
+    own = {str(near[0])}
+    return all(one in own or one == "localhost" or _is_loopback(one) for one in (name, str(far[0])))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def client_address(request: web.Request) -> str:

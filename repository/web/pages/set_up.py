@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from aiohttp import web
 
 from repository.errors import FieldRefused, NotFound
 from repository.sign_in import local, passwords, set_up
+from repository.web import hosts
 from repository.web.forms import errors_of, typed_in
 from repository.web.pages import render
 from repository.web.pages.sign_in import go_on
@@ -38,24 +37,15 @@ async def submit(request: web.Request) -> web.Response:
     except FieldRefused as error:
         typed = typed_in(form, "display_name", "name")
         return await render(request, "sign_in/set_up.html", status=422, errors=errors_of(error), **typed)
+    if not services.settings.on_loopback:
+        # Under the machine's own address nobody can be signed in: cookies belong to the address that people use.
+        return await render(request, "sign_in/set_up_done.html", sign_in_at=services.settings.base_url + "/sign-in")
     return await go_on(request, attempt)
 
 
 async def _require_open(request: web.Request) -> None:
     """Refuse whoever does not sit at this machine (absent), and a link that is over; raises ``SetUpOver``."""
     services, now, token = services_of(request), context_of(request).now, request.match_info["token"]
-    if services.settings.rehearsal or not _is_from_here(request):
+    if services.settings.rehearsal or not hosts.is_from_this_machine(request):
         raise NotFound
     await services.database.read(lambda s: set_up.require_open(s, token, now))
-
-
-def _is_from_here(request: web.Request) -> bool:
-    """Return whether a request comes from this machine to this machine, and was not passed on by a proxy."""
-    if request.headers.keys() & {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"}:
-        return False
-    try:
-        far = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    near = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return far.is_loopback or (near is not None and far == ipaddress.ip_address(near[0].partition("%")[0]))

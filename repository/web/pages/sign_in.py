@@ -19,7 +19,7 @@ from repository.sign_in.devices import words_of
 from repository.sign_in.entering import Browser, Step
 from repository.sign_in.methods import Method, is_multi_factor
 from repository.sign_in.telling import tell
-from repository.web import authentication, keys, leaving
+from repository.web import authentication, hosts, keys, leaving
 from repository.web.pages import enrolling, render
 from repository.web.provider_client import buttons
 from repository.web.requests import context_of, read_form, secret_field, services_of, text_field
@@ -181,7 +181,7 @@ def attempt_of(request: web.Request) -> str:
 def browser_of(request: web.Request) -> Browser:
     """Return what a browser brings to a sign-in."""
     name = authentication.device_cookie_name(services_of(request).settings)
-    return Browser(request.remote, request.cookies.get(name, "")[: authentication.DEVICE_TOKEN_LIMIT])
+    return Browser(hosts.client_address(request), request.cookies.get(name, "")[: authentication.DEVICE_TOKEN_LIMIT])
 
 
 def role_items(choices: Any) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from repository.sign_in import one_time_codes, set_up, set_up_lines
 from repository.sign_in.tables import Account
 from repository.tables import Assignment
 
-from .conftest import Service
+from .conftest import Service, StartService
 from .signing_in import browser, make_person
 from .test_sign_in import cookies
 
@@ -128,6 +128,26 @@ async def test_when_no_officer_can_sign_in_any_more_the_server_can_make_one_agai
 
     await real_service.write(disable)
     assert await set_up_lines.new_link(real_service.services)
+
+
+async def test_under_https_it_works_at_the_machines_own_address_and_signs_nobody_in_there(
+    start_service: StartService,
+) -> None:
+    names = {"NEA_BASE_URL": "https://nea.example", "NEA_CONTENT_URL": "https://files.nea.example"}
+    service = await start_service(None, NEA_REHEARSAL="no", **names)
+    path = await link(service)
+    client = await browser(service)
+    assert (await client.get(path)).status == 200
+    assert (await client.get("/static/icon.svg")).status == 200
+    assert (await client.get("/sign-in")).status == 421
+    for host in ("nea.example", "files.nea.example", "evil.example", "127.0.0.1.evil.example"):
+        answer = await client.get(path, headers={"Host": host})
+        assert answer.status in {404, 421}, host
+    answer = await client.post(path, data=FORM)
+    assert answer.status == 200
+    assert 'href="https://nea.example/sign-in"' in await answer.text()
+    assert not answer.cookies
+    assert await officers(service) == 1
 
 
 async def test_in_a_rehearsal_there_is_no_set_up(service: Service) -> None:
