@@ -16,9 +16,10 @@ from repository.care import health
 from repository.care.health import Check, State
 from repository.commands.service import run
 from repository.database import Database
-from repository.errors import RepositoryError
+from repository.errors import ProviderAnswerRefused, ProviderUnavailable, RepositoryError
 from repository.services import Services
 from repository.settings import Settings
+from repository.web import provider_client
 from storage.errors import StorageError
 
 _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
@@ -91,7 +92,26 @@ async def _store(settings: Settings) -> list[Check]:
 
 async def _services(services: Services) -> list[Check]:
     checks = [*await health.key_checks(services), health.sandbox_check(services)]
+    checks += await provider_checks(services)
     return [*checks, await health.clock_check(services), *await health.care_checks(services)]
+
+
+async def provider_checks(services: Services) -> list[Check]:
+    """Try each identity provider: whether it answers, and as itself."""
+    checks: list[Check] = []
+    async with provider_client.opened(services.issuers, services.settings.base_url, services.clock) as providers:
+        for key, client in providers.items():
+            subject = f"identity provider {key}"
+            try:
+                await client.examine()
+                checks.append(health.ok(subject, f"answers: {client.issuer.issuer}"))
+            except ProviderUnavailable:
+                says = f"{client.issuer.issuer} does not answer as it should"
+                checks.append(health.warning(subject, says, "Ask those who run it; check the way there from this machine."))
+            except ProviderAnswerRefused as error:
+                says = f"{client.issuer.issuer} is not what the file pins ({error.reason})"
+                checks.append(health.failed(subject, says, "Correct NEA_OIDC_FILE, or ask those who run the provider."))
+    return checks
 
 
 def _show(checks: list[Check]) -> None:

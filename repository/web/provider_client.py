@@ -156,6 +156,10 @@ class ProviderClient:
         now = self._clock()
         return await self._with_keys(lambda keys: tokens.check_logout_token(self.issuer, keys, untrusted_token, now))
 
+    async def examine(self) -> None:
+        """Find out whether people could sign in; raises ``ProviderUnavailable``, ``ProviderAnswerRefused``."""
+        await self._current_keys(KEPT_SECONDS)
+
     async def metadata(self) -> Metadata:
         """Return what the provider says of itself; raises ``ProviderAnswerRefused`` for one that says to be another."""
         async with self._in_turn():
@@ -300,21 +304,28 @@ def answer_path(key: str) -> str:
     return f"/sign-in/provider/{key}/answer"
 
 
+@contextlib.asynccontextmanager
+async def opened(
+    issuers: Iterable[Issuer], base_url: str, clock: Callable[[], datetime]
+) -> AsyncIterator[dict[str, ProviderClient]]:
+    """Hold lines to identity providers open; gives the providers by their keys."""
+    async with aiohttp.ClientSession(
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS),
+    ) as session:
+        yield {one.key: ProviderClient(one, session, clock, base_url + answer_path(one.key)) for one in issuers}
+
+
 def reach(
-    issuers: tuple[Issuer, ...], base_url: str, clock: Callable[[], datetime]
+    issuers: Iterable[Issuer], base_url: str, clock: Callable[[], datetime]
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     """Return what keeps the application's lines to its identity providers open while it runs."""
 
     async def keep(app: web.Application) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession(
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS),
-        ) as session:
-            app[PROVIDERS] = {
-                one.key: ProviderClient(one, session, clock, base_url + answer_path(one.key)) for one in issuers
-            }
+        async with opened(issuers, base_url, clock) as providers:
+            app[PROVIDERS] = providers
             yield
 
     return keep
