@@ -107,7 +107,9 @@ async def provider_checks(services: Services) -> list[Check]:
                 checks.append(health.ok(subject, f"answers: {client.issuer.issuer}"))
             except ProviderUnavailable:
                 says = f"{client.issuer.issuer} does not answer as it should"
-                checks.append(health.warning(subject, says, "Ask those who run it; check the way there from this machine."))
+                checks.append(
+                    health.warning(subject, says, "Ask those who run it; check the way there from this machine.")
+                )
             except ProviderAnswerRefused as error:
                 says = f"{client.issuer.issuer} is not what the file pins ({error.reason})"
                 checks.append(health.failed(subject, says, "Correct NEA_OIDC_FILE, or ask those who run the provider."))

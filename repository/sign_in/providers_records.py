@@ -297,7 +297,7 @@ def _ask(session: Session, context: Context, account: Account, identity: Identit
     waiting_at = {one.centre_number: one for one in asked if one.decision is None}
     places = {*identity.centres, *(centre for _, centre in identity.spoken_for)} or {None}
     for place in sorted(places - refused, key=str):
-        roles = sorted(role for role, centre in identity.spoken_for if centre == place)
+        roles = sorted(role.value for role, centre in identity.spoken_for if centre == place)
         if place in waiting_at:
             waiting_at[place].roles = roles
             continue
