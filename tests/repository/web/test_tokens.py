@@ -77,7 +77,8 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(service_on_each: Service
     assert all(token.split("_")[3] not in str(value) for value in vars(row).values())
 
 
-async def test_every_route_is_closed_to_tokens_but_the_listed_actions(stage: Stage) -> None:
+async def test_every_route_is_closed_to_tokens_but_the_listed_actions(stage_on_each: Stage) -> None:
+    stage = stage_on_each
     officer = await stage.service.browser(Role.EXAMS_OFFICER, CENTRE)
     client = await system(stage.service, await made(officer))
     allowed = frozenset[Action]().union(*GRANTS.values())
