@@ -146,7 +146,7 @@ def events(session: Session, context: Context, wanted: Wanted) -> Found[AuditLog
 
 def _page(
     session: Session,
-    query: Select[tuple[AuditLog]],
+    query: Select[AuditLog],
     wanted: Wanted,
     shown: Callable[[Session, Sequence[AuditLog]], Sequence[T]],
 ) -> Found[T]:
@@ -156,7 +156,7 @@ def _page(
     return Found(tuple(shown(session, rows)), total, -(-total // PAGE_LINES))
 
 
-def _between(query: Select[tuple[AuditLog]], wanted: Wanted) -> Select[tuple[AuditLog]]:
+def _between(query: Select[AuditLog], wanted: Wanted) -> Select[AuditLog]:
     if wanted.from_on:
         query = query.where(AuditLog.at >= datetime.combine(wanted.from_on, time(), LONDON))
     if wanted.to_on:
@@ -164,7 +164,7 @@ def _between(query: Select[tuple[AuditLog]], wanted: Wanted) -> Select[tuple[Aud
     return query
 
 
-def _looks(session: Session, context: Context, wanted: Wanted) -> Select[tuple[AuditLog]]:
+def _looks(session: Session, context: Context, wanted: Wanted) -> Select[AuditLog]:
     actor = actor_of(context)
     access.require(actor, Action.WHO_LOOKED, centre_number=actor.centre_number)
     query = select(AuditLog).where(
@@ -240,5 +240,5 @@ def _among(column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnEl
     return column.in_(sorted(ids))
 
 
-def _map(session: Session, query: Select[tuple[str, str]]) -> dict[str, str]:
+def _map(session: Session, query: Select[str, str]) -> dict[str, str]:
     return {row[0]: row[1] for row in session.execute(query)}

@@ -95,8 +95,8 @@ def look_up(session: Session, rows: Sequence[Mapping[Any, Any]]) -> list[str | N
         for question, key in _FINDS.get(kind, ()):
             left = [one for one in ids if (kind, one) not in found]
             for at in range(0, len(left), 500):
-                answer = session.execute(question.where(key.in_(left[at : at + 500])))
-                found |= {(kind, row[0]): row[1] for row in answer if row[1]}
+                answer: list[Any] = list(session.execute(question.where(key.in_(left[at : at + 500]))))
+                found.update({(kind, row[0]): row[1] for row in answer if row[1]})
     return [
         _said(row) or next((found[thing] for thing in things if thing in found), None)
         for row, things in zip(rows, asked, strict=True)

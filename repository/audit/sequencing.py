@@ -40,12 +40,16 @@ def hold(session: Session, *, wait: bool) -> bool:
 
     On SQLite whoever writes is the only one.
     """
-    if session.get_bind().dialect.name == "sqlite":
+    if _is_sqlite(session):
         return True
     if wait:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         return True
     return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}))
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
 
 
 def newest_history(session: Session) -> History | None:
@@ -120,7 +124,9 @@ def take(session: Session, history: History, limit: int = BATCH_EVENTS, *, only:
         _entry(history.number, seq, row, centre)
         for seq, (row, centre) in enumerate(zip(rows, found, strict=True), first)
     ]
-    session.execute(insert(cast(Table, AuditLog.__table__)), entries)
+    adding = insert(cast(Table, AuditLog.__table__))
+    # What returns something is sent to PostgreSQL as one statement of many rows, whose guard looks once at all of them.
+    session.execute(adding if _is_sqlite(session) else adding.returning(AuditLog.seq), entries)
     _grow(session, history.number, first, [entry["leaf_hash"] for entry in entries])
     session.execute(delete(AuditInbox).where(AuditInbox.id.in_([row["id"] for row in rows])))
     return len(rows)

@@ -215,7 +215,8 @@ class _History:
     def _read(self, at: int, limit: int) -> list[Mapping[str, Any] | None]:
         wanted = select(*_RAW).where(AuditLog.history == self._history.number, AuditLog.seq >= at)
         try:
-            return [row for row in self._session.execute(wanted.order_by(AuditLog.seq).limit(limit)).mappings()]  # noqa: C416
+            rows: Any = self._session.execute(wanted.order_by(AuditLog.seq).limit(limit)).mappings()
+            return list(rows)
         except (DBAPIError, ValueError):
             if limit == 1:
                 return [None]

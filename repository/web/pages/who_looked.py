@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from urllib.parse import urlencode
 
@@ -72,23 +71,22 @@ def wanted_of(query: MultiMapping[str]) -> tuple[Wanted, dict[str, str]]:
     """Return which events an address names, and what is wrong with its dates, by field; a wrong one narrows nothing."""
     number = query.get("page", "1")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
-    wanted = Wanted(page=max(1, min(page, PAGES_LIMIT)))
+    days: dict[str, date | None] = {}
     errors: dict[str, str] = {}
-    for name in TEXTS:
-        wanted = replace(wanted, **{name: _plain(query.get(name, ""))})
-    for name, attribute in DATES.items():
+    for name in DATES:
         untrusted = _plain(query.get(name, ""))
-        if not untrusted:
-            continue
         try:
-            day = date.fromisoformat(untrusted)
-            if not 2000 <= day.year <= 2200:
-                raise ValueError
+            days[name] = date.fromisoformat(untrusted) if untrusted else None
         except ValueError:
             errors[name] = f"{name.capitalize()} must be a real date, such as 2026-05-15."
-        else:
-            wanted = replace(wanted, **{attribute: day})
-    return wanted, errors
+    texts = {name: _plain(query.get(name, "")) for name in TEXTS}
+    page = max(1, min(page, PAGES_LIMIT))
+    return Wanted(**texts, from_on=_sane(days.get("from")), to_on=_sane(days.get("to")), page=page), errors
+
+
+def _sane(day: date | None) -> date | None:
+    """Return a day within the years that a database and its zones can reckon with."""
+    return None if day is None else max(date(2000, 1, 1), min(day, date(2200, 1, 1)))
 
 
 def _plain(untrusted: str) -> str:
