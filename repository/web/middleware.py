@@ -150,7 +150,8 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_origin(request)
     if action is not Action.UPLOAD_CONTINUE:  # the upload's own token decides there, and outlives the sign-in
         access.require_role(request[keys.ACTOR], action)
-        step_up.require_proof(request, action)
+        if site is Site.APPLICATION:  # of what the content host shows, the page was asked that gave the ticket
+            step_up.require_proof(request, action)
         acting.set_person(request[keys.ACTOR], action, request.app[keys.SERVICES].clock())
     else:
         acting.set_service("upload")
@@ -200,6 +201,8 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
         content_type="application/problem+json",
         headers=headers,
     )
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for the way in to be named
     if request.path.startswith("/uploads"):
         response.headers["Tus-Resumable"] = TUS_VERSION
         if problem.status == 412:

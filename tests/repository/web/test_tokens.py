@@ -245,6 +245,7 @@ async def test_a_refusal_does_not_tell_whether_the_token_exists(service_on_each:
     said = []
     for text in (wrong_secret, unknown, over, elsewhere):
         answer = await (await system(service_on_each, text)).get("/api/series")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
         problem = await answer.json()
         said.append((answer.status, {name: value for name, value in problem.items() if name != "instance"}))
     assert said[0][0] == 401
