@@ -27,6 +27,8 @@ from repository.tables import Assignment, WebSession
 
 PROOF_SECONDS = 300
 """A proof that it is the same person counts for so long, for acts that can do great harm."""
+LONG_PROOF_SECONDS = 1800
+"""The same where a person works on such things for an hour on end: sorting scanned pages. Project policy."""
 KEPT_DAYS = 30
 """Rows of sign-ins that ended are deleted after so long; the audit log has them."""
 
@@ -43,15 +45,15 @@ class Mine:
     is_this: bool
 
 
-def is_proved(methods: Iterable[str], proved_at: datetime | None, now: datetime) -> bool:
-    """Return whether who is signed in proved who they are just now.
+def is_proved(methods: Iterable[str], proved_at: datetime | None, now: datetime, seconds: int = PROOF_SECONDS) -> bool:
+    """Return whether who is signed in proved who they are just now, ``seconds`` ago at most.
 
     A development sign-in of the rehearsal mode counts as proved: it can prove nothing. A proof from the future, after a
     clock was set back, counts for nothing.
     """
     if Method.REHEARSAL in set(methods):
         return True
-    return proved_at is not None and timedelta(0) <= now - proved_at <= timedelta(seconds=PROOF_SECONDS)
+    return proved_at is not None and timedelta(0) <= now - proved_at <= timedelta(seconds=seconds)
 
 
 def of_person(session: Session, person_id: str, token: str, now: datetime, limits: Limits) -> Sequence[Mine]:

@@ -23,7 +23,8 @@ def require_proof(request: web.Request, action: Action) -> None:
         return
     signed_in = request[keys.SESSION]
     now = request.app[keys.SERVICES].clock()
-    if signed_in is None or not sessions.is_proved(signed_in.methods, signed_in.proved_at, now):
+    seconds = sessions.LONG_PROOF_SECONDS if action is Action.SCRIPT_IMAGE else sessions.PROOF_SECONDS
+    if signed_in is None or not sessions.is_proved(signed_in.methods, signed_in.proved_at, now, seconds):
         raise StepUpNeeded
 
 

@@ -12,7 +12,7 @@ from repository.access import Action, Role, scope_of
 from repository.acts import sittings, tracking
 from repository.errors import FieldRefused, RepositoryError
 from repository.tables import new_id
-from repository.web import content
+from repository.web import content, step_up
 from repository.web.api.scripts import CAPACITY, CAPACITY_LIMIT, despatch_line
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
@@ -190,6 +190,7 @@ async def take_bundle(request: web.Request) -> web.Response:
 
 async def show_pages(request: web.Request) -> web.Response:
     """Show the pages that wait for a person, each with its picture."""
+    step_up.require_proof(request, Action.SCRIPT_IMAGE)
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     page = await services_of(request).database.read(lambda s: sittings.queue(s, context, sitting_id))
     return await render(request, "scripts/pages.html", page=page, address=partial(content.address, request), errors=[])

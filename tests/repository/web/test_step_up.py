@@ -91,6 +91,16 @@ async def test_a_program_is_told_with_a_problem(real_service: Service) -> None:
     assert (await answer.json())["type"] == "/problems/step-up-needed"
 
 
+async def test_scanned_pages_ask_where_they_are_listed_and_for_half_an_hour(real_service: Service) -> None:
+    """Who sorts pages does it for an hour on end; the pictures themselves come by the ticket of that page."""
+    client = await signed_in(real_service, await make_person(real_service, Role.TRACKING_CLERK))
+    real_service.clock.advance(minutes=29)
+    assert (await client.get("/sittings/no-such/pages")).status == 404
+    real_service.clock.advance(minutes=2)
+    answer = await client.get("/sittings/no-such/pages", allow_redirects=False)
+    assert answer.headers["Location"] == "/confirm-it-is-you?next=/sittings/no-such/pages"
+
+
 async def test_a_development_sign_in_counts_as_proved(service: Service) -> None:
     client = await service.browser(Role.EXAMS_OFFICER)
     service.clock.advance(minutes=20)
