@@ -40,7 +40,8 @@ UNKNOWN_KEY = "unknown_key"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _PUBLIC_MEMBERS = frozenset({"kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"})
 _TYPES_OF_ID_TOKENS = frozenset({"", "jwt"})
-_TYPES_OF_LOGOUT_TOKENS = frozenset({"", "jwt", "logout+jwt"})
+_TYPES_OF_LOGOUT_TOKENS = frozenset({"logout+jwt"})
+"""Nothing less, so that no other token of the provider can log anybody out (OWASP ASVS 5.0, 10.5.5)."""
 _MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 

@@ -63,9 +63,14 @@ class _Pending:
 
 
 async def begin(request: web.Request) -> web.Response:
-    """Lead the browser to a provider, with a cookie that only the right answer fits."""
+    """Lead the browser to a provider, with a cookie that only the right answer fits.
+
+    A link on another site leads to the sign-in page only: nobody is signed in without having asked for it here.
+    """
     client = _client(request)
     services = services_of(request)
+    if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
+        return web.Response(status=303, headers={"Location": "/sign-in"})
     question = Question(services.new_token(), services.new_token(), services.new_token())
     next_path = request.query.get("next", "/")
     afresh = request[keys.SESSION] is not None

@@ -730,6 +730,7 @@ LOGOUT_LIES: dict[str, Callable[[LyingProvider], str]] = {
     "from the future": lambda p: p.logout_token(iat=int(p.clock().timestamp()) + 61),
     "no iat": lambda p: p.logout_token(iat=None),
     "typ of another token": lambda p: p.logout_token(typ="at+jwt"),
+    "typ of any token": lambda p: p.logout_token(typ="JWT"),
     "alg none": lambda p: by_hand({"alg": "none"}, {"iss": p.address, "sub": "subject-1", "aud": CLIENT_ID}),
     "empty": lambda p: "",
     "no token": lambda p: "x.y.z",
@@ -876,3 +877,12 @@ def test_over_https_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
     environ = {"NEA_DATA_DIR": str(tmp_path), "NEA_BASE_URL": "https://nea.example.org"}
     environ["NEA_CONTENT_URL"] = "https://files.nea.example.org"
     assert cookie_name(from_environ(environ)) == "__Host-nea-provider"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_nobody_is_signed_in_by_a_link_of_another_site(elsewhere: Elsewhere, site: str) -> None:
+    browser = await elsewhere.browser()
+    answer = await browser.get("/sign-in/provider/school", headers={"Sec-Fetch-Site": site}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
+    assert "Set-Cookie" not in answer.headers
+    assert elsewhere.school.asked == []
