@@ -75,7 +75,7 @@ def put(connection: Connection, world: World) -> None:
     row_security.let_guards_see(connection)
 
 
-def _filling(table: Table, number: int) -> Row:
+def filling(table: Table, number: int) -> Row:
     """Give every column that must have a value one that says nothing."""
     made: Row = {}
     for column in table.columns:
@@ -110,7 +110,7 @@ class _Maker:
 
     def add(self, table: str, **given: Any) -> Row:
         self.numbers += 1
-        row = {**_filling(self.tables[table], self.numbers), **given}
+        row = {**filling(self.tables[table], self.numbers), **given}
         # All rows of a table go in by one statement, so each must name every column that any names.
         self.world.rows.setdefault(table, []).append(row)
         return row
