@@ -178,7 +178,11 @@ def move(session: Session, context: Context, document: DocumentRow, after: Docum
         raise ValueError(f"a document cannot go from {before} to {after}")
     document.state = after
     document.decided_at = context.now
-    audit.record(session, context, f"document.{after}", "document", document.id, before=before)
+    # Verification of the log holds what was released against what is kept.
+    sha256 = document.sha256 if after is DocumentState.RELEASED else None
+    audit.record(
+        session, context, f"document.{after}", "document", document.id, before=before, after=after, sha256=sha256
+    )
 
 
 def check_unread(session: Session, document_id: str) -> None:

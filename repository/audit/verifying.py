@@ -22,10 +22,11 @@ from repository.audit.notes import open_checkpoint
 from repository.audit.places import SIZE_DIGITS, Place, of_history, text_of
 from repository.audit.sequencing import History
 from repository.errors import LogDamaged
-from repository.tables import AuditCheckpoint, AuditLog, AuditTile
+from repository.tables import AuditCheckpoint, AuditLog, AuditTile, DocumentRow
 
 ROWS_AT_ONCE = 1000
-RELEASED = "results.release"
+RESULTS_RELEASED = "results.release"
+DOCUMENT_RELEASED = "document.released"
 # As they lie in the database: a value that was altered may be none that its column's type can read.
 _RAW = [
     cast(column, Text).label(column.name)
@@ -216,7 +217,7 @@ class _History:
         wanted = select(*_RAW).where(AuditLog.history == self._history.number, AuditLog.seq >= at)
         try:
             rows: Any = self._session.execute(wanted.order_by(AuditLog.seq).limit(limit)).mappings()
-            return list(rows)
+            return [*rows]
         except (DBAPIError, ValueError):
             if limit == 1:
                 return [None]
@@ -246,17 +247,23 @@ class _History:
         return self._release_wrong(said)
 
     def _release_wrong(self, said: Mapping[str, Any]) -> str | None:
-        """Hold a release of results against the results: whose digest was released is whose digest is kept."""
+        """Hold a release against what is kept: of results their digest, of a document the hash of its bytes."""
         details = said["details"]
-        if said["action"] != RELEASED or said["outcome"] != "done" or "digest" not in details:
+        if said["outcome"] != "done":
             return None
-        self._report.releases += 1
-        kept: Any = self._session.scalar(
-            select(ResultVersion.digest).where(
+        if said["action"] == RESULTS_RELEASED and "digest" in details:
+            self._report.releases += 1
+            versions = select(ResultVersion.digest).where(
                 ResultVersion.series_key == said["object_id"], ResultVersion.number == details.get("version")
             )
-        )
-        return None if kept == details["digest"] else "the results released are not the ones that are kept"
+            if self._session.scalar(versions) != details["digest"]:
+                return "the results released are not the ones that are kept"
+        if said["action"] == DOCUMENT_RELEASED and details.get("sha256"):
+            self._report.releases += 1
+            kept = self._session.scalar(select(DocumentRow.sha256).where(DocumentRow.id == said["object_id"]))
+            if kept != details["sha256"]:
+                return "the document released is not the one that is kept"
+        return None
 
     def _tile_hashes(self) -> list[bytes]:
         found = self._session.scalars(
