@@ -28,7 +28,7 @@ QUEUE = 20
 """So many may wait for a process; whoever comes after them is asked to come again."""
 SALT_BYTES = 16
 KEY_BYTES = 32
-_NICE = 5
+_NICE = 12
 _PHC = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[^$]+\$[^$]+", re.ASCII)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from repository import migrating, rehearsing, sign_in_lines
+from repository import acting, migrating, rehearsing, sign_in_lines
 from repository.access import Role
 from repository.database import Database
 from repository.settings import from_environ
@@ -103,8 +103,9 @@ async def _seed(environ: dict[str, str]) -> str:
     database = Database(settings.database_url)
     try:
         await migrating.migrate(database)
-        made = await database.write(lambda session: rehearsing.seed(session, datetime.now(UTC)))
-        signed = await database.read(sign_in_lines.read)
+        with acting.as_service("command"):
+            made = await database.write(lambda session: rehearsing.seed(session, datetime.now(UTC)))
+            signed = await database.read(sign_in_lines.read)
     finally:
         await database.close()
     officers = [one for one in signed if one.role == Role.EXAMS_OFFICER and one.centre_number == made.centre_numbers[1]]
