@@ -38,11 +38,11 @@ class Asked:
     integration_id: str | None = None
 
 
-def page(session: Session, context: Context) -> TokensPage:
-    """Return the integrations: of the own centre, or to officers of all centres."""
+def page(session: Session, context: Context, centre_number: str | None = None) -> TokensPage:
+    """Return the integrations of the own centre; to officers, of the centre they ask for, or of all."""
     actor = actor_of(context)
     is_own = access.scope_of(actor, Action.TOKEN_READ) is Scope.MY_CENTRE
-    return TokensPage(tokens.listed(session, actor.centre_number if is_own else None), is_own)
+    return TokensPage(tokens.listed(session, actor.centre_number if is_own else centre_number), is_own)
 
 
 def make(session: Session, context: Context, asked: Asked, random: Collection[str], *, live: bool) -> str:

@@ -28,6 +28,9 @@ from repository.tables import Assignment, Person
 TOUCH_SECONDS = 60
 """Last use, and the last refusal, of a token are written at most this often."""
 INTEGRATIONS_LIMIT = 20
+SOON_DAYS = 30
+SHOWN_LIMIT = 200
+"""So many integrations are listed at once."""
 _NO_HASH = bytes(32)
 
 
@@ -54,6 +57,10 @@ class ShownToken:
     last_used_at: datetime | None
     last_refused_at: datetime | None
     revoked_at: datetime | None
+
+    def ends_soon(self, now: datetime) -> bool:
+        """Return whether it is time to make the next one."""
+        return self.is_live(now) and self.expires_at - now <= timedelta(days=SOON_DAYS)
 
     def is_live(self, now: datetime) -> bool:
         """Return whether it is taken now."""
@@ -254,8 +261,8 @@ def revoke(session: Session, context: Context, maker: Actor, token_id: str) -> s
 
 
 def listed(session: Session, centre_number: str | None) -> tuple[ShownIntegration, ...]:
-    """Return the integrations of a centre, or of all, by centre and name."""
-    asked = select(Integration).order_by(Integration.centre_number, Integration.name)
+    """Return the integrations of a centre, or of all, by centre and name; ``SHOWN_LIMIT`` of them at most."""
+    asked = select(Integration).order_by(Integration.centre_number, Integration.name).limit(SHOWN_LIMIT)
     if centre_number is not None:
         asked = asked.where(Integration.centre_number == centre_number)
     integrations = session.scalars(asked).all()

@@ -12,6 +12,7 @@ from repository.acts.tokens import Asked
 from repository.errors import FieldRefused
 from repository.sign_in import token_format
 from repository.sign_in.token_format import DAYS_DEFAULT, DAYS_LIMIT, GRANT_WORDS, LIVE_LIMIT, NAME_LIMIT, Grant
+from repository.sign_in.tokens import SHOWN_LIMIT
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.pages import redirect, render
 from repository.web.requests import context_of, number_field, read_form, services_of, text_field
@@ -81,7 +82,8 @@ async def _page(
     status: int = 200,
 ) -> web.Response:
     context = context_of(request)
-    found = await services_of(request).database.read(lambda s: tokens.page(s, context))
+    centre = request.query.get("centre", "").strip()[:5]
+    found = await services_of(request).database.read(lambda s: tokens.page(s, context, centre or None))
     typed = typed_in(form, *FIELDS)
     if form is None:
         typed["days"] = str(DAYS_DEFAULT)
@@ -90,6 +92,8 @@ async def _page(
         "tokens/index.html" if found.is_own else "tokens/all.html",
         status=status,
         integrations=found.integrations,
+        centre=centre,
+        is_cut=len(found.integrations) == SHOWN_LIMIT,
         grants=[{"value": str(grant), "text": title, "hint": hint} for grant, (title, hint) in GRANT_WORDS.items()],
         grant_words={grant: title for grant, (title, _) in GRANT_WORDS.items()},
         chosen=[] if form is None else [str(one) for one in form.getall("grants", [])],

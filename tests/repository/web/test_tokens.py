@@ -386,3 +386,18 @@ async def test_two_tokens_made_at_once_are_no_third_that_holds(service_on_each: 
     answers = await asyncio.gather(*(officer.post(path, data=fields) for _ in range(3)))
     assert sorted(one.status for one in answers) == [200, 422, 422]
     assert len(await rows(service_on_each, ApiToken)) == 2
+
+
+async def test_a_token_that_ends_soon_says_so_and_officers_narrow_the_list_by_centre(service: Service) -> None:
+    officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
+    await made(officer, name="Office one", days="31")
+    assert "Ends soon" not in await (await officer.get("/tokens")).text()
+    await made(await service.browser(Role.EXAMS_OFFICER, "99002"), name="Office two", days="30")
+    body = await service.browser(Role.AB_OFFICER)
+    page = await (await body.get("/tokens")).text()
+    assert page.count("Ends soon") == 1
+    assert "Office one" in page
+    page = await (await body.get("/tokens?centre=99002")).text()
+    assert ("Office one" in page, "Office two" in page) == (False, True)
+    assert "This centre has no system" in await (await body.get("/tokens?centre=nowhere")).text()
+    assert "Office two" not in await (await officer.get("/tokens?centre=99002")).text()
