@@ -886,3 +886,28 @@ async def test_nobody_is_signed_in_by_a_link_of_another_site(elsewhere: Elsewher
     assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
     assert "Set-Cookie" not in answer.headers
     assert elsewhere.school.asked == []
+
+
+async def test_of_one_answer_many_times_at_once_one_is_taken(elsewhere_on_each: Elsewhere) -> None:
+    one = elsewhere_on_each
+    one.school.claims = dict(STAFF)
+    browser = await one.browser()
+    location = await one.begin(browser)
+    (cookie,) = [kept for kept in browser.session.cookie_jar if kept.key == "nea_provider"]
+    code, asked = one.school.code_for(location)
+    query = {"code": code, "state": asked["state"], "iss": one.school.address}
+    others = [await one.browser() for _ in range(5)]
+    answers = await asyncio.gather(
+        *(
+            other.get(
+                "/sign-in/provider/school/answer",
+                params=query,
+                headers={"Cookie": f"nea_provider={cookie.value}"},
+                allow_redirects=False,
+            )
+            for other in others
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [303, 403, 403, 403, 403]
+    assert one.school.asked.count("/token") == 1
+    assert await one.count(WebSession) == 1
