@@ -216,8 +216,7 @@ class _History:
     def _read(self, at: int, limit: int) -> list[Mapping[str, Any] | None]:
         wanted = select(*_RAW).where(AuditLog.history == self._history.number, AuditLog.seq >= at)
         try:
-            rows: Any = self._session.execute(wanted.order_by(AuditLog.seq).limit(limit)).mappings()
-            return [*rows]
+            return list(_as_rows(self._session.execute(wanted.order_by(AuditLog.seq).limit(limit)).mappings()))
         except (DBAPIError, ValueError):
             if limit == 1:
                 return [None]
@@ -298,6 +297,10 @@ class _History:
             return None
         level, index = min(wrong, key=lambda key: key[1] << (merkle.TILE_HEIGHT * key[0]))
         return self._finding(index << (merkle.TILE_HEIGHT * level), f"a hash of level {level} of the tree is wrong")
+
+
+def _as_rows(found: Any) -> Iterator[Mapping[str, Any] | None]:
+    return iter(found)
 
 
 def _leaf(row: Mapping[str, Any]) -> bytes:

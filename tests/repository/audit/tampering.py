@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -33,7 +35,7 @@ def take_guards_down(connection: Connection) -> None:
 
 def row_of(connection: Connection, seq: int) -> dict[str, Any]:
     row = connection.execute(text("SELECT * FROM audit_log WHERE seq = :seq"), {"seq": seq}).mappings().one()
-    return dict(row)
+    return {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}
 
 
 def one_byte(connection: Connection, chance: random.Random, size: int) -> tuple[Tampering, Callable[[], None]]:
@@ -57,12 +59,14 @@ def one_byte(connection: Connection, chance: random.Random, size: int) -> tuple[
 def changed(value: Any, chance: random.Random) -> Any:
     if isinstance(value, bytes | memoryview):
         return flipped(bytes(value), chance.randrange(len(value)), chance)
+    if isinstance(value, datetime):
+        return value + timedelta(microseconds=chance.randrange(1, 1000))
     if isinstance(value, int):
         return value ^ (1 << chance.randrange(16))
     as_text = str(value)
     places = [at for at, letter in enumerate(as_text) if letter.isalnum()]
     at = chance.choice(places)
-    others = [one for one in ("0123456789" if as_text[at].isdigit() else "abcdefghij") if one != as_text[at]]
+    others = [one for one in ("123456789" if as_text[at].isdigit() else "abcdefghij") if one != as_text[at]]
     return as_text[:at] + chance.choice(others) + as_text[at + 1 :]
 
 
