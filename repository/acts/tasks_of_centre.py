@@ -15,7 +15,7 @@ from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
 from moderation.tracking import Subject
 from repository import contacts
 from repository.access import Actor, Role
-from repository.acts import cases, sample_requests, tasks_of_scripts
+from repository.acts import cases, sample_requests, tasks_of_scripts, tasks_of_waiting
 from repository.acts.cases import actor_of, state_words
 from repository.acts.tasks import Board, Task
 from repository.audit import Context
@@ -41,6 +41,7 @@ def board(session: Session, context: Context) -> Board:
     ]
     if actor.role is Role.EXAMS_OFFICER:
         tasks += tasks_of_scripts.centre_tasks(session, context)
+        tasks += tasks_of_waiting.tasks(session, context)
         if actor.centre_number is not None and not contacts.has_any(session, actor.centre_number):
             hint = "Notices by e-mail reach nobody but the exams officers"
             tasks.append(Task("Name a notification contact", "/contacts", hint, "Missing"))

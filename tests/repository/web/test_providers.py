@@ -724,6 +724,7 @@ LOGOUT_LIES: dict[str, Callable[[LyingProvider], str]] = {
     "another event": lambda p: p.logout_token(events={"https://elsewhere.example": {}}),
     "event is a list": lambda p: p.logout_token(events=["http://schemas.openid.net/event/backchannel-logout"]),
     "no jti": lambda p: p.logout_token(jti=None),
+    "empty jti": lambda p: p.logout_token(jti=""),
     "nobody named": lambda p: p.logout_token(sub=None),
     "old": lambda p: p.logout_token(iat=int(p.clock().timestamp()) - 661, exp=None),
     "expired": lambda p: p.logout_token(exp=int(p.clock().timestamp()) - 61),
@@ -911,3 +912,27 @@ async def test_of_one_answer_many_times_at_once_one_is_taken(elsewhere_on_each: 
     assert sorted(answer.status for answer in answers) == [303, 403, 403, 403, 403]
     assert one.school.asked.count("/token") == 1
     assert await one.count(WebSession) == 1
+
+
+async def test_whoever_gives_roles_is_told_that_somebody_waits(elsewhere: Elsewhere) -> None:
+    from repository.acts import tasks_of_waiting
+
+    async def told(actor: Actor) -> list[tuple[str, str | None]]:
+        context = Context(actor, elsewhere.service.clock.now, "test")
+        tasks = await elsewhere.service.write(lambda s: tasks_of_waiting.tasks(s, context))
+        return [(task.title, task.href) for task in tasks]
+
+    officer = await _officer(elsewhere, Role.EXAMS_OFFICER, "99001")
+    other = await _officer(elsewhere, Role.EXAMS_OFFICER, "99002")
+    body = await _officer(elsewhere, Role.AB_OFFICER, None)
+    teacher = await _officer(elsewhere, Role.TEACHER, "99001")
+    assert await told(officer) == await told(body) == []
+    elsewhere.school.claims = {"school": "123456"}
+    await elsewhere.sign_in()
+    assert await told(officer) == [("Decide on a person who waits for a role", "/staff")]
+    assert await told(other) == await told(teacher) == await told(body) == []
+    for subject in ("subject-2", "subject-3"):
+        elsewhere.school.claims = {}
+        elsewhere.school.subject = subject
+        await elsewhere.sign_in()
+    assert await told(body) == [("Decide on 2 people who wait for a role", "/people")]
