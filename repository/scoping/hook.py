@@ -5,6 +5,7 @@ What it does not reach is said in ``infra/docs/access.md``: statements over tabl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -32,10 +33,12 @@ from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
 from moderation.tables.base import Instant
-from repository.access import Action, Actor, Role, Sight
+from repository.access import Action, Actor, Kind, Role, Sight
 from repository.acting import ACTING, NOBODY, WRITES, Acting
 from repository.scoping import predicates
 from repository.scoping.predicates import Facts
+
+_KNOWN = "cases_known"
 
 
 def narrow(session_class: type[Session]) -> None:
@@ -59,7 +62,7 @@ def _narrow(state: ORMExecuteState) -> None:
             option = with_loader_criteria(entity, condition, include_aliases=True)
             state.statement = cast(Any, state.statement).options(option)
     if narrowed:
-        _asking.set(who)
+        _asking.set((who, _cases_known(state.session, who, dialect)))
 
 
 def condition_for(who: Acting, entity: type[Any], dialect: Dialect, *, writes: bool) -> ColumnElement[bool] | None:
@@ -82,13 +85,38 @@ def _condition(
     return None if found.compare(true()) else found
 
 
-_asking: ContextVar[Acting] = ContextVar("asking", default=NOBODY)
-"""Who asks what is being carried out: set when it is narrowed, read when its values are bound, with nothing in between."""
+_asking: ContextVar[tuple[Acting, Mapping[Sight, str]]] = ContextVar("asking", default=(NOBODY, {}))
+"""Who asks what is being carried out, and the cases that one reaches: set when it is narrowed, read when values are bound,
+with nothing in between."""
+
+
+def _cases_known(session: Session, who: Acting, dialect: Dialect) -> Mapping[Sight, str]:
+    """Return the lists of cases in reach that the statements of a reading transaction share.
+
+    A transaction that only reads may find them once; one that writes finds them anew in each statement.
+    """
+    if who.actor is None or session.info.get(WRITES):
+        return {}
+    known: dict[Acting, dict[Sight, str]] = session.info.setdefault(_KNOWN, {})
+    if who not in known:
+        _asking.set((who, {}))
+        found = known[who] = {}
+        for sight in _listed_for(who.actor.role, who.action):
+            cases = session.connection().execute(_listing(sight, type(dialect))).scalars()
+            found[sight] = json.dumps(list(cases))
+    return known[who]
+
+
+@cache
+def _listed_for(role: Role, action: Action | None) -> tuple[Sight, ...]:
+    every = {sight for kind in Kind for sight in predicates.sights(role, kind, action, writes=False)}
+    listed = (Sight(sight.scope) for sight in every)
+    return tuple(sorted(set(listed) & set(predicates.listed_sights()), key=lambda sight: sight.scope))
 
 
 def _fact(name: str, read: Callable[[Actor, Acting], object], kind: TypeEngine[Any]) -> BindParameter[Any]:
     def value() -> object:
-        who = _asking.get()
+        who, _ = _asking.get()
         return None if who.actor is None else read(who.actor, who)
 
     return bindparam(f"nea_{name}", callable_=value, type_=kind)
@@ -108,6 +136,21 @@ def _facts(dialect: type[Dialect]) -> Facts:
 @cache
 def _listed(sight: Sight, dialect: type[Dialect]) -> TextClause:
     """Return the list of cases in reach as text: SQLAlchemy looks at every part of an expression each time it is used."""
+    if sight.writes:
+        return _listing(sight, dialect)
+    name = f"nea_cases_{sight.scope.value}"
+    words = {
+        "sqlite": f"SELECT value FROM json_each(:{name})",  # noqa: S608
+        "postgresql": f"SELECT jsonb_array_elements_text(CAST(:{name} AS jsonb))",
+    }
+    return text(words[dialect.name]).bindparams(
+        bindparam(name, callable_=lambda: _asking.get()[1].get(sight, "[]"), type_=String())
+    )
+
+
+@cache
+def _listing(sight: Sight, dialect: type[Dialect]) -> TextClause:
+    """Return the question for the cases in reach, as text."""
     named = Facts(*(literal_column(f":{one.key}", one.type) for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW)))
     query = predicates.cases_of(sight, named)
     written = str(query.compile(dialect=dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}))

@@ -127,7 +127,7 @@ def cases_of(sight: Sight, facts: Facts) -> CompoundSelect[Any]:
             other.c.series_key == case.c.series_key,
             other.c.component_code == case.c.component_code,
         )
-        free = () if sight.writes else (_untied(other, facts),)
+        free = (case.c.consortium_id.is_not(None), *(() if sight.writes else (_untied(other, facts),)))
         found.append(select(other.c.id).select_from(tables.join(other, together)).where(*conditions, *free))
     return union(*found)
 
