@@ -140,7 +140,8 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if any("\x00" in part for part in request.match_info.values()):
         raise NotFound  # no name holds a NUL, and PostgreSQL refuses to be asked
     if site is Site.CONTENT:
-        await content.admit(request)
+        if action is not Action.PUBLIC:
+            await content.admit(request)
     else:
         await authentication.identify(request)
     if request[keys.ACTOR] is not None:

@@ -33,6 +33,7 @@ from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import amendments as amendments_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
+from repository.web.pages import checkup as checkup_pages
 from repository.web.pages import (
     confirming,
     home,
@@ -154,6 +155,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/sessions", sessions_api.create, A.PUBLIC),
     Route("GET", "/static/{path:.+}", files.static, A.PUBLIC),
     Route("POST", REPORTS, violations.take, A.PUBLIC, limit_bytes=limits.REPORT_BYTES),
+    Route("GET", "/checkup", checkup_pages.show, A.AUDIT_READ),
     # People
     Route("GET", "/staff", people_centre.show, A.PEOPLE_READ_CENTRE),
     Route("POST", "/staff/invitations", people_centre.invite, A.PEOPLE_MANAGE_CENTRE),
@@ -536,6 +538,7 @@ ROUTES: tuple[Route, ...] = (
     *(
         Route("GET", f"/content/{path}", handler, action, site=Site.CONTENT)
         for path, handler, action in (
+            ("point.gif", checkup_pages.point, A.PUBLIC),
             ("documents/{document_id}/pages/{number}", documents_pages.page_image, A.DOCUMENT_VIEW),
             ("documents/{document_id}/recording", documents_pages.recording, A.DOCUMENT_VIEW),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
