@@ -32,6 +32,7 @@ WITHOUT: dict[tuple[str, str], str] = {
     ("POST", REPORTS): "a browser's report about a page; nothing changes",
     ("POST", "/sign-in/passkey/begin"): A_QUESTION,
     ("POST", "/sign-in/code/passkey/begin"): A_QUESTION,
+    ("POST", "/sign-in/app/passkey/begin"): A_QUESTION,
     ("POST", "/confirm-it-is-you/passkey/begin"): A_QUESTION,
     ("POST", "/account/passkeys/add/begin"): A_QUESTION,
 }
