@@ -103,7 +103,10 @@ def forget(session: Session, key: bytes) -> None:
 def give_back(session: Session, key: bytes, now: datetime) -> None:
     """Take back one try that was never judged."""
     row = _locked(session, key, now)
-    row.count = max(0, row.count - 1)
+    if row.count <= 1:
+        forget(session, key)
+    else:
+        row.count -= 1
 
 
 def count_address(session: Session, key: bytes, now: datetime) -> int:

@@ -116,13 +116,18 @@ async def submit_app(request: web.Request) -> web.Response:
 
 async def show_role(request: web.Request) -> web.Response:
     """Ask in which role to go on, or say that there is none."""
+    return await _show_role(request)
+
+
+async def _show_role(request: web.Request, status: int = 200, errors: object = ()) -> web.Response:
     services, context, token = services_of(request), context_of(request), attempt_of(request)
 
     def read(session: Session) -> list[dict[str, str]]:
         standing = attempts.standing(session, token, context.now)
         return role_items(attempts.choices(session, standing.person_id, context.now))
 
-    return await render(request, "sign_in/role.html", items=await services.database.read(read))
+    items = await services.database.read(read)
+    return await render(request, "sign_in/role.html", status=status, items=items, errors=errors)
 
 
 async def submit_role(request: web.Request) -> web.Response:
@@ -130,7 +135,7 @@ async def submit_role(request: web.Request) -> web.Response:
     form = await read_form(request)
     assignment_id = text_field(form, "role", required=False, limit=36)
     if not assignment_id:
-        return await show_role(request)
+        return await _show_role(request, 422, [{"text": "Choose what you are here as.", "href": "#role"}])
     services, token = services_of(request), attempt_of(request)
     return _opened(request, *await services.database.write(lambda s: _open(s, request, token, assignment_id)))
 

@@ -221,7 +221,9 @@ async def test_a_person_with_several_roles_chooses_and_nobody_elses_can_be_chose
     page = await (await client.get("/sign-in/role")).text()
     assert "Teacher, centre 99001" in page
     assert "Exams officer, centre 99001" in page
-    assert (await client.post("/sign-in/role", data={})).status == 200
+    unchosen = await client.post("/sign-in/role", data={})
+    assert unchosen.status == 422
+    assert "Choose what you are here as." in await unchosen.text()
     for foreign in (other.assignment_id, "nothing"):
         assert (await client.post("/sign-in/role", data={"role": foreign})).status == 403
     answer = await client.post("/sign-in/role", data={"role": person.assignment_id}, allow_redirects=False)
