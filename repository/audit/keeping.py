@@ -95,6 +95,21 @@ class Log:
                 await self._publish(signed)
         return signed
 
+    async def compare(self) -> None:
+        """Hold the log against what is published of it, and change nothing; raises ``LogForked`` where they differ."""
+        published = await asyncio.to_thread(self._published)
+
+        def look(session: Session) -> None:
+            known = {history.origin: history for history in sequencing.histories(session)}
+            for note in published:
+                checkpoint, history = self._opened(note, known)
+                have = 0 if history is None else sequencing.size_of(session, history.number)
+                if history is not None and have >= checkpoint.size and not _follows(session, checkpoint):
+                    _hold_against(session, history, checkpoint)
+
+        with acting.as_service(SEQUENCER):
+            await self.database.read(look)
+
     # Sequencing
 
     def _take(self, session: Session, *, wait: bool) -> int:

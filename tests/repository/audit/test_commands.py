@@ -174,3 +174,18 @@ def test_a_key_that_others_can_read_is_refused(filled: Path, capsys: pytest.Capt
     (filled / "audit-signing.key").chmod(0o644)
     status, said = nea(capsys, "publish")
     assert (status, "chmod 600" in said) == (1, True), said
+
+
+def test_doctor_says_how_the_log_is(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said() -> dict[str, str]:
+        main(["doctor", "--json"])
+        checks = json.loads(capsys.readouterr().out)
+        checks = checks["checks"] if isinstance(checks, dict) else checks
+        return next(one for one in checks if one["subject"] == "audit log")  # type: ignore[no-any-return]
+
+    assert (said()["state"], "has waited" in said()["says"]) == ("warning", True)
+    nea(capsys, "publish")
+    assert (said()["state"], "300 of them signed" in said()["says"]) == ("ok", True)
+    checkpoint = filled / "objects" / "objects" / "audit" / "checkpoint"
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"\n300\n", b"\n299\n"))
+    assert said()["state"] == "failed"
