@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from moderation.tables import ModerationCase
+from moderation.records.bulk import insert_rows
+from moderation.tables import Candidate, ModerationCase
 from repository import acting, migrating
 from repository.access import Action, Actor, Role
 from repository.acting import Acting
@@ -18,7 +19,7 @@ from repository.scoping import row_security
 
 from . import world
 from .test_agreement import acting_of
-from .world import NOW, Someone, World
+from .world import NOW, SERIES, Someone, World
 
 pytestmark = pytest.mark.postgres
 
@@ -237,6 +238,12 @@ async def test_an_owner_without_powers_of_its_own_serves_by_one_url(
             lambda session: set(session.execute(text("SELECT id FROM moderation_case")).scalars())
         )
         assert raw == expected
+        with acting.as_service("test"):  # many rows at once: COPY is refused to whoever is held to row security
+            rows = [(f"copied-{number}", SERIES[1], "99001", f"{number:04}") for number in range(5)]
+            columns = ("id", "series_key", "centre_number", "candidate_number")
+            assert await database.write_many(lambda session: insert_rows(session, Candidate, columns, rows)) == 5
+            found = await database.read(lambda session: set(session.scalars(select(Candidate.id))))
+        assert {row[0] for row in rows} <= found
     finally:
         acting.set_nobody()
         await database.close()
