@@ -58,6 +58,14 @@ async def note(request: web.Request, error: RepositoryError) -> None:
         await write(database, bound, context)
 
 
+async def write_rest(app: web.Application) -> None:
+    """Write down the numbers that still wait, when the service stops."""
+    services, bound = app[keys.SERVICES], app[keys.REFUSALS]
+    bound.written_at = None
+    with contextlib.suppress(ServiceBusy), acting.as_service("refusals"):
+        await write(services.database, bound, Context(None, services.clock(), "stopping"))
+
+
 async def write(database: Database, bound: Bound, context: Context) -> None:
     """Write down the numbers that wait."""
     for address, count in bound.due(context.now).items():

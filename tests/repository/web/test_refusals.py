@@ -16,6 +16,7 @@ from repository.audit.refusals import EVENTS_LIMIT, Bound, address_hash
 from repository.audit.tending import tend
 from repository.database import Database
 from repository.tables import AuditEvent, RefusalCount
+from repository.web.refusals import write_rest
 
 from .conftest import Service
 from .uploading import Stage
@@ -126,3 +127,13 @@ def test_the_bound_forgets_no_refusal_and_does_not_grow_without_end() -> None:
     clock.advance(seconds=2)
     assert sum(bound.due(clock()).values()) == waiting
     assert not bound.due(clock())
+
+
+async def test_what_waits_is_written_down_when_the_service_stops(service: Service) -> None:
+    client = await service.client(Role.TEACHER)
+    for _ in range(EVENTS_LIMIT + 12):
+        assert (await client.get("/audit")).status == 404
+    await write_rest(service.server.app)
+    counts = select(func.sum(RefusalCount.refused), func.sum(RefusalCount.recorded))
+    found = await service.services.database.read(lambda session: tuple(session.execute(counts).one()))
+    assert found == (EVENTS_LIMIT + 12, EVENTS_LIMIT)
