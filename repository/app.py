@@ -28,7 +28,7 @@ from repository.services import Services
 from repository.settings import MailSettings, Settings
 from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
-from repository.web import keys, limits, middleware, pages, provider_client, routes, tickets
+from repository.web import keys, limits, middleware, pages, provider_client, refusals, routes, tickets
 from repository.web.connection import Runner
 from repository.work import Bell, Worker
 from storage.backend import Backend
@@ -117,6 +117,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.REFUSALS] = Bound()
     app[keys.TEMPLATES] = pages.templates()
     app.on_response_prepare.append(middleware.add_headers)
+    app.on_cleanup.append(refusals.write_rest)
     routes.add_to(app)
     app.cleanup_ctx.append(provider_client.reach(services.issuers, services.settings.base_url, services.clock))
     app.cleanup_ctx.append(_worker)
