@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -30,12 +31,14 @@ from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
 from repository.web import keys, limits, middleware, pages, provider_client, refusals, routes, tickets
 from repository.web.connection import Runner
+from repository.web.turns import Turns
 from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
 from storage.retry import retrying
 from storage.vault import Vault
 
+DESCRIPTORS = 4 * limits.Limits().connections
 READ_BUFFER_BYTES = 512 * 1024
 HEADER_FIELD_LIMIT_BYTES = 32 * 1024
 """More than metadata may have, so that too much of it is refused by us, with the reason, not by the parser."""
@@ -112,6 +115,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.SERVICES] = services
     app[keys.RECEIVER] = receiving.Receiver(services, receiving.WriterGate())
     app[keys.VIEWINGS] = Viewings()
+    app[keys.TURNS] = Turns()
     app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
     app[keys.REFUSALS] = Bound()
@@ -220,7 +224,16 @@ async def serve(services: Services, *, started: Callable[[str], None], stop: asy
         await services.database.close()
 
 
+def _allow_connections() -> None:
+    """Ask the system for as many descriptors as the edge allows connections, with room for files and the database."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _serve(services: Services, started: Callable[[str], None], stop: asyncio.Event) -> None:
+    _allow_connections()
     runner = Runner(
         create_app(services),
         shutdown_timeout=SHUTDOWN_SECONDS,

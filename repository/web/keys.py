@@ -16,6 +16,7 @@ from repository.acts.viewing import Viewings
 from repository.audit.refusals import Bound
 from repository.receiving import Receiver
 from repository.services import Services
+from repository.web.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ TEMPLATES = web.AppKey("templates", Environment)
 ACTIONS: web.AppKey[Mapping[Callable[..., Any], Action]] = web.AppKey("actions")
 
 TICKET_KEY = web.AppKey("ticket_key", bytes)
+TURNS = web.AppKey("turns", Turns)
 EDGES: web.AppKey[Mapping[Callable[..., Any], tuple[Site, int]]] = web.AppKey("edges")
 """Of each handler: the host name it answers under, and its largest body in bytes."""
 

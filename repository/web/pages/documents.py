@@ -101,7 +101,8 @@ async def page_image(request: web.Request) -> web.Response:
         raise NotFound
     services = services_of(request)
     content = reading.pieces(services, context_of(request), seen.document_id, seen.stored)
-    jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
+    async with request.app[keys.TURNS].of(actor_of(request).assignment_id):
+        jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 

@@ -11,8 +11,9 @@ from repository.acts import images, reading
 from repository.acts.images import Image
 from repository.audit import Context
 from repository.errors import NotFound
+from repository.web import keys
 from repository.web.pages.documents import PAGE_WIDTH_PIXELS
-from repository.web.requests import context_of, services_of
+from repository.web.requests import actor_of, context_of, services_of
 
 
 async def of_script(request: web.Request) -> web.Response:
@@ -31,5 +32,6 @@ async def _page(request: web.Request, find: Callable[[Session, Context, str], Im
     if not number.isdigit() or not 1 <= int(number) <= found.page_count:
         raise NotFound
     content = reading.pieces(services, context, found.document_id, found.stored)
-    jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
+    async with request.app[keys.TURNS].of(actor_of(request).assignment_id):
+        jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})

@@ -52,7 +52,7 @@ async def shown(stage: Stage) -> Shown:
 
 
 def pass_of(answer: ClientResponse) -> str:
-    morsel = SimpleCookie(answer.headers["Set-Cookie"])["nea_pass"]
+    morsel = SimpleCookie(answer.headers["Set-Cookie"].removesuffix("; Partitioned"))["nea_pass"]
     return f"nea_pass={morsel.value}"
 
 
@@ -67,7 +67,7 @@ async def test_a_page_shows_pictures_from_the_other_host(shown: Shown) -> None:
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    cookie = SimpleCookie(answer.headers["Set-Cookie"])["nea_pass"]
+    cookie = SimpleCookie(answer.headers["Set-Cookie"].removesuffix("; Partitioned"))["nea_pass"]
     assert cookie["path"] == f"/content/documents/{shown.id}"
     assert cookie["httponly"]
     assert cookie["secure"]
