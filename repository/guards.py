@@ -17,6 +17,7 @@ from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
 from repository.audit import guards as of_audit
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
+from repository.tables import ReceiptProof, ReceiptRow
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
@@ -125,6 +126,13 @@ def _links() -> tuple[Guard, ...]:
     )
 
 
+def _receipts() -> tuple[Guard, ...]:
+    """A receipt stays as it was signed; its proof is added once."""
+    receipt, proof = (one.metadata.tables[one.__tablename__] for one in (ReceiptRow, ReceiptProof))
+    proved = Kept(once=("proof", "log_key", "proved_at"))
+    return (*guards_of_history(receipt, Kept()), *guards_of_history(proof, proved))
+
+
 TWO_PEOPLE = (
     ("shred_proposal", "proposed_by", "confirmed_by"),
     ("role_proposal", "proposed_by", "confirmed_by"),
@@ -147,6 +155,7 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed", "role_proposal", "INSERT", _proposed),
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
+        *_receipts(),
         *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),
     )

@@ -121,7 +121,7 @@ def test_more_time_and_a_sample_that_comes_back(visit: Visit, tmp_path: Path) ->
     numbers = send(centre, sample)
     page = centre.page
     hand_in(page)
-    centre.look("Sample received")
+    centre.look("Sample submitted")
     expect(page.get_by_role("row").filter(has_text="The whole group")).to_contain_text("record.pdf")
 
     page = centre.open(sample)
@@ -144,7 +144,7 @@ def test_more_time_and_a_sample_that_comes_back(visit: Visit, tmp_path: Path) ->
     expect(row_of(page, numbers[0]).locator(".app-files__status").last).to_have_text(RECEIVED, timeout=60_000)
     page = centre.open(sample)
     hand_in(page)
-    centre.look("Sample received")
+    centre.look("Sample submitted")
     expect(page.get_by_text("takes the place of")).to_be_visible()
     for window in (centre, body):
         page = window.open(requests)

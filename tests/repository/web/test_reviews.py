@@ -13,7 +13,9 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
+from moderation import guards
 from moderation.checking import Verdict
+from moderation.errors import RecordKept
 from moderation.records.checks import decide_check, open_check, record_check_mark
 from moderation.records.marking import marks_of_item
 from moderation.records.outcomes import confirm_outcome
@@ -267,7 +269,14 @@ async def test_a_manifest_with_another_signature_has_no_review(released: Release
         row = session.scalars(select(ReceiptRow)).one()
         row.body = row.body.replace(b"sample-submitted", b"sample-submitteD")
 
-    await one.service.write(forge)
+    with pytest.raises(RecordKept):
+        await one.service.write(forge)
+
+    def forge_behind_the_guards(session):  # type: ignore[no-untyped-def]
+        guards.drop(session.connection())
+        forge(session)
+
+    await one.service.write(forge_behind_the_guards)
     body = {"service": "3", "component": WHOLE, "is_kept": True}
     problem = await refused(await one.exams.post("/api/reviews", json=body), 409)
     assert problem["reason"] == "SAMPLE_CHANGED"
