@@ -1,8 +1,8 @@
 """Which passwords are taken: long enough, and not one that anybody would try first. Pure rules.
 
 Source: NIST SP 800-63B-4 (length, a list of what is tried first, no rules of composition, no change by the calendar);
-OWASP ASVS 5.0 §6.2. The lengths are project policy. The list of common words is our own (``common_passwords.txt``):
-what people choose first, in the forms in which they choose it; it is not copied from any breach.
+OWASP ASVS 5.0 §6.2. The lengths are project policy. Two lists: the 30,000 passwords that are met most often, from the
+package ``zxcvbn``, and our own words of schools and examinations (``common_passwords.txt``), each in the usual forms.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ SHORTEST_WITH_SECOND_FACTOR = 8
 OURS = ("nea", "repository", "school", "college", "academy", "centre", "exam", "exams", "examination", "office", "officer",
         "teacher", "moderator", "coursework", "gcse", "alevel", "results", "sample", "marks")  # fmt: skip
 """Words of the place itself: with digits and signs around them they are the first guess."""
+MOST_AROUND = 8
+"""So many digits and signs around a common word leave it a common word; more of them are a number to be guessed."""
 LEAST_REST = 4
 """So many letters must be left when all that is guessed first is taken away."""
 _LIKE_LETTERS = str.maketrans(
@@ -61,7 +63,7 @@ def is_common(password: str) -> bool:
     plain = password.casefold()
     forms = {plain, plain.translate(_LIKE_LETTERS)}
     cores = {_core(form) for form in forms} | {_core(plain).translate(_LIKE_LETTERS)}
-    if any(_once(core) in _common() or _without_runs(core) == "" for core in cores):
+    if any(core in _common() or _once(core) in _common() or _without_runs(core) == "" for core in cores | forms):
         return True
     return len(set(plain)) < 4
 
@@ -80,7 +82,8 @@ def is_of_the_place(password: str, context: Iterable[str]) -> bool:
 def _core(text: str) -> str:
     """Without what people put around a word: digits and signs, and all signs between."""
     text = re.sub(r"[\s._-]", "", text)
-    return re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text) or text
+    core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text)
+    return core if core and len(text) - len(core) <= MOST_AROUND else text
 
 
 def _once(text: str) -> str:
@@ -104,5 +107,8 @@ def _without_runs(text: str) -> str:
 
 @cache
 def _common() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # a megabyte, for the few moments when a password is chosen
+
     text = files("repository.sign_in").joinpath("common_passwords.txt").read_text(encoding="utf-8")
-    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+    own = {line for line in text.splitlines() if line and not line.startswith("#")}
+    return frozenset(own.union(FREQUENCY_LISTS["passwords"]))

@@ -7,10 +7,13 @@ from importlib.resources import files
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from repository.errors import FieldRefused
 from repository.sign_in import passwords
 from repository.sign_in.passwords import is_common, is_of_the_place, require_good
+
+OWN = files("repository.sign_in").joinpath("common_passwords.txt").read_text("utf-8").splitlines()[2:]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_whatever_is_typed_is_taken_or_refused_with_a_sentence(password: str, se
     assert fits or said
 
 
-@given(st.sampled_from(sorted(passwords._common())), st.integers(0, 9999), st.sampled_from(["", "!", "#1", ".", "123"]))
+@given(st.sampled_from(OWN), st.integers(0, 9999), st.sampled_from(["", "!", "#1", ".", "123"]))
 def test_digits_and_signs_around_a_common_word_do_not_help(word: str, number: int, sign: str) -> None:
     assert is_common(f"{word}{number}{sign}")
     assert is_common(word.upper() + sign)
@@ -82,5 +85,21 @@ def test_digits_and_signs_around_a_common_word_do_not_help(word: str, number: in
 def test_the_list_is_part_of_the_package_and_says_where_it_is_from() -> None:
     text = files("repository.sign_in").joinpath("common_passwords.txt").read_text("utf-8")
     assert "Our own list" in text
-    assert len(passwords._common()) > 700
-    assert all(word == word.casefold() and word.isascii() for word in passwords._common())
+    words = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(words) > 700
+    assert all(word == word.casefold() and word.isascii() for word in words)
+
+
+def test_the_three_thousand_that_are_met_most_and_long_enough_are_refused() -> None:
+    """OWASP ASVS 5.0, 6.2.4."""
+    most = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= passwords.SHORTEST_WITH_SECOND_FACTOR]
+    assert len(most) > 3000
+    for word in most:
+        assert is_common(word)
+        assert is_common(word.upper())
+
+
+def test_a_number_that_is_long_enough_is_taken_with_a_word_before_it() -> None:
+    require_good("sunshine839201746293", second_factor=False)
+    with pytest.raises(FieldRefused):
+        require_good("sunshine20262027", second_factor=True)
