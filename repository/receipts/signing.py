@@ -11,9 +11,12 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from repository import private_files
 from repository.errors import SettingRefused
+
+KEY_BYTES = 32
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
@@ -49,21 +52,10 @@ def verify(body: bytes, signature: bytes, public_key_hex: str) -> bool:
 def load_signer(path: Path) -> Signer:
     """Return the signer of a key file, made at first start with mode 0600.
 
-    Raises: ``SettingRefused`` if others on the machine can read the file or it is not a key.
+    Raises: ``SettingRefused`` if others on the machine can read the file, or it holds no random key.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        raw = Ed25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    if path.stat().st_mode & 0o077:
-        raise SettingRefused(f"{path.name} can be read by others on this machine. Run `chmod 600` on it.")
     try:
-        return Signer(Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
-    except ValueError as error:
-        raise SettingRefused(f"{path.name} is not a receipt signing key.") from error
+        raw = private_files.make_key(path, KEY_BYTES, os.urandom)
+    except private_files.UnsafeFile as error:
+        raise SettingRefused(f"{path.name} in the data folder {error.remedy}.", variable="NEA_DATA_DIR") from error
+    return Signer(Ed25519PrivateKey.from_private_bytes(raw))
