@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from moderation.tables import Consignment, ModerationCase
+from repository import rehearsing
 from repository.access import Role
 from repository.mail.queueing import State
 from repository.mail.tables import MailMessage
@@ -351,3 +352,50 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     assert (await other.post(f"/mail/{row.id}/again", data={})).status == 404
     assert (await posted.officer.post(f"/mail/{row.id}/again", data={}, allow_redirects=False)).status == 303
     await posted.mailed(CONTACT, 1)
+
+
+async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(service_on_each: Service) -> None:
+    service = service_on_each
+    made = await service.write(lambda session: rehearsing.seed(session, service.clock.now))
+    centre = made.centre_numbers[0]
+    officer = await service.client(Role.EXAMS_OFFICER, centre)
+    sittings = await (await officer.get("/api/sittings")).json()
+    sitting = (sittings["sittings"] if isinstance(sittings, dict) else sittings)[0]["id"]
+    found = await (await officer.get(f"/api/sittings/{sitting}")).json()
+    numbers = [line["candidate_number"] for line in found["register"]]
+    lines = [{"candidate_number": one, "state": "absent" if one == numbers[0] else "present"} for one in numbers]
+    answer = await officer.put(f"/api/sittings/{sitting}/register", json={"lines": lines})
+    assert answer.status < 300, await answer.text()
+    answer = await officer.post(f"/api/sittings/{sitting}/packets", json={})
+    assert answer.status < 300, await answer.text()
+    packets = (await answer.json())["packets"]
+    assert len(packets) == 1
+    body = {
+        "collection": "scheduled",
+        "sealed_by": "A. Officer",
+        "witnessed_by": "B. Invigilator",
+        "packets": [
+            {"event_id": f"event-{number}", "label": one["label"], "script_count": len(numbers) - 1}
+            for number, one in enumerate(packets)
+        ],
+    }
+    for _ in range(2):
+        answer = await officer.post(f"/api/sittings/{sitting}/despatch", json=body)
+        assert answer.status == 204, await answer.text()
+
+    def read(session):  # type: ignore[no-untyped-def]
+        return session.scalars(select(ReceiptRow).where(ReceiptRow.kind == ReceiptKind.PACKETS_DESPATCHED)).all()
+
+    (row,) = await service.services.database.read(read)
+    await proving.prove_waiting(service.services)
+    file = files.read(await (await officer.get(f"/receipts/{row.id}/download")).read())
+    assert {one.verdict for one in examine(file, service.services.signer.public_key_hex)} == {Verdict.GOOD}
+    said = file.content
+    assert [one["label"] for one in said["packets"]] == [one["label"] for one in packets]
+    assert [(one["candidate_number"], one["why"]) for one in said["missing"]] == [(numbers[0], "Absent")]
+    page = await (await officer.get(f"/receipts/{row.id}")).text()
+    assert packets[0]["label"] in page
+    assert row.id in await (await officer.get("/receipts")).text()
+    other = await service.client(Role.EXAMS_OFFICER, made.centre_numbers[1])
+    assert (await other.get(f"/receipts/{row.id}")).status == 404
+    assert (await (await service.client(Role.TEACHER, centre)).get(f"/receipts/{row.id}")).status == 404
