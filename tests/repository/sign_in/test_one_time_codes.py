@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,20 @@ async def test_recovery_codes_work_once_each_and_only_their_hashes_are_kept(data
     again = [bytes([number + 100]) * 10 for number in range(10)]
     await database.write(lambda s: one_time_codes.make_recovery_codes(s, CONTEXT, account_id, again))
     assert not await use(codes[5])  # type: ignore[misc]
+    await database.close()
+
+
+async def test_of_two_who_bring_the_same_code_at_once_one_is_late(database: Database) -> None:
+    account_id = await _account(database)
+    await database.write(lambda s: one_time_codes.enrol(s, CONTEXT, account_id, SECRET, STEP - 1, BOX))
+    raw = [bytes([number]) * 10 for number in range(10)]
+    codes = await database.write(lambda s: one_time_codes.make_recovery_codes(s, CONTEXT, account_id, raw))
+    code = code_of(SECRET, STEP)
+    apps = (database.write(lambda s: one_time_codes.use(s, account_id, code, NOW, BOX)) for _ in range(6))
+    assert sorted(await asyncio.gather(*apps)) == [False] * 5 + [True]
+    use = one_time_codes.use_recovery_code
+    papers = (database.write(lambda s: use(s, CONTEXT, account_id, codes[0])) for _ in range(6))
+    assert sorted(await asyncio.gather(*papers)) == [False] * 5 + [True]
     await database.close()
 
 
