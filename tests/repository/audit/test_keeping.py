@@ -208,3 +208,27 @@ async def test_what_was_rolled_back_leaves_no_event(kept: Kept) -> None:
     with pytest.raises(RuntimeError):
         await kept.database.write(act)
     assert await kept.log.sequence() == 0
+
+
+async def test_events_of_one_object_keep_their_order_while_all_write_at_once(kept: Kept) -> None:
+    """The later act on a thing began after the earlier was committed, however many write and sequence at once."""
+
+    async def acts_on(thing: str) -> None:
+        for number in range(12):
+
+            def act(session: Session, number: int = number) -> None:
+                context = Context(None, NOW, "request", origin="test")
+                audit.record(session, context, "test.act", "test", thing, number=number)
+
+            await kept.database.write(act)
+
+    async def sequencing_on() -> None:
+        for _ in range(10):
+            await kept.log.sequence()
+
+    await asyncio.gather(*(acts_on(f"thing-{at}") for at in range(5)), sequencing_on(), sequencing_on())
+    await kept.log.sequence()
+    rows = await kept.database.read(lambda s: s.scalars(select(AuditLog).order_by(AuditLog.seq)).all())
+    assert [row.seq for row in rows] == list(range(60))
+    for thing in {row.object_id for row in rows}:
+        assert [row.details["number"] for row in rows if row.object_id == thing] == list(range(12))
