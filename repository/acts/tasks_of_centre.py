@@ -13,7 +13,7 @@ from moderation.records.cases import CaseView
 from moderation.records.outstanding import Outstanding
 from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
 from moderation.tracking import Subject
-from repository import contacts
+from repository import contacts, teaching
 from repository.access import Actor, Role
 from repository.acts import cases, sample_requests, tasks_of_scripts, tasks_of_waiting
 from repository.acts.cases import actor_of, state_words
@@ -54,6 +54,9 @@ def board(session: Session, context: Context) -> Board:
         for case in found
         if _task(context, case) is None
     )
+    if actor.role is Role.TEACHER and not teaching.of_assignments(session, [actor.assignment_id]):
+        hint = "You see a component once it is given to you"
+        waiting = (Task("Your exams officer has not said yet what you teach", "/cases", hint, "Ask them"),)
     figures = (
         ("components", len(found)),
         ("marks to submit", sum(case.state in MARKS_EDITABLE for case in found)),

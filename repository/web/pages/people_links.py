@@ -6,6 +6,7 @@ code it becomes a cookie of this browser, and the pages that follow have plain a
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -27,6 +28,8 @@ from repository.web.pages.sign_in import go_on
 from repository.web.requests import context_of, read_form, secret_field, services_of, text_field
 
 ACCEPT_FIELDS = ("sign_in_name",)
+FORGOTTEN_SECONDS = 0.5
+"""After so long whoever forgot a password is answered, far more than making a link takes."""
 
 
 async def show_invitation(request: web.Request) -> web.Response:
@@ -96,7 +99,10 @@ async def forgotten(request: web.Request) -> web.Response:
     form = await read_form(request)
     services, context = services_of(request), context_of(request)
     name = text_field(form, "sign_in_name", required=False, limit=320)
+    # Whether a link was made must not be told by the time that it takes either.
+    answers_at = asyncio.get_running_loop().time() + FORGOTTEN_SECONDS
     await services.database.write(lambda s: people_resets.start_alone(s, context, name, services.new_token))
+    await asyncio.sleep(max(0.0, answers_at - asyncio.get_running_loop().time()))
     return await render(request, "people/forgotten.html", sent=True)
 
 

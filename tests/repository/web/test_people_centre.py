@@ -92,6 +92,7 @@ async def test_what_a_teacher_teaches_is_given_and_taken(stage_on_each: Stage) -
         assert (await officer.post(path, data=form)).status == 404
     assert await taught(service, assignment_id) == []
     assert "Nothing yet" in await (await officer.get("/staff")).text()
+    assert "has not said yet what you teach" in await (await teacher.get("/")).text()
 
 
 @pytest.mark.parametrize(
