@@ -53,7 +53,9 @@ async def test_an_exams_officer_sees_who_looked_and_in_which_role(stage_on_each:
     assert text.count("Read the centre&#39;s marks") == 1
     assert "Awarding body officer" in text
     assert "Test ab_officer" not in text  # people of the awarding body stand there by role
-    only = await page(browser, f"/who-looked?document={document_id}")
+    link = f"/who-looked?document={document_id}"
+    assert f'href="{link}"' in await page(browser, f"/documents/{document_id}")
+    only = await page(browser, link)
     assert "Opened a file" in only
     assert "Read the centre&#39;s marks" not in only
     rows = list(csv.DictReader(io.StringIO(await page(browser, "/who-looked.csv?candidate=1001"))))
