@@ -85,7 +85,7 @@ def is_independent(now: Any, of: FromClause | None = None) -> ColumnElement[bool
 
     Takes: ``of``, the allocation's table under another name.
     """
-    given = cast(FromClause, Allocation.__table__) if of is None else of
+    given = Allocation.__table__ if of is None else of
     tie = holds_for(given.c.person_id, given.c.centre_number, given.c.series_key, now)
     own, other = _aliased(ModerationCase), _aliased(ModerationCase)
     part, alias = _aliased(Involvement), _aliased(PersonAlias)
@@ -113,13 +113,12 @@ def is_independent(now: Any, of: FromClause | None = None) -> ColumnElement[bool
 
 
 def _aliased(table: type[Base]) -> FromClause:
-    return _bare(table).alias()
+    return _bare(cast(Table, table.__table__)).alias()
 
 
 @cache
-def _bare(table: type[Base]) -> TableClause:
+def _bare(full: Table) -> TableClause:
     """Return a table as names and types alone: putting one under another name costs a tenth of a mapped one."""
-    full = cast(Table, table.__table__)
     return TableClause(full.name, *(column(one.name, one.type) for one in full.columns))
 
 

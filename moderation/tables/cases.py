@@ -47,6 +47,7 @@ class ModerationCase(Base):
     __table_args__ = (
         UniqueConstraint("series_key", "component_code", "centre_number"),
         Index(None, "series_key", "centre_number"),
+        Index(None, "centre_number"),
         Index(None, "sample_id"),
         ForeignKeyConstraint(
             ["series_key", "component_code"],

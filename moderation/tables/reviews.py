@@ -58,6 +58,7 @@ class ReviewRequest(Base):
         Index(None, "series_key", "state"),
         Index(None, "case_id"),
         Index(None, "about_id"),
+        Index(None, "reviewer"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -207,6 +208,7 @@ class PanelMember(Base):
     """A person who hears an appeal."""
 
     __tablename__ = "panel_member"
+    __table_args__ = (Index(None, "person_id"),)
 
     request_id: Mapped[str] = mapped_column(ForeignKey("review_request.id"), primary_key=True)
     person_id: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -28,7 +28,8 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
@@ -54,15 +55,32 @@ def _narrow(state: ORMExecuteState) -> None:
     if who.service is not None:
         return
     writes, dialect = bool(state.session.info.get(WRITES)), state.session.get_bind().dialect
-    narrowed = False
-    for entity in _entities(state.statement):
-        condition = condition_for(who, entity, dialect, writes=writes)
-        if condition is not None:
-            narrowed = True
-            option = with_loader_criteria(entity, condition, include_aliases=True)
-            state.statement = cast(Any, state.statement).options(option)
-    if narrowed:
+    options = [
+        option
+        for entity in _entities(state.statement)
+        if (option := _option(who, entity, dialect, writes=writes)) is not None
+    ]
+    if options:
+        state.statement = cast(Any, state.statement).options(*options)
         _asking.set((who, _cases_known(state.session, who, dialect)))
+
+
+def _option(who: Acting, entity: type[Any], dialect: Dialect, *, writes: bool) -> LoaderCriteriaOption | None:
+    if who.actor is None:
+        return _criteria(entity, false())
+    return _criteria_for(who.actor.role, who.action, cast(Any, entity), writes, dialect.name)
+
+
+@lru_cache(maxsize=8192)
+def _criteria_for(
+    role: Role, action: Action | None, entity: type[Any], writes: bool, dialect: str
+) -> LoaderCriteriaOption | None:
+    condition = _condition(role, action, cast(Any, entity), writes, dialect)
+    return None if condition is None else _criteria(entity, condition)
+
+
+def _criteria(entity: type[Any], condition: ColumnElement[bool]) -> LoaderCriteriaOption:
+    return with_loader_criteria(entity, condition, include_aliases=True)
 
 
 def condition_for(who: Acting, entity: type[Any], dialect: Dialect, *, writes: bool) -> ColumnElement[bool] | None:
@@ -73,12 +91,12 @@ def condition_for(who: Acting, entity: type[Any], dialect: Dialect, *, writes: b
     """
     if who.actor is None:
         return false()
-    return _condition(who.actor.role, who.action, entity, writes, type(dialect))
+    return _condition(who.actor.role, who.action, cast(Any, entity), writes, dialect.name)
 
 
 @lru_cache(maxsize=8192)
 def _condition(
-    role: Role, action: Action | None, entity: type[Any], writes: bool, dialect: type[Dialect]
+    role: Role, action: Action | None, entity: type[Any], writes: bool, dialect: str
 ) -> ColumnElement[bool] | None:
     table = cast(FromClause, entity.__table__)
     found = predicates.condition_on(entity, table, role, action, _facts(dialect), writes=writes)
@@ -102,7 +120,7 @@ def _cases_known(session: Session, who: Acting, dialect: Dialect) -> Mapping[Sig
         _asking.set((who, {}))
         found = known[who] = {}
         for sight in _listed_for(who.actor.role, who.action):
-            cases = session.connection().execute(_listing(sight, type(dialect))).scalars()
+            cases = session.connection().execute(_listing(sight, dialect.name)).scalars()
             found[sight] = json.dumps(list(cases))
     return known[who]
 
@@ -129,12 +147,12 @@ _NOW = _fact("now", lambda _, who: who.now or datetime.now(UTC), Instant())
 
 
 @cache
-def _facts(dialect: type[Dialect]) -> Facts:
+def _facts(dialect: str) -> Facts:
     return Facts(_PERSON, _ASSIGNMENT, _CENTRE, _NOW, listed=lambda sight: _listed(sight, dialect))
 
 
 @cache
-def _listed(sight: Sight, dialect: type[Dialect]) -> TextClause:
+def _listed(sight: Sight, dialect: str) -> TextClause:
     """Return the list of cases in reach as text: SQLAlchemy looks at every part of an expression each time it is used."""
     if sight.writes:
         return _listing(sight, dialect)
@@ -143,17 +161,20 @@ def _listed(sight: Sight, dialect: type[Dialect]) -> TextClause:
         "sqlite": f"SELECT value FROM json_each(:{name})",  # noqa: S608
         "postgresql": f"SELECT jsonb_array_elements_text(CAST(:{name} AS jsonb))",
     }
-    return text(words[dialect.name]).bindparams(
+    return text(words[dialect]).bindparams(
         bindparam(name, callable_=lambda: _asking.get()[1].get(sight, "[]"), type_=String())
     )
 
 
 @cache
-def _listing(sight: Sight, dialect: type[Dialect]) -> TextClause:
+def _listing(sight: Sight, dialect: str) -> TextClause:
     """Return the question for the cases in reach, as text."""
-    named = Facts(*(literal_column(f":{one.key}", one.type) for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW)))
-    query = predicates.cases_of(sight, named)
-    written = str(query.compile(dialect=dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}))
+    person, assignment, centre, now = (
+        literal_column(f":{one.key}", one.type) for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW)
+    )
+    named = cast(Any, make_url(f"{dialect}://").get_dialect())(paramstyle="named")
+    query = predicates.cases_of(sight, Facts(person, assignment, centre, now))
+    written = str(query.compile(dialect=named, compile_kwargs={"literal_binds": True}))
     used = [one for one in (_PERSON, _ASSIGNMENT, _CENTRE, _NOW) if f":{one.key}" in written]
     return text(written).bindparams(*used)
 

@@ -471,7 +471,7 @@ class Only:
 
 def _is_released(row: FromClause) -> Condition:
     if row is r.DocumentRow.__table__:
-        return cast(Condition, row.c.state == DocumentState.RELEASED)
+        return row.c.state == DocumentState.RELEASED
     document = _named(r.DocumentRow)
     if "document_id" not in row.c:
         return true()
@@ -503,13 +503,12 @@ def there_is(table: FromClause, *conditions: Any, own: tuple[FromClause, ...] = 
 
 
 def _named(entity: type[Any]) -> FromClause:
-    return _bare(entity).alias()
+    return _bare(cast(Table, entity.__table__)).alias()
 
 
 @cache
-def _bare(entity: type[Any]) -> TableClause:
+def _bare(full: Table) -> TableClause:
     """Return a table as names and types alone: putting one under another name costs a tenth of a mapped one."""
-    full = cast(Table, entity.__table__)
     return TableClause(full.name, *(column(one.name, one.type) for one in full.columns))
 
 

@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, event, literal_column, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ClauseElement, ColumnElement, Connection, Select, Table, event, literal_column, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -218,7 +218,8 @@ def _policy(entity: type[Any], role: Role) -> Policy | None:
 def _way(entity: type[Any], way: Scoped, role: Role) -> str:
     """Return the condition on a row for whatever action of a role: each sight counts only where the settings name it."""
     found = " OR ".join(
-        f"({_says(_word(way.kind, sight))} AND ({_reach(entity, way, sight)}))" for sight in _sights(role, way.kind)
+        f"({_says(_word(way.kind, sight))} AND ({_reach(cast(Any, entity), way, sight)}))"
+        for sight in _sights(role, way.kind)
     )
     for (action, kind), only in predicates.ONLY.items():
         if kind is way.kind and role in only.roles:
@@ -236,7 +237,7 @@ def _reach(entity: type[Any], way: Scoped, sight: Sight) -> str:
 
 def _written(entity: type[Any], condition: ColumnElement[bool]) -> str:
     """Write a condition within a query of its table, so that what it asks of other tables speaks of the row."""
-    query = select(literal_column("1")).select_from(cast(Table, entity.__table__)).where(condition)
+    query: Select[Any] = select(literal_column("1")).select_from(cast(Table, entity.__table__)).where(condition)
     _, where, rest = " ".join(_compiled(query).split()).partition(" WHERE ")
     return _through_places(rest) if where else "true"
 
@@ -254,7 +255,8 @@ def _sights(role: Role, kind: Kind) -> tuple[Sight, ...]:
 
 
 def _compiled(query: ClauseElement) -> str:
-    return str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    dialect = make_url("postgresql://").get_dialect()()
+    return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def _says(word: str) -> str:
