@@ -244,3 +244,20 @@ async def test_another_host_name_is_refused_and_named_nowhere(stage: Stage, host
         text = await answer.text()
         assert "evil" not in text
         assert "evil" not in str(answer.headers)
+
+
+@pytest.mark.fault("att:C15")
+async def test_ranges_are_one_at_a_time_and_inside(stage: Stage) -> None:
+    data = pdf()
+    made = await stage.create(len(data), data)
+    document = await stage.document(made)
+    path = f"/documents/{document['id']}/content"
+    many = "bytes=" + ",".join(f"{first}-{first + 9}" for first in range(0, 5_000, 5))
+    for asked in (many, "bytes=0-9,5-14", f"bytes={len(data)}-", "bytes=9-2", "bytes=a-b", "lines=0-1"):
+        answer = await stage.teacher.get(path, headers={"Range": asked})
+        assert answer.status in {200, 416}, asked
+        assert len(await answer.read()) <= len(data)
+        if answer.status == 416:
+            assert answer.content_type == "application/problem+json"
+    answers = [await stage.teacher.get(path, headers={"Range": f"bytes={first}-{first}"}) for first in range(60)]
+    assert [await one.read() for one in answers] == [data[first : first + 1] for first in range(60)]
