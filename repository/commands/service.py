@@ -131,6 +131,9 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
         services = await app.compose(settings)
         shown = {
             "database": services.database.url.render_as_string(hide_password=True),
+            "row security": "none: SQLite has one enforcer of the policy, for one centre or a demonstration"
+            if services.database.embedded
+            else "PostgreSQL's own, for every table of centres",
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
             "virus scanner": "none configured: documents are not virus-scanned",
             "receipt public key": services.signer.public_key_hex,
