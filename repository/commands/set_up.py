@@ -15,7 +15,9 @@ from repository.sign_in import set_up, set_up_lines
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("set-up", help="print a one-time link that makes one of the first two awarding body officers")
+    parser = commands.add_parser(
+        "set-up", help="print a one-time link that makes one of the first two awarding body officers"
+    )
     parser.set_defaults(command=_set_up)
 
 
