@@ -23,6 +23,7 @@ from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
 from repository.sign_in import invitations, paired_links
 from repository.sign_in.people_tables import RoleProposal
+from repository.sign_in.telling import tell
 from repository.tables import Person
 
 
@@ -94,7 +95,7 @@ def confirm(session: Session, context: Context, proposal_id: str, new_token: Cal
             confirmed_by=actor.person_id,
         )
         audit.record(session, context, "role.given", "assignment", made.id, role=row.role)
-        people_roles.tell(session, context, row.person_id, "You were given a further role in this service.")
+        tell(session, context, row.person_id, "You were given a further role in this service.")
     else:
         handover = people_roles.send_invitation(
             session,

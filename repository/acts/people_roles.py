@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -30,7 +29,6 @@ from repository.sign_in.tables import Account
 from repository.sign_in.telling import said_at, tell
 from repository.tables import Assignment, Person, WebSession
 
-LONDON = ZoneInfo("Europe/London")
 NAME_LIMIT = 200
 
 
@@ -277,7 +275,8 @@ def end_sessions(session: Session, context: Context, assignment_ids: list[str]) 
 
 def tell_centres(session: Session, context: Context, person_id: str, what: str) -> None:
     """Queue a notice to the contacts for security of every centre at which a person has a role; it names nobody."""
-    for centre in sorted({one.centre_number for one in attempts.choices(session, person_id, context.now)} - {None}):
+    roles = attempts.choices(session, person_id, context.now)
+    for centre in sorted({one.centre_number for one in roles if one.centre_number is not None}):
         for address in contacts_for(session, centre, NoticeKind.SECURITY):
             facts = {"what": what, "centre_number": centre, "when": said_at(context.now)}
             mail.enqueue(session, context, address, "centre-security-notice", facts, centre_number=centre)
