@@ -65,7 +65,7 @@ async def _measure(name: str, url: str, quick: bool) -> list[Figure]:
         session.add(Person(id=person, display_name="Somebody", created_at=NOW))
 
     await database.write(begin)
-    lots, of = (6, 40) if quick else (24, 100)
+    lots, of = (6, 40) if quick else (16, 60)
     spans: dict[bool, list[float]] = {False: [], True: []}
     for lot in range(2 * lots):
         recorded = lot % 2 == 1
@@ -74,7 +74,7 @@ async def _measure(name: str, url: str, quick: bool) -> list[Figure]:
             await database.write(lambda session, recorded=recorded: _act(session, person, recorded))
         spans[recorded].append((time.perf_counter() - started) / of)
     without, with_event = (statistics.median(spans[recorded]) for recorded in (False, True))
-    rate = await _sequenced(database, 2_000 if quick else 20_000)
+    rate = await _sequenced(database, 2_000 if quick else 10_000)
     await database.close()
     return [
         Figure(f"{name}: a transaction without its event", without * 1000, "ms"),
