@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from repository.addresses import Network
 from repository.errors import HostUnknown, RequestMalformed
-from repository.settings import Network, Settings
+from repository.settings import Settings
 from repository.web import keys
 from repository.web.keys import Site
 
