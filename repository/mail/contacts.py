@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from repository.access import Role
 from repository.audit import Context
 from repository.contacts import contacts_for
-from repository.contacts import contacts_for
 from repository.sign_in.tables import Account
 from repository.tables import Assignment
 

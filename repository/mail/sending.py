@@ -141,6 +141,15 @@ class Sender:
             if line is not None:
                 await _hang_up(line)
 
+    async def examine(self) -> str | None:
+        """Try the server without sending anything; returns why it could not be used, or None."""
+        try:
+            line = await self._connect()
+        except ServerAway as error:
+            return str(error)
+        await _hang_up(line)
+        return None
+
     def _claim(self, session: Session) -> Claimed | None:
         return records.claim(session, self._clock(), self._settings.sender.rpartition("@")[2])
 
