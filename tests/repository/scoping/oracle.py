@@ -129,9 +129,10 @@ class Oracle:
             )
         column, above = HANGS_ON.get(table) or next(way for way in UP if way[0] in row)
         found = self.hangs_on_seen(row, column, above, scope, published, kind)
-        if scope is not Scope.TAUGHT or self.writes:
+        if scope is not Scope.TAUGHT:
             return found
-        if table in {"centre_mark", "sample_item"}:
+        # What a teacher changes may follow from the marks of the whole component, so a change sees them all; not the works.
+        if table == "sample_item" or (table == "centre_mark" and not self.writes):
             return found and self.teaches(self.one("moderation_case", row["case_id"]), row["candidate_id"])
         if table in {"evidence", "upload"} and row["sample_item_id"] is not None:
             return found and self.reaches(
