@@ -117,7 +117,14 @@ class Sender:
         line: SMTP | None = None
         try:
             while (claimed := await self._database.write(self._claim)) is not None:
-                enclosures, complete = await self._enclosures(claimed)
+                try:
+                    enclosures, complete = await self._enclosures(claimed)
+                except Exception:
+                    # One message whose files cannot be made must not keep the others from going.
+                    logger.exception("mail: the files of a message could not be made")
+                    words = "The files that go along could not be made."
+                    await self._note(records.note_put_off, claimed, now=self._clock(), reply=words)
+                    continue
                 if not complete and self._clock() - claimed.created_at < PROOF_WAIT:
                     await self._note(records.give_back, claimed, available_at=self._clock() + PROOF_LOOK)
                     continue

@@ -32,6 +32,7 @@ class Post:
     database: Database
     now: datetime = START
     complete: bool = True
+    broken: bool = False
     files: list[Enclosure] = field(default_factory=list)
 
     async def write(self, work: Callable[[Any], Any]) -> Any:
@@ -51,6 +52,8 @@ class Post:
         settings = MailSettings(**(facts | {"sender": SENDER} | changes))
 
         async def enclose(_receipt_id: str) -> tuple[Sequence[Enclosure], bool]:
+            if self.broken:
+                raise LookupError("there is no such receipt")
             return self.files, self.complete
 
         return Sender(settings, "https://nea.example", self.database, lambda: self.now, enclose, limits)

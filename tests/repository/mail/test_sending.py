@@ -303,6 +303,28 @@ async def test_a_receipt_waits_for_its_proof_and_then_goes_with_its_files(post: 
     assert row.attempts == 1
 
 
+async def test_a_message_whose_files_cannot_be_made_keeps_no_other_from_going(post: Post) -> None:
+    facts = {
+        "what": "A sample was submitted.",
+        "component_code": "7552/C",
+        "series": "June 2026",
+        "centre_number": "64001",
+        "when": "15 May 2026, 10:00",
+        "receipt_id": "r1",
+    }
+    await post.queue(A, letter="receipt", facts=facts, receipt_ids=["r1"])
+    post.later(seconds=1)
+    await post.queue(B)
+    post.broken = True
+    with running_mail_server() as server:
+        await post.sender(server.port).send_due()
+        assert [address for address, _ in server.taken] == [B]
+        post.broken = False
+        post.later(minutes=2)
+        await post.sender(server.port).send_due()
+        assert len(server.to(A)) == 1
+
+
 async def test_a_receipt_too_large_for_mail_is_announced_and_not_attached(post: Post) -> None:
     facts = {
         "what": "A sample was submitted.",
