@@ -47,6 +47,11 @@ def canonical(row: Mapping[str, Any]) -> str:
     return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
+def stated(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return details without those that the event would name and that are unknown: what is unknown is left out."""
+    return {name: value for name, value in details.items() if value is not None or name not in (*_NAMED, "origin")}
+
+
 def columns(event: str) -> dict[str, Any]:
     """Return what the columns beside an event must be; raises ``ValueError`` or ``KeyError`` for a text that is none."""
     said = json.loads(event)

@@ -313,7 +313,7 @@ def _plain(name: str, value: Any) -> object:
         if name == "at":
             at = datetime.fromisoformat(value) if isinstance(value, str) else value
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        return json.loads(value) if name == "details" else value
+        return events.stated(json.loads(value)) if name == "details" else value
     except (ValueError, TypeError, AttributeError):
         return NotImplemented
 
