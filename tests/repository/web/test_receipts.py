@@ -19,7 +19,7 @@ from repository import rehearsing
 from repository.access import Role
 from repository.mail.queueing import State
 from repository.mail.tables import MailMessage
-from repository.receipts import files, proving
+from repository.receipts import canonical, files, proving
 from repository.receipts.checking import Verdict, examine, listed_of
 from repository.receipts.kinds import ReceiptKind
 from repository.sign_in.people_tables import NotificationContact
@@ -399,3 +399,51 @@ async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(servic
     other = await service.client(Role.EXAMS_OFFICER, made.centre_numbers[1])
     assert (await other.get(f"/receipts/{row.id}")).status == 404
     assert (await (await service.client(Role.TEACHER, centre)).get(f"/receipts/{row.id}")).status == 404
+
+
+async def test_receipts_of_the_first_format_stay_readable(posted: Posted) -> None:
+    signer, case_id = posted.service.services.signer, posted.stage.case_id
+    line = {"document": "d", "slot": "work", "name": "1001_work.pdf", "media_type": "application/pdf", "size_bytes": 10}
+    line |= {"sha256": "0" * 64, "sha256_declared_by_sender": True, "declared_at": None}
+    body = canonical(
+        {
+            "format": "nea-receipt/1",
+            "kind": "sample-submitted",
+            "receipt": "old",
+            "issued_at": "2025-05-15T10:00:00+00:00",
+            "series": "01-6A25",
+            "component": "7552/C",
+            "centre_number": CENTRE,
+            "sample": "s",
+            "due_at": "2025-05-20T10:00:00+00:00",
+            "submitted_by_person": "p",
+            "submitted_as": "exams_officer",
+            "candidates": [
+                {
+                    "candidate_number": "1001",
+                    "position": 1,
+                    "no_work_reason": "",
+                    "files": [line | {"received_at": "2025-05-15T09:00:00+00:00"}],
+                },
+                {"candidate_number": "1002", "position": 2, "no_work_reason": "Absent", "files": []},
+            ],
+            "cohort_files": [],
+            "replaces": None,
+            "public_key_ed25519": signer.public_key_hex,
+        }
+    )
+    row = {"id": "old", "centre_number": CENTRE, "case_id": case_id, "kind": "sample-submitted"}
+    issued_at = posted.service.clock.now
+
+    def add(session):  # type: ignore[no-untyped-def]
+        session.add(ReceiptRow(**row, body=body, signature=signer.sign(body), issued_at=issued_at))
+
+    await posted.service.write(add)
+    page = await (await posted.officer.get("/receipts/old")).text()
+    assert "1001_work.pdf" in page
+    assert "Absent" in page
+    assert "Proof from the log follows" not in page
+    assert (await (await posted.officer.get("/receipts/old/receipt.pdf")).read()).startswith(b"%PDF-")
+    assert "/receipts/old" in await (await posted.officer.get("/receipts")).text()
+    file = files.read(await (await posted.officer.get("/receipts/old/download")).read())
+    assert {one.verdict for one in examine(file, signer.public_key_hex)} == {Verdict.GOOD}
