@@ -197,7 +197,7 @@ async def test_what_is_one_s_own_is_there(peopled: Service, made: World) -> None
     client = await peopled.client(Role.EXAMS_OFFICER, OWN)
     for path in (
         "/api/cases/{case_id}",
-        "/api/sittings/{sitting_id}",
+        "/api/cases/{case_id}/marks",
         "/api/documents/{document_id}",
         "/staff/{assignment_id}",
     ):
