@@ -188,7 +188,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE", "/api/staff/{assignment_id}/teaching/{teaching_id}", people_api.take_teaching, A.PEOPLE_MANAGE_CENTRE
     ),
-    Route("GET", "/api/people", people_api.everybody, A.PEOPLE_READ_BODY),
+    Route("GET", "/api/people/roles", people_api.everybody, A.PEOPLE_READ_BODY),
     Route("DELETE", "/api/people/roles/{assignment_id}", people_api.end_anywhere, A.PEOPLE_MANAGE_BODY),
     Route("GET", "/api/contacts", people_api.contacts, A.CONTACTS_READ),
     Route("GET", "/contacts", people_contacts.show, A.CONTACTS_READ),

@@ -44,7 +44,7 @@ async def test_staff_are_listed_taught_and_ended(stage_on_each: Stage) -> None:
 async def test_officers_list_and_end_everywhere(stage: Stage) -> None:
     service = stage.service
     officer, moderator = await service.client(Role.AB_OFFICER), await service.client(Role.MODERATOR)
-    found = await (await officer.get("/api/people", params={"role": "moderator"})).json()
+    found = await (await officer.get("/api/people/roles", params={"role": "moderator"})).json()
     assert [one["id"] for one in found["people"]] == [moderator.person_id]  # type: ignore[attr-defined]
     assert found["total"] == 1
     there = f"/api/people/roles/{await assignment_of(service, moderator)}"
@@ -69,7 +69,7 @@ async def test_officers_list_and_end_everywhere(stage: Stage) -> None:
 )
 async def test_a_bad_search_is_named(stage: Stage, query: dict[str, str], field: str) -> None:
     officer = await stage.service.client(Role.AB_OFFICER)
-    answer = await officer.get("/api/people", params=query)
+    answer = await officer.get("/api/people/roles", params=query)
     assert (answer.status, (await answer.json())["field"]) == (422, field)
 
 
