@@ -73,16 +73,20 @@ async def check_password(
 ) -> Credential:
     """Hold a password against a name's account, counted and slowed; raises as ``with_password`` does."""
     box, now = services.secrets_box, context.now
+    address = box.fingerprint("address", throttle.network_of(browser.address))
 
-    def begin(session: Session) -> tuple[Credential | None, bytes, int]:
+    def begin(session: Session) -> tuple[Credential | None, bytes, int, bool]:
         found = local.find(session, name)
         is_known = found is not None and local.is_known_device(session, browser.device_token, found.account_id, now)
         key = box.fingerprint("device", name, browser.device_token) if is_known else box.fingerprint("name", name)
-        return found, key, throttle.begin(session, key, now)
+        is_crowd = throttle.is_crowd(session, address, now) and not is_known
+        return found, key, throttle.begin(session, key, now), is_crowd
 
-    found, key, failures = await services.database.write(begin)
+    found, key, failures, is_crowd = await services.database.write(begin)
     try:
-        right = await services.hasher.check(password[: passwords.LONGEST + 1], found.phc if found else None)
+        phc = found.phc if found else None
+        crowd = address if is_crowd else None
+        right = await services.hasher.check(password[: passwords.LONGEST + 1], phc, crowd=crowd)
     except ServiceBusy:
         await services.database.write(lambda s: throttle.give_back(s, key, now))
         raise

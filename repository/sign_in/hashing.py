@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,9 +27,12 @@ T = TypeVar("T")
 PROCESSES = 2
 QUEUE = 20
 """So many may wait for a process; whoever comes after them is asked to come again."""
+CROWD_PLACES = 4
+"""So many places are for one address that failed often lately; the others stay free for everybody else."""
 SALT_BYTES = 16
 KEY_BYTES = 32
-_NICE = 12
+BUSY = "Many people are signing in at this moment. Try again in a few seconds."
+_NICE = 19
 _PHC = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[^$]+\$[^$]+", re.ASCII)
 
 
@@ -92,23 +96,34 @@ class Hasher:
         self._processes = processes
         self._places = processes + queue
         self._taken = 0
+        self._crowds: Counter[bytes] = Counter()
         self._pool: ProcessPoolExecutor | None = None
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password; raises ``ServiceBusy`` when the queue is full."""
         return await self._run(hash_password, password, self.cost)
 
-    async def check(self, password: str, phc: str | None) -> bool:
+    async def check(self, password: str, phc: str | None, *, crowd: bytes | None = None) -> bool:
         """Return whether a password is right; with no hash (nobody has that name) it takes as long, and is not.
 
-        Raises: ``ServiceBusy`` when the queue is full.
+        Takes: the ``crowd`` that it comes from, which shares ``CROWD_PLACES``; None for whoever is in none.
+        Raises: ``ServiceBusy`` when the queue, or the crowd's part of it, is full.
         """
-        right = await self._run(is_right, password, phc or NOBODYS)
+        if crowd is not None and self._crowds[crowd] >= CROWD_PLACES:
+            raise ServiceBusy(BUSY)
+        if crowd is not None:
+            self._crowds[crowd] += 1
+        try:
+            right = await self._run(is_right, password, phc or NOBODYS)
+        finally:
+            if crowd is not None:
+                self._crowds[crowd] -= 1
+                self._crowds += Counter()  # which forgets whoever has no place
         return right and phc is not None
 
     async def _run(self, work: Callable[..., T], *words: object) -> T:
         if self._taken >= self._places:
-            raise ServiceBusy("Many people are signing in at this moment. Try again in a few seconds.")
+            raise ServiceBusy(BUSY)
         self._taken += 1
         try:
             if self._pool is None:

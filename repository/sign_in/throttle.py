@@ -117,6 +117,13 @@ def count_address(session: Session, key: bytes, now: datetime) -> int:
     return row.count
 
 
+def is_crowd(session: Session, key: bytes, now: datetime) -> bool:
+    """Return whether so many failures came from an address lately that what comes from there has to share places."""
+    row = session.get(Failures, key)
+    lately = row is not None and now - row.last_at < timedelta(seconds=ADDRESS_FORGET_SECONDS)
+    return row is not None and lately and row.count > ADDRESS_FREE
+
+
 def sweep(session: Session, now: datetime) -> None:
     """Delete the counts that are forgotten."""
     session.execute(delete(Failures).where(Failures.last_at < now - timedelta(seconds=FORGET_SECONDS)))

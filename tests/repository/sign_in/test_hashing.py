@@ -64,6 +64,22 @@ async def test_one_more_than_may_wait_is_asked_to_come_again() -> None:
         hasher.close()
 
 
+async def test_a_crowd_leaves_places_for_everybody_else() -> None:
+    """Who floods from one address does not fill the queue of the whole service."""
+    hasher = Hasher(CHEAP, processes=1, queue=10)
+    try:
+        phc = await hasher.hash("three hares")
+        flood = (hasher.check("wrong", phc, crowd=b"one address") for _ in range(9))
+        others = (hasher.check("three hares", phc, crowd=crowd) for crowd in (None, None, b"another"))
+        answers = await asyncio.gather(*flood, *others, return_exceptions=True)
+        assert sum(isinstance(one, ServiceBusy) for one in answers[:9]) == 5
+        assert answers[9:] == [True] * 3
+        assert await hasher.check("three hares", phc, crowd=b"one address"), "its places are free again"
+        assert not hasher._crowds
+    finally:
+        hasher.close()
+
+
 def test_the_processes_end_with_the_service_that_was_killed() -> None:
     program = (
         "import asyncio, multiprocessing, sys\n"
