@@ -45,8 +45,8 @@ WARM_UP_SECONDS = 1.0
 
 def measure(quick: bool) -> list[Figure]:
     """Return what is left of the throughput of uploads under a flood of sign-ins, and what the flood got."""
-    rounds = 2 if quick else 5
-    load = Scenario("4 uploads", 4, (32 if quick else 256) * MIB, 4)
+    rounds = 2 if quick else 4
+    load = Scenario("4 uploads", 4, (128 if quick else 256) * MIB, 4)
     still: list[float] = []
     flooded: list[float] = []
     answers: Counter[str] = Counter()
