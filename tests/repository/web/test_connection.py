@@ -392,7 +392,7 @@ async def test_leave_is_not_given_for_a_body_that_is_too_large(usual: TestServer
 
 async def test_another_expectation_is_refused(usual: TestServer) -> None:
     said = await ask(
-        short,
+        usual,
         f"POST /api/sessions HTTP/1.1\r\n{HOST}Expect: 200-ok\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
     )
     assert status_of(said) == 417
