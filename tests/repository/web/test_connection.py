@@ -96,7 +96,7 @@ class Raw:
         async with asyncio.timeout(PATIENCE_SECONDS):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             first, *lines = head.strip().split("\r\n")
-            headers = dict((name.lower(), value) for name, _, value in (line.partition(": ") for line in lines))
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
             return int(first.split(" ")[1]), headers, body
 

@@ -1,4 +1,4 @@
-"""Uploaded bytes come from a host name of their own: by a ticket, then by a pass for one document, and never by the sign-in's cookie."""
+"""Uploaded bytes come from a host name of their own: by a ticket, then by a pass for one document, never by the cookie."""
 
 from __future__ import annotations
 
