@@ -75,18 +75,20 @@ async def check_password(
     box, now = services.secrets_box, context.now
     address = box.fingerprint("address", throttle.network_of(browser.address))
 
-    def begin(session: Session) -> tuple[Credential | None, bytes, int, bool]:
+    def begin(session: Session) -> tuple[Credential | None, bytes, int, bool, bool]:
         found = local.find(session, name)
         is_known = found is not None and local.is_known_device(session, browser.device_token, found.account_id, now)
         key = box.fingerprint("device", name, browser.device_token) if is_known else box.fingerprint("name", name)
-        is_crowd = throttle.is_crowd(session, address, now) and not is_known
-        return found, key, throttle.begin(session, key, now), is_crowd
+        is_crowd = throttle.is_crowd(session, address, now)
+        return found, key, throttle.begin(session, key, now), is_known, is_crowd
 
-    found, key, failures, is_crowd = await services.database.write(begin)
+    found, key, failures, is_known, is_crowd = await services.database.write(begin)
     try:
         phc = found.phc if found else None
-        crowd = address if is_crowd else None
-        right = await services.hasher.check(password[: passwords.LONGEST + 1], phc, crowd=crowd)
+        places = hashing.CROWD_PLACES if is_crowd else hashing.ADDRESS_PLACES
+        right = await services.hasher.check(
+            password[: passwords.LONGEST + 1], phc, address=None if is_known else address, places=places
+        )
     except ServiceBusy:
         await services.database.write(lambda s: throttle.give_back(s, key, now))
         raise

@@ -27,8 +27,10 @@ T = TypeVar("T")
 PROCESSES = 2
 QUEUE = 20
 """So many may wait for a process; whoever comes after them is asked to come again."""
+ADDRESS_PLACES = 11
+"""So many places are for one address; half of them stay free for everybody else."""
 CROWD_PLACES = 4
-"""So many places are for one address that failed often lately; the others stay free for everybody else."""
+"""So many are for one address that failed often lately."""
 SALT_BYTES = 16
 KEY_BYTES = 32
 BUSY = "Many people are signing in at this moment. Try again in a few seconds."
@@ -96,29 +98,31 @@ class Hasher:
         self._processes = processes
         self._places = processes + queue
         self._taken = 0
-        self._crowds: Counter[bytes] = Counter()
+        self._by_address: Counter[bytes] = Counter()
         self._pool: ProcessPoolExecutor | None = None
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password; raises ``ServiceBusy`` when the queue is full."""
         return await self._run(hash_password, password, self.cost)
 
-    async def check(self, password: str, phc: str | None, *, crowd: bytes | None = None) -> bool:
+    async def check(
+        self, password: str, phc: str | None, *, address: bytes | None = None, places: int = ADDRESS_PLACES
+    ) -> bool:
         """Return whether a password is right; with no hash (nobody has that name) it takes as long, and is not.
 
-        Takes: the ``crowd`` that it comes from, which shares ``CROWD_PLACES``; None for whoever is in none.
-        Raises: ``ServiceBusy`` when the queue, or the crowd's part of it, is full.
+        Takes: the ``address`` that it comes from, which has so many ``places``; None for whoever may take any.
+        Raises: ``ServiceBusy`` when the queue, or the address's part of it, is full.
         """
-        if crowd is not None and self._crowds[crowd] >= CROWD_PLACES:
+        if address is not None and self._by_address[address] >= places:
             raise ServiceBusy(BUSY)
-        if crowd is not None:
-            self._crowds[crowd] += 1
+        if address is not None:
+            self._by_address[address] += 1
         try:
             right = await self._run(is_right, password, phc or NOBODYS)
         finally:
-            if crowd is not None:
-                self._crowds[crowd] -= 1
-                self._crowds += Counter()  # which forgets whoever has no place
+            if address is not None:
+                self._by_address[address] -= 1
+                self._by_address += Counter()  # which forgets whoever has no place
         return right and phc is not None
 
     async def _run(self, work: Callable[..., T], *words: object) -> T:

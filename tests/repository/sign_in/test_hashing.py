@@ -64,18 +64,19 @@ async def test_one_more_than_may_wait_is_asked_to_come_again() -> None:
         hasher.close()
 
 
-async def test_a_crowd_leaves_places_for_everybody_else() -> None:
+async def test_one_address_leaves_places_for_everybody_else() -> None:
     """Who floods from one address does not fill the queue of the whole service."""
-    hasher = Hasher(CHEAP, processes=1, queue=10)
+    hasher = Hasher(CHEAP, processes=1, queue=13)
     try:
         phc = await hasher.hash("three hares")
-        flood = (hasher.check("wrong", phc, crowd=b"one address") for _ in range(9))
-        others = (hasher.check("three hares", phc, crowd=crowd) for crowd in (None, None, b"another"))
-        answers = await asyncio.gather(*flood, *others, return_exceptions=True)
-        assert sum(isinstance(one, ServiceBusy) for one in answers[:9]) == 5
-        assert answers[9:] == [True] * 3
-        assert await hasher.check("three hares", phc, crowd=b"one address"), "its places are free again"
-        assert not hasher._crowds
+        flood = (hasher.check("wrong", phc, address=b"one") for _ in range(13))
+        crowd = (hasher.check("wrong", phc, address=b"crowd", places=1) for _ in range(2))
+        others = (hasher.check("three hares", phc, address=address) for address in (None, b"another"))
+        answers = await asyncio.gather(*flood, *crowd, *others, return_exceptions=True)
+        assert [type(one) for one in answers[:15] if one is not False] == [ServiceBusy] * 3
+        assert answers[15:] == [True] * 2
+        assert await hasher.check("three hares", phc, address=b"one"), "its places are free again"
+        assert not hasher._by_address
     finally:
         hasher.close()
 
