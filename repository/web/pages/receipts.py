@@ -71,7 +71,14 @@ async def of_case(request: web.Request) -> web.Response:
     case, lines = await services_of(request).database.read(lambda s: receipts.of_case(s, context, case_id))
     title = f"Receipts of {case.component_code}, centre {case.centre_number}"
     return await render(
-        request, "receipts/index.html", title=title, lines=lines, case=case, centre_number="", errors=[]
+        request,
+        "receipts/index.html",
+        title=title,
+        lines=lines,
+        limit=receipts.LISTED_LIMIT,
+        case=case,
+        centre_number="",
+        errors=[],
     )
 
 
@@ -93,6 +100,7 @@ async def index(request: web.Request) -> web.Response:
         status=422 if errors else 200,
         title=title,
         lines=lines,
+        limit=receipts.LISTED_LIMIT,
         case=None,
         centre_number=asked,
         errors=errors,
