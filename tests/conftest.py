@@ -12,6 +12,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+from repository import acting
+
 from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
 
@@ -50,6 +52,13 @@ def _migrate(url: str) -> None:
     # A loop of its own in a thread of its own: the test that asks first may have one running.
     with ThreadPoolExecutor(1) as threads:
         threads.submit(asyncio.run, work()).result()
+
+
+@pytest.fixture(autouse=True)
+def behind_the_service() -> Iterator[None]:
+    """What a test reads and writes past the pages, it does as the service itself; a request never inherits that."""
+    with acting.as_service("test"):
+        yield
 
 
 @pytest.fixture(scope="session")

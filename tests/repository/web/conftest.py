@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web_runner import BaseRunner
 from sqlalchemy.orm import Session
 
-from repository import acting, app, people, sign_in_lines
+from repository import app, people, sign_in_lines
 from repository.access import CENTRE_ROLES, Role
 from repository.receiving import WriterGate
 from repository.services import Services
@@ -202,10 +202,3 @@ async def csrf(client: TestClient, path: str = "/") -> str:  # type: ignore[type
     marker = '<meta name="csrf-token" content="'
     assert marker in text, text[:500]
     return text.partition(marker)[2].partition('"')[0]
-
-
-@pytest.fixture(autouse=True)
-def behind_the_service() -> Iterator[None]:
-    """What a test reads and writes past the pages, it does as the service itself; a request never inherits that."""
-    with acting.as_service("test"):
-        yield
