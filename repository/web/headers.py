@@ -25,7 +25,7 @@ ALWAYS: Mapping[str, str] = {
     "Permissions-Policy": FEATURES,
     "Cache-Control": "no-store",
 }
-DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+DATA_POLICY = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of answers that are no page: nothing in them may run, load, be framed or be sent."""
 CONTENT_POLICY = f"sandbox; {DATA_POLICY}; img-src 'self'; media-src 'self'"
 """Of uploaded bytes, whatever they turn out to be: a page made of them has no origin and no scripts."""

@@ -46,6 +46,8 @@ async def look(client: TestClient, method: str, path: str, **more: object) -> st
     policy = answer.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy, where
     assert "default-src 'none'" in policy, where
+    assert "base-uri 'none'" in policy, where
+    assert "object-src 'none'" in policy or path.startswith(STANDS_ALONE), where
     assert "unsafe-" not in policy, where
     if answer.content_type == "text/html" and answer.status not in {301, 302, 303, 307}:
         body = await answer.text()
