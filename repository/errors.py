@@ -67,7 +67,7 @@ class SignInCancelled(RepositoryError):
 class ProviderAnswerRefused(RepositoryError):
     """The identity provider's answer could not be trusted, so nobody was signed in. Start again from the sign-in page."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__()
         self.reason = reason
         """Which check failed, for the record; whoever sent the answer is not told."""
