@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from repository import private_files
 from repository.access import CENTRE_ROLES, ROLE_TITLES, ROLES_OF_TWO, Role
+from repository.addresses import is_loopback
 from repository.errors import SettingRefused
-from repository.settings import is_loopback
 from repository.sign_in.providers import CENTRE_NUMBER, CentreRule, Issuer, RoleRule
 from repository.sign_in.tables import LOCAL
 

@@ -33,7 +33,7 @@ ACTION = "request.refused"
 _OURS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
-async def note(request: web.Request, error: RepositoryError) -> None:
+async def note(request: web.Request, error: Exception) -> None:
     """Record that a request was refused; the answer is the same whether or not it can be recorded."""
     action = request.app[keys.ACTIONS].get(request.match_info.handler)
     if not isinstance(error, REFUSED) or action is None or _only_looked(request, error):

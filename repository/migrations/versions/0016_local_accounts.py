@@ -16,9 +16,9 @@ branch_labels = None
 depends_on = None
 
 
-def _account(table: str, **words: bool) -> sa.Column[str]:
+def _account(table: str, *, primary_key: bool = False, index: bool | None = None) -> sa.Column[str]:
     key = sa.ForeignKey("account.id", name=f"fk_{table}_account_id_account")
-    return sa.Column("account_id", sa.String(36), key, nullable=False, **words)
+    return sa.Column("account_id", sa.String(36), key, nullable=False, primary_key=primary_key, index=index)
 
 
 def upgrade() -> None:
