@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 import scripts.tables as of_scripts
 from moderation import tables as of_moderation
-from repository.tables import BundleDocument, Evidence, ScriptDocument, UploadRow
+from repository.tables import BundleDocument, Evidence, ReceiptRow, ScriptDocument, UploadRow
 
 _Find = tuple[Select[Any], Any]
 """The question for id and centre number, and the column that ids are held against."""
@@ -72,6 +72,7 @@ _FINDS: Mapping[str, tuple[_Find, ...]] = {
     "allocation": (_itself(of_moderation.Allocation),),
     "conflict": (_itself(of_moderation.Conflict),),
     "candidate": (_itself(of_moderation.Candidate),),
+    "receipt": (_itself(ReceiptRow),),
     "sitting": (_itself(of_scripts.Sitting),),
     "packet": (_of_sitting(of_scripts.Packet),),
     "script": (_of_sitting(of_scripts.Script),),

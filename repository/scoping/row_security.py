@@ -40,6 +40,8 @@ PEOPLE = "nea_app"
 """What every role of people is a member of: it may use the tables, but no policy shows it a row."""
 SERVICES = "nea_service"
 """What whoever connects must be a member of, for the service to act by itself; a member of it sees what a service sees."""
+SEQUENCED = ("audit_log", "audit_history", "audit_tile", "audit_checkpoint")
+"""What the sequencer of the log alone writes; a person's transaction puts its events into the inbox."""
 SWITCH = "nea_switch"
 """Through it whoever connects can change into the roles of people without having what they have: it inherits nothing."""
 PLACE, CASES = "nea_place_", "nea_cases_"
@@ -324,6 +326,8 @@ def install(connection: Connection) -> None:
     run(f"GRANT USAGE ON SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
     run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
     run(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {PEOPLE}, {SERVICES}")
+    run(f"REVOKE INSERT, UPDATE, DELETE ON {', '.join(SEQUENCED)} FROM {PEOPLE}")  # the sequencer's alone
+    run(f"REVOKE UPDATE, DELETE ON audit_inbox FROM {PEOPLE}")
     for name, query in places().items():
         run(f"CREATE VIEW {name} AS {query}")
         run(f"GRANT SELECT ON {name} TO {PEOPLE}, {SERVICES}")

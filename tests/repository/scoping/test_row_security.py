@@ -139,6 +139,10 @@ def test_a_person_cannot_change_roles_tables_or_policies(filled: str, made: Worl
             "CREATE VIEW peep AS SELECT * FROM document",
             "TRUNCATE document CASCADE",
             "DROP TRIGGER guard_allocation_given ON allocation",
+            "DELETE FROM audit_inbox",
+            "INSERT INTO audit_log DEFAULT VALUES",
+            "DELETE FROM audit_tile",
+            "UPDATE audit_checkpoint SET note = ''",
         ):
             with pytest.raises(ProgrammingError), connection.begin_nested():
                 connection.execute(text(statement))
