@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
@@ -214,12 +215,28 @@ async def _storage(stage: Stage, settings: Settings) -> None:
 
 
 async def _log(stage: Stage, settings: Settings) -> None:
-    stage.report.step("What the log says")
+    stage.report.step("What the log and the receipts prove")
     status, said = await serving.command(settings, "audit", "verify")
-    line = said.strip().splitlines()[-1] if said.strip() else ""
+    verdict = said.strip().splitlines()[-1] if said.strip() else ""
     stage.report.check(
-        "every view, change and refusal is in a log that holds against its signed checkpoints", not status, line
+        "every view, change and refusal is in a log that holds against its checkpoints", not status, verdict
     )
+    if not stage.receipts:
+        return
+    client, receipt_id, public_key = stage.receipts[0]
+    content = await client.get_bytes(f"/receipts/{receipt_id}/download")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "receipt.json"
+        held = []
+        for data in (content, content.replace(b"99", b"98", 1)):
+            file.write_bytes(data)
+            status, said = await serving.command(settings, "receipt", "verify", str(file), "--key", public_key)
+            held.append(not status)
+        stage.report.check(
+            "a downloaded receipt verifies with its proof from the log, and not with one character changed",
+            held == [True, False],
+            f"{len(content):,} bytes",
+        )
 
 
 def folder_files(folder: Path) -> dict[str, bytes]:

@@ -121,6 +121,7 @@ async def submit_samples(stage: Stage, cases: list[Case]) -> None:
         officer = stage.exams_officer(case.place[0])
         made = await officer.post(f"/api/cases/{case.case_id}/sample/submit")
         receipt = await officer.get(f"/api/receipts/{made['receipt_id']}")
+        stage.receipts.append((officer, made["receipt_id"], receipt["public_key"]))
         text, signature = receipt["signed_text"].encode("ascii"), bytes.fromhex(receipt["signature"])
         changed = text.replace(case.place[0].encode(), b"99999", 1)
         listed = {file["sha256"] for one in receipt["body"]["candidates"] for file in one["files"]}

@@ -90,6 +90,8 @@ class Stage:
     """How many files have been made, so that types take turns."""
     weights: dict[str, Fraction] = field(default_factory=dict)
     probes: list[bytes] = field(default_factory=list)
+    receipts: list[tuple[Client, str, str]] = field(default_factory=list)
+    """Who can fetch which receipt, and the public key that it verifies with."""
 
     @property
     def series(self) -> str:
