@@ -88,6 +88,8 @@ def inspect_image(data: bytes, kind: str) -> dict[str, object]:
             image.load()
     except Refused:
         raise
+    except Image.DecompressionBombError as error:
+        raise Refused("too-large") from error
     except Exception as error:
         raise Refused("damaged") from error
     return {"pages": 1}

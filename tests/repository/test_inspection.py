@@ -37,6 +37,13 @@ def picture(kind: str = "JPEG") -> bytes:
     return target.getvalue()
 
 
+def pixel_flood() -> bytes:
+    """A picture of 900 million pixels in a small file."""
+    target = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(target, "PNG")
+    return target.getvalue()
+
+
 def sound() -> bytes:
     target = io.BytesIO()
     with wave.open(target, "wb") as file:
@@ -94,6 +101,11 @@ def locked_pdf() -> bytes:
         ("1001", pdf(), "no extension"),
         ("1001.exe", b"MZ" + bytes(200), "not a PDF"),
         ("1001.html", b"<html><script>alert(1)</script>", "not a PDF"),
+        ("1001.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "not a PDF"),
+        ("1001.zip", b"PK\x03\x04" + bytes(200), "not a PDF"),
+        ("1001.docx", b"PK\x03\x04" + bytes(200), "not a PDF"),
+        ("1001.pdf", b"PK\x03\x04" + bytes(200), "not a PDF"),
+        ("1001.png", pixel_flood(), "more pages or pixels"),
         ("1001.pdf", locked_pdf(), "password"),
         ("1001.pdf", pdf()[:400], "damaged"),
         ("1001.jpg", picture()[:300], "damaged"),
