@@ -104,6 +104,31 @@ def test_pages_escape_whatever_they_show() -> None:
     assert makers == {"repository/web/pages/enrolling.py"}  # a picture that is made there
 
 
+def test_patterns_and_formats_are_ours() -> None:
+    """A pattern or a format that is no constant is made of constants, in modules that were looked at."""
+    made = set()
+    for path, node in nodes():
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        owner, first = node.func.value, node.args[0]
+        if isinstance(owner, ast.Name) and owner.id == "re" and not isinstance(first, ast.Constant):
+            made.add(path)
+        if node.func.attr in {"format", "format_map"} and not isinstance(owner, ast.Constant):
+            made.add(path)
+    assert made <= {
+        "moderation/exchange/csv_text.py",
+        "moderation/guards/reviews.py",
+        "moderation/reports.py",
+        "moderation/rule_files.py",
+        "repository/acts/mail.py",
+        "repository/care/inventory.py",
+        "repository/mail/letters.py",
+        "repository/scoping/row_security.py",
+        "repository/sign_in/one_time_codes.py",
+        "storage/keys/pkcs11.py",
+    }
+
+
 def test_templates_are_files_of_ours() -> None:
     for path, node in nodes():
         assert called(node) != "from_string", path

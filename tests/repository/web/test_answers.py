@@ -14,6 +14,8 @@ from repository.web.keys import Site
 from repository.web.routes import ROUTES
 
 from .conftest import Service, csrf
+from .signing_in import browser as browser_of
+from .signing_in import make_person, signed_in
 from .test_headers import ID, address_of
 
 TOLD = re.compile(r"aiohttp|python/|sqlalchemy|traceback|File \"|site-packages|sqlite|select ", re.IGNORECASE)
@@ -157,3 +159,38 @@ async def test_a_parameter_that_stands_twice_or_elsewhere_is_not_another_one(ser
     assert (await browser.get("/account")).status == 200
     answer = await browser.get("/account", cookies={"role": "ab_officer"}, headers={"X-Role": "ab_officer"})
     assert "Exams officer" in await answer.text()
+
+
+async def test_password_fields_mask_what_is_typed_and_let_managers_help(real_service: Service) -> None:
+    client = await signed_in(real_service, await make_person(real_service, Role.EXAMS_OFFICER))
+    stranger = await browser_of(real_service)
+    for page, person, hints in (
+        ("/sign-in", stranger, {"current-password"}),
+        ("/account/password", client, {"current-password", "new-password"}),
+        ("/confirm-it-is-you", client, {"current-password"}),
+    ):
+        text = await (await person.get(page)).text()
+        fields = [one for one in re.findall(r"<input[^>]*>", text) if re.search(r'name="[a-z_]*password"', one)]
+        assert fields, page
+        assert {re.search(r'autocomplete="([^"]*)"', one).group(1) for one in fields} == hints  # type: ignore[union-attr]
+        for field in fields:
+            assert 'type="password"' in field
+            assert not re.search(r"maxlength|onpaste|readonly|pattern=", field)
+    for script in ("page.js",):
+        assert "paste" not in await (await stranger.get(f"/static/{script}")).text()
+
+
+async def test_every_page_of_somebody_signed_in_has_a_way_out(service: Service) -> None:
+    officer = await service.browser(Role.AB_OFFICER)
+    seen = 0
+    for route in ROUTES:
+        if route.method != "GET" or route.site is Site.CONTENT or "{" in route.path:
+            continue
+        answer = await officer.get(route.path, allow_redirects=False)
+        if answer.content_type == "text/html" and answer.status < 500 and not route.path.startswith("/verify-receipt"):
+            text = await answer.text()
+            if text.strip() and answer.status not in {301, 302, 303}:
+                assert 'action="/sign-out"' in text, route.path
+                assert "Sign out" in text, route.path
+                seen += 1
+    assert seen > 15

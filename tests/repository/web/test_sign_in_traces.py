@@ -73,3 +73,11 @@ async def test_whoever_changes_the_way_in_is_told(real_service: Service) -> None
     for what in ("password of your account was changed", "New recovery codes", "authenticator app was set up"):
         assert what in said
     assert NEW not in said
+
+
+async def test_a_password_does_not_grow_old(real_service: Service) -> None:
+    person = await make_person(real_service, Role.EXAMS_OFFICER)
+    for _ in range(4):
+        real_service.clock.advance(days=400)
+        client = await signed_in(real_service, person)
+        assert (await client.get("/", allow_redirects=False)).status == 200
