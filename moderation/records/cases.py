@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -94,6 +94,7 @@ def list_cases(
     centre_number: str | None = None,
     component_code: str | None = None,
     case_id: str | None = None,
+    case_ids: Collection[str] | None = None,
 ) -> list[CaseView]:
     """Return the cases that match, by centre and component."""
     query = (
@@ -114,6 +115,8 @@ def list_cases(
     ):
         if value is not None:
             query = query.where(column == value)
+    if case_ids is not None:
+        query = query.where(ModerationCase.id.in_(case_ids))
     return [_view(case, component, due_at) for case, component, due_at in session.execute(query)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +27,7 @@ from moderation.records.cases import CaseView, advance, case_of, check_version, 
 from moderation.records.independence import is_independent, need_independent
 from moderation.records.outcomes import SYSTEM, last_reason_without_sample, propose_without_sample
 from moderation.records.stages import call_whole_sample, follow, report_on, stage_now
-from moderation.records.works import locked_group, works_of
+from moderation.records.works import locked_group, works_of, works_of_samples
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import Allocation, ModerationCase, ModeratorMark, Sample, SampleItem
 
@@ -136,13 +137,21 @@ def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLi
         .where(Allocation.person_id == person_id, Allocation.act == MODERATE, *_open_at(now))
         .order_by(ModerationCase.centre_number, ModerationCase.component_code)
     )
+    case_ids = list(session.scalars(query).unique())
+    cases = {case.id: case for case in session.scalars(select(ModerationCase).where(ModerationCase.id.in_(case_ids)))}
+    views = {view.case_id: view for view in list_cases(session, case_ids=case_ids)}
+    sample_ids = {case.sample_id for case in cases.values() if case.sample_id is not None}
+    works = works_of_samples(session, sample_ids)
+    together: dict[str | None, list[ModerationCase]] = {}
+    for member in session.scalars(select(ModerationCase).where(ModerationCase.sample_id.in_(sample_ids))):
+        together.setdefault(member.sample_id, []).append(member)
     lines = []
-    for case_id in session.scalars(query).unique():
-        case = case_of(session, case_id)
-        own = [work for work in works_of(session, case) if work.item.case_id == case.id and work.counts]
+    for case_id in case_ids:
+        case = cases[case_id]
+        own = [work for work in works.get(case.sample_id or "", ()) if work.item.case_id == case.id and work.counts]
         read = [work for work in own if work.mark is not None]
-        (view,) = list_cases(session, case_id=case_id)
-        lines.append(WorklistLine(view, len(own), len(read), _unready(session, case) is None))
+        is_ready = _why_not(case, together.get(case.sample_id, [case])) is None
+        lines.append(WorklistLine(views[case_id], len(own), len(read), is_ready))
     return lines
 
 
@@ -349,10 +358,14 @@ def _supersede(
 
 
 def _unready(session: Session, case: ModerationCase) -> IllegalTransition | SampleIncomplete | None:
+    return _why_not(case, group_of(session, case) if case.state in READABLE else [])
+
+
+def _why_not(case: ModerationCase, together: Sequence[ModerationCase]) -> IllegalTransition | SampleIncomplete | None:
     """Return why the sample cannot be marked now, or ``None``: a consortium is read when all of it has arrived."""
     if case.state not in READABLE:
         return IllegalTransition("This sample is not with the moderator.", state=case.state)
-    others = [member for member in group_of(session, case) if member.id != case.id]
+    others = [member for member in together if member.id != case.id]
     late = [member.centre_number for member in others if member.state not in READABLE | {CaseState.SAMPLE_NOT_REQUIRED}]
     if late:
         return SampleIncomplete("Some centres of the consortium have not handed in their works.", centres=late)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, select
@@ -37,6 +37,11 @@ def works_of(session: Session, case: ModerationCase) -> list[SampledWork]:
 
     Works that do not exist, and those that another one replaced, are left out.
     """
+    return [] if case.sample_id is None else works_of_samples(session, [case.sample_id]).get(case.sample_id, [])
+
+
+def works_of_samples(session: Session, sample_ids: Collection[str]) -> dict[str, list[SampledWork]]:
+    """Return the works of several samples, each as ``works_of`` gives them, in one question."""
     rows = session.execute(
         select(SampleItem, CentreMark.status, CentreMark.mark, ModeratorMark, MalpracticeHold.id)
         .join(ModerationCase, ModerationCase.id == SampleItem.case_id)
@@ -61,16 +66,17 @@ def works_of(session: Session, case: ModerationCase) -> list[SampledWork]:
             ),
         )
         .where(
-            SampleItem.sample_id == case.sample_id,
+            SampleItem.sample_id.in_(sample_ids),
             SampleItem.no_work_reason == "",
             SampleItem.replaced_at.is_(None),
         )
         .order_by(SampleItem.position, SampleItem.id)
     )
-    return [
-        SampledWork(item, status, mark, moderator_mark, hold_id is not None)
-        for item, status, mark, moderator_mark, hold_id in rows
-    ]
+    found: dict[str, list[SampledWork]] = {}
+    for item, status, mark, moderator_mark, hold_id in rows:
+        work = SampledWork(item, status, mark, moderator_mark, hold_id is not None)
+        found.setdefault(item.sample_id, []).append(work)
+    return found
 
 
 def unread_candidates(session: Session, members: Sequence[ModerationCase], works: Sequence[SampledWork]) -> set[str]:
