@@ -146,6 +146,13 @@ def test_scripts_make_no_markup_and_hear_no_messages() -> None:
         assert not banned.search(script.read_text("utf-8")), script
 
 
+def test_scripts_fill_no_object_under_names_from_outside() -> None:
+    """Nothing is merged or set under a computed name, so no prototype can be reached."""
+    sets = re.compile(r"[\w\])]\[[^\]\n]+\]\s*=(?![=>])|Object\.assign|\bmerge\(|\bfor \(\w+ \w+ in ")
+    for script in SCRIPTS:
+        assert not sets.search(script.read_text("utf-8")), script
+
+
 def test_pages_load_nothing_from_elsewhere() -> None:
     loads = re.compile(
         r"<(?:script|link|img|iframe|object|embed|audio|video|source)\b[^>]*\b(?:src|href)=\"(?:https?:)?//"

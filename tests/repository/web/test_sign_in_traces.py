@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,9 +16,12 @@ from repository.sign_in import one_time_codes
 from repository.sign_in.tables import Account
 from repository.tables import AuditEvent
 
-from .conftest import Service
+from .conftest import Service, StartService
 from .signing_in import PASSWORD, browser, make_person, signed_in
+from .signing_in_elsewhere import running_elsewhere
 from .test_own_account import NEW, post
+from .test_passkeys import STARTS, asked, window
+from .test_providers import STAFF
 
 
 async def test_every_step_and_refusal_of_a_sign_in_is_an_event_and_holds_no_secret(
@@ -81,3 +88,38 @@ async def test_a_password_does_not_grow_old(real_service: Service) -> None:
         real_service.clock.advance(days=400)
         client = await signed_in(real_service, person)
         assert (await client.get("/", allow_redirects=False)).status == 200
+
+
+async def test_tokens_of_a_provider_stay_with_the_service_and_are_not_kept(tmp_path: Path, migrated_file: Path) -> None:
+    seen: list[str] = []
+    async with running_elsewhere(tmp_path, migrated_file) as one:
+
+        def look(answer: dict[str, Any]) -> dict[str, Any]:
+            answer["access_token"] = "access-token-that-nobody-else-needs"
+            seen.extend((answer["access_token"], answer["id_token"]))
+            return answer
+
+        one.school.token_answer = look
+        one.school.claims = dict(STAFF)
+        client = await one.browser()
+        answer = await one.sign_in(client)
+        assert answer.status == 303
+        assert len(seen) == 2
+        pages = [await (await client.get(path)).text() for path in ("/", "/account")]
+        cookies = " ".join(cookie.value for cookie in client.session.cookie_jar)
+        files = b"".join(path.read_bytes() for path in one.service.folder.rglob("*") if path.is_file())
+        assert one.school.address.encode() in files, "what is looked through is what holds the rows"
+        for token in seen:
+            assert token not in cookies
+            assert token.encode() not in files
+            assert not [page for page in pages if token in page]
+            assert token not in str(answer.headers)
+
+
+async def test_questions_to_passkeys_are_256_bits_and_never_the_same(start_service: StartService) -> None:
+    service = await start_service(None, **STARTS)
+    client = await window(service)
+    questions = [(await asked(client, "/sign-in/passkey"))["challenge"] for _ in range(20)]
+    assert len(set(questions)) == 20
+    for question in questions:
+        assert len(base64.urlsafe_b64decode(question + "=" * (-len(question) % 4))) == 32
