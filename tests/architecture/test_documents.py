@@ -162,3 +162,13 @@ def test_time_frames_for_weaknesses_of_components_are_set() -> None:
     ]
     assert len(days) == 3
     assert days == sorted(days)
+
+
+def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
+    readme = (TOP / "README.md").read_text("utf-8")
+    pages = {path.name for path in DOCS.iterdir() if path.is_file()}
+    assert {name for name in pages if f"(infra/docs/{name})" not in readme} == set()
+    for path in (TOP / "README.md", *DOCS.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            if "://" not in link and not link.startswith("mailto:"):
+                assert (path.parent / link).exists(), f"{path.name}: {link}"
