@@ -205,7 +205,7 @@ class _Embedded:
 
     def __init__(self, url: Any) -> None:
         if url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sync_engine = create_engine(url, pool_size=READERS + 1)
         _prepare_sqlite(self.sync_engine)
         guards.speak_plainly(self.sync_engine)

@@ -58,7 +58,7 @@ def read_key(path: Path, length_bytes: int) -> bytes:
 
 def make_key(path: Path, length_bytes: int, random: Callable[[int], bytes]) -> bytes:
     """Return the key of a file, which is made with mode 0600 where there is none. Two who start at once get the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         fresh = path.with_name(f".{path.name}.{random(8).hex()}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

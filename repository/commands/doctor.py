@@ -47,7 +47,7 @@ def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
 async def examine(settings: Settings) -> list[Check]:
     """Try everything the settings name, as far as it can be opened."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         checks = [health.disk_check(settings.data_dir)]
     except OSError as error:
         says = f"{settings.data_dir} cannot be used: {error.strerror}"

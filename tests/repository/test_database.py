@@ -121,3 +121,12 @@ async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
     again = Database(url)
     assert await kept(again) == ["a", "b"]
     await again.close()
+
+
+async def test_a_folder_that_it_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    """Names and marks lie in the clear in the file, so nobody else on the machine reaches it."""
+    folder = tmp_path / "data"
+    made = Database(f"sqlite:///{folder / 'nea.sqlite3'}")
+    await made.write(lambda s: s.execute(text("CREATE TABLE kept (name TEXT PRIMARY KEY)")))
+    await made.close()
+    assert folder.stat().st_mode & 0o777 == 0o700
