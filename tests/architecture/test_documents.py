@@ -14,6 +14,7 @@ from repository.inspector import PAGE_LIMIT, PIXEL_LIMIT
 from repository.settings import VARIABLES
 from repository.sign_in import throttle
 from repository.sign_in.methods import Method
+from repository.web.routes import ROUTES
 
 TOP = Path(__file__).parents[2]
 DOCS = TOP / "infra" / "docs"
@@ -172,3 +173,17 @@ def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
         for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
             if "://" not in link and not link.startswith("mailto:"):
                 assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_proxies_as_described_redirect_pages_and_refuse_programs() -> None:
+    """Whoever sends a token or marks over plain http hears of it, and is not led on in silence."""
+    said = page("deploying")
+    programs = {route.path.split("/")[1] for route in ROUTES if route.path.startswith(("/api/", "/uploads"))}
+    assert programs == {"api", "uploads"}
+    nginx = re.search(r"server \{\n    listen 80;(.+?)\n\}", said, re.DOTALL)
+    assert nginx is not None
+    assert "location ~ ^/(api|uploads)(/|$) { return 403; }" in nginx.group(1)
+    assert nginx.group(1).index("403") < nginx.group(1).index("308")
+    caddy = said.partition("http://nea.example.org, ")[2]
+    assert "@programs path /api/* /uploads /uploads/*" in caddy
+    assert caddy.index("respond 403") < caddy.index("redir")
