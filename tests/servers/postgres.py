@@ -80,6 +80,9 @@ def _started(
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "",
              "-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=64MB",
+             # Every test gets a copy of a database: the log of that is neither filled with zeros nor kept for others.
+             "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "wal_init_zero=off",
+             "-c", "full_page_writes=off", "-c", "max_wal_size=2GB", "-c", "checkpoint_timeout=30min",
              *(word for setting in settings for word in ("-c", setting))],
             stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
         )  # fmt: skip
