@@ -19,26 +19,25 @@ def require(holds, otherwise):
         raise ValueError(otherwise)
 
 
-def leaf(event):
-    return hashlib.sha256(b"\x00" + event).digest()
+def raw(text):
+    require(base64.b64encode(base64.b64decode(text)).decode() == text, "base64 that is not written as it must be")
+    return base64.b64decode(text)
 
 
-def node(left, right):
-    return hashlib.sha256(b"\x01" + left + right).digest()
+def hashed(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def checkpoint(note, vkey):
     name, key_id, key = vkey.strip().split("+", 2)
-    key = base64.b64decode(key, validate=True)
     text, _, signatures = note.rpartition("\n\n")
-    require(hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] == key_id and key[0] == 1, "not a key of a log")
+    require(hashed(name.encode(), b"\n", raw(key)).hex()[:8] == key_id and raw(key)[0] == 1, "not a key of a log")
     origin, size, root = text.split("\n")
     require(origin == name, f"a checkpoint of {origin}, not of {name}")
-    signed = [base64.b64decode(line.split(" ")[2]) for line in signatures.splitlines() if line.split(" ")[1] == name]
-    ours = [signature for signature in signed if signature[:4].hex() == key_id]
-    require(ours, "not signed by the log")
-    Ed25519PublicKey.from_public_bytes(key[1:]).verify(ours[0][4:], f"{text}\n".encode())
-    return int(size), base64.b64decode(root, validate=True)
+    signed = [raw(line.split(" ")[2]) for line in signatures.splitlines() if line.split(" ")[1] == name]
+    require(ours := [one for one in signed if one[:4].hex() == key_id], "not signed by the log")
+    Ed25519PublicKey.from_public_bytes(raw(key)[1:]).verify(ours[0][4:], f"{text}\n".encode())
+    return int(size), raw(root)
 
 
 def path(index):
@@ -59,15 +58,16 @@ def check_log(folder, vkey):
         for at in range(count):
             length = int.from_bytes(bundle[:2], "big")
             event, bundle = bundle[2 : 2 + length], bundle[2 + length :]
-            require(len(event) == length and leaf(event) == hashes[32 * at : 32 * at + 32], f"event {seq} was altered")
-            edge.append((0, leaf(event)))
+            edge.append((0, hashed(b"\x00", event)))
+            sound = len(event) == length and edge[-1][1] == hashes[32 * at : 32 * at + 32]
+            require(sound, f"event {seq} was altered")
             while len(edge) > 1 and edge[-1][0] == edge[-2][0]:
-                edge[-2:] = [(edge[-1][0] + 1, node(edge[-2][1], edge[-1][1]))]
+                edge[-2:] = [(edge[-1][0] + 1, hashed(b"\x01", edge[-2][1], edge[-1][1]))]
             seq += 1
             if seq in roots:
                 root = edge[-1][1]
                 for _, left in reversed(edge[:-1]):
-                    root = node(left, root)
+                    root = hashed(b"\x01", left, root)
                 require(root == roots[seq], f"an event from {good} to {seq - 1} was altered")
                 good = seq
         require(not bundle, f"more events than the tree has, before {seq}")
@@ -78,12 +78,11 @@ def check_proof(text, vkey):
     head, _, note = text.partition("\n\n")
     lines = head.split("\n")
     require([lines[0], lines[1][:6], lines[2][:6]] == ["c2sp.org/tlog-proof@v1", "extra ", "index "], "not a proof")
-    event, index = base64.b64decode(lines[1][6:], validate=True), int(lines[2][6:])
+    event, index = raw(lines[1][6:]), int(lines[2][6:])
     size, wanted = checkpoint(note, vkey)
-    place, last, root = index, size - 1, leaf(event)
+    place, last, root = index, size - 1, hashed(b"\x00", event)
     for line in lines[3:]:
-        other = base64.b64decode(line, validate=True)
-        root = node(other, root) if place & 1 or place == last else node(root, other)
+        root = hashed(b"\x01", *((raw(line), root) if place & 1 or place == last else (root, raw(line))))
         while place == last and not place & 1 and place:
             place, last = place >> 1, last >> 1
         place, last = place >> 1, last >> 1

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from aiohttp import ClientConnectionError
 
+from repository import acting
+
 from .life import SMALL
 from .serving import Sent, Serving, serving
 from .stage import STREAM, environ_of
@@ -82,6 +84,7 @@ class Disk:
 
 async def run(case: Case) -> dict[str, object]:
     """Upload again and again while the disk is full after one more step each time; free it, finish, read back."""
+    acting.set_service("a full disk")
     folder = Path(case.folder) / "data"
     place = folder / "objects" if case.what != "database" else folder / "database"
     disk = Disk(place)

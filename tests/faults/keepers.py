@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository import app, migrating, objects, people
+from repository import acting, app, migrating, objects, people
 from repository.access import Role
 from repository.audit import Context
 from repository.database import Database
@@ -90,6 +90,7 @@ def compose(errand: Errand, points: Failpoints, trace: Trace) -> Services:
 
 async def prepare(errand: Errand) -> None:
     """Migrate, and keep three objects in one scope and one in another; two officers; what was first is proposed."""
+    acting.set_service("preparing")
     settings = from_environ(errand.environ)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
@@ -139,6 +140,7 @@ def _officer(session: Session, name: str) -> Context:
 
 async def live(errand: Errand) -> None:
     """Do the errand under the strikes, then report what is left."""
+    acting.set_service("an errand")
     folder = Path(errand.folder)
     trace = Trace(folder / "trace.jsonl")
     points = Failpoints(trace, errand.strike_at)

@@ -25,7 +25,7 @@ import psycopg
 from aiohttp import ClientSession, web
 from sqlalchemy import func, select
 
-from repository import app, ending, receipts
+from repository import acting, app, ending, receipts
 from repository.access import Actor, Role
 from repository.audit import Context
 from repository.care import collecting
@@ -153,6 +153,7 @@ STRIKES: dict[str, tuple[Callable[[Plan], Strike], Callable[[str], bool]]] = {
 
 async def live(plan: Plan) -> None:
     """Start the service, look at what an earlier life left, go on with the scenario, and report."""
+    acting.set_service("a life")
     folder = Path(plan.folder)
     trace = Trace(plan.trace)
     trace.add("life")

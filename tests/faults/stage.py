@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_of
-from repository import app, migrating, people, receipts
+from repository import acting, app, migrating, people, receipts
 from repository.access import Role
 from repository.audit import Context
 from repository.database import Database
@@ -54,6 +54,7 @@ async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int =
 
     Takes: how many teachers to sign in, each of the same centre.
     """
+    acting.set_service("preparing")
     settings = from_environ(environ)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app.open_provider(settings)

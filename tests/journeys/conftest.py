@@ -85,7 +85,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """`nea demo` as a person runs it, on the invented series."""
     folder = tmp_path_factory.mktemp("demo") / "kept"
     done = subprocess.run(
-        [*NEA, "demo", "--json", "--keep", str(folder)],
+        [*NEA, "demo", "--development-sign-in", "--json", "--keep", str(folder)],
         capture_output=True,
         text=True,
         timeout=DEMO_SECONDS,

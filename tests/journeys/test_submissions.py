@@ -145,7 +145,7 @@ def test_more_time_and_a_sample_that_comes_back(visit: Visit, tmp_path: Path) ->
     page = centre.open(sample)
     hand_in(page)
     centre.look("Sample submitted")
-    expect(page.get_by_text("takes the place of")).to_be_visible()
+    expect(page.get_by_text("Takes the place of", exact=True)).to_be_visible()
     for window in (centre, body):
         page = window.open(requests)
         window.look("More time")

@@ -80,6 +80,7 @@ def test_what_a_transaction_was_told_ends_with_it(filled: str, made: World) -> N
 
 
 async def test_the_service_tells_it_for_whom_it_asks(filled: str, made: World) -> None:
+    acting.set_nobody()
     database = Database(filled, own_clock=True)
     who = of_role(made, Role.EXAMS_OFFICER)
     count = text("SELECT count(*), current_user FROM moderation_case")
@@ -110,12 +111,12 @@ def test_nobody_writes_outside_their_place(filled: str, made: World) -> None:
     other = next(row for row in made.rows["moderation_case"] if row["centre_number"] not in world.JOINED)
     with engine.connect() as connection:
         row_security.tell(connection, acting_of(officer, None), writes=True)
-        moved = "UPDATE receipt SET kind = 'moved' WHERE case_id = :case_id"
+        moved = "UPDATE visit SET booked_by = 'moved' WHERE case_id = :case_id"
         assert connection.execute(text(moved), {"case_id": own["id"]}).rowcount == 1
         assert connection.execute(text(moved), {"case_id": other["id"]}).rowcount == 0
         with pytest.raises(ProgrammingError, match="row-level security"), connection.begin_nested():
             connection.execute(
-                text("UPDATE receipt SET case_id = :there WHERE case_id = :case_id"),
+                text("UPDATE visit SET case_id = :there WHERE case_id = :case_id"),
                 {"there": other["id"], "case_id": own["id"]},
             )
         with pytest.raises(DBAPIError, match="row-level security"), connection.begin_nested():
