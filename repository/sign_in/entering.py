@@ -22,6 +22,8 @@ from repository.sign_in.methods import Method, is_multi_factor
 from repository.sign_in.telling import tell
 
 NAME_LIMIT = 320
+BUSY_PAUSE_SECONDS = 0.5
+"""So long whoever comes while no password can be checked waits to be told so."""
 
 
 class Step(StrEnum):
@@ -74,6 +76,10 @@ async def check_password(
     """Hold a password against a name's account, counted and slowed; raises as ``with_password`` does."""
     box, now = services.secrets_box, context.now
     address = box.fingerprint("address", throttle.network_of(browser.address))
+    if not browser.device_token and not services.hasher.has_room(address):
+        # Before the database is asked, and not at once: a flood that is answered quickly takes the time of uploads.
+        await asyncio.sleep(BUSY_PAUSE_SECONDS)
+        raise ServiceBusy(hashing.BUSY)
 
     def begin(session: Session) -> tuple[Credential | None, bytes, int, bool, bool]:
         found = local.find(session, name)

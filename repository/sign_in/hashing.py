@@ -105,6 +105,10 @@ class Hasher:
         """Return the hash of a new password; raises ``ServiceBusy`` when the queue is full."""
         return await self._run(hash_password, password, self.cost)
 
+    def has_room(self, address: bytes, places: int = ADDRESS_PLACES) -> bool:
+        """Return whether a password from an address could be checked now."""
+        return self._taken < self._places and self._by_address[address] < places
+
     async def check(
         self, password: str, phc: str | None, *, address: bytes | None = None, places: int = ADDRESS_PLACES
     ) -> bool:
