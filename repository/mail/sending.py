@@ -101,7 +101,9 @@ class Sender:
     async def keep(self) -> None:
         """Send for ever what is due; ends when cancelled. A server that is away is asked again at growing intervals."""
         pause = 0.0
-        while True:
+        task = asyncio.current_task()
+        # A cancellation that arrives while a line is being ended can be lost there; it must not keep the service from stopping.
+        while task is None or not task.cancelling():
             try:
                 trouble = None
                 if await self._database.read(lambda s: records.is_due(s, self._clock())):
@@ -111,6 +113,7 @@ class Sender:
                 logger.exception("mail: the queue could not be worked on")
                 pause = self._limits.first_pause
             await asyncio.sleep(pause or self._limits.look)
+        raise asyncio.CancelledError
 
     async def send_due(self) -> str | None:
         """Send everything that is due; returns why the server could not be used, or None."""
