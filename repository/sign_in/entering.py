@@ -97,6 +97,7 @@ async def check_password(
         )
     except ServiceBusy:
         await services.database.write(lambda s: throttle.give_back(s, key, now))
+        await asyncio.sleep(BUSY_PAUSE_SECONDS)
         raise
     if found is None or not right:
         await _refuse(services, context, found, browser, failures)
