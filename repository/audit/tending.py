@@ -58,6 +58,7 @@ async def keep(services: Services) -> None:
         except (RepositoryError, StorageError) as error:
             logs.write("error", "audit-unsigned", code=error.code)
         except Exception:
+            # Whatever it was, it is in the log of the service, and events wait in the inbox: the next look tries again.
             logs.failed("audit-failed")
 
 
@@ -70,6 +71,7 @@ async def _went_on(log: Log) -> bool:
         logs.write("error", "audit-place-unread", code=error.code)
         return False
     except Exception:
+        # Nothing is sequenced before this has succeeded once, so it is tried until it does.
         logs.failed("audit-failed")
         return False
     return True

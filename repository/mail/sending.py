@@ -110,6 +110,7 @@ class Sender:
                     trouble = await self.send_due()
                 pause = min(max(pause * 2, self._limits.first_pause), LAST_PAUSE_SECONDS) if trouble else 0.0
             except Exception:
+                # Mail that is queued must go out some day, whatever went wrong today.
                 logger.exception("mail: the queue could not be worked on")
                 pause = self._limits.first_pause
             await asyncio.sleep(pause or self._limits.look)

@@ -42,6 +42,7 @@ async def keep(services: Services) -> None:
             logger.warning("receipts: proofs wait: %s", type(error).__name__)
             pause = PAUSE_SECONDS
         except Exception:
+            # A receipt that cannot be proven must not keep the others from their proofs; it is tried again.
             logger.exception("receipts: proofs could not be made")
             pause = PAUSE_SECONDS
         await asyncio.sleep(pause)

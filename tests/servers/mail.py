@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from .seaweed import free_ports
+
 USER, PASSWORD = "nea-test", "a password of the tests"
 
 
@@ -88,7 +90,7 @@ def running_mail_server(
     controller = Controller(
         keeper,
         hostname="127.0.0.1",
-        port=port or _free_port(),
+        port=port or free_ports(1)[0],
         ssl_context=context if tls == "implicit" else None,
         tls_context=context if tls == "starttls" else None,
         require_starttls=tls == "starttls",
@@ -102,14 +104,6 @@ def running_mail_server(
         yield keeper
     finally:
         controller.stop()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def make_certificates(folder: Path, *, host: str = "127.0.0.1", days: int = 1) -> tuple[Path, Path]:

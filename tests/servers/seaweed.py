@@ -22,6 +22,7 @@ from urllib.request import urlopen
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
+FIRST_PORT, PORTS = 20_000, 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,19 @@ def weed_binary() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
+    """Ports that were free a moment ago, all different, and below those that the system gives to clients.
+
+    So a port is there for its server also a while later, or when the server stops and comes back.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
+        while len(found) < count:
+            port = FIRST_PORT + secrets.randbelow(PORTS)  # tests reseed `random`, alike in every process
+            held = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                held.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 def _command(directory: Path, ports: list[int], config: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Limits at the edge.
+"""Limits at the edge: need no table; what a service counts of its connections lives and ends with it.
 
 Revision: 0022; follows: 0021
 """
