@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from repository import addresses, private_files
 from repository.addresses import Network, is_loopback
 from repository.errors import SettingRefused
@@ -82,7 +85,8 @@ class Settings:
     """Everything the service is told from outside. Sizes in bytes, times in seconds."""
 
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
+    """With its password, where it has one."""
     s3: S3Settings | None
     keyring_path: Path
     keyring_passphrase: str
@@ -135,7 +139,8 @@ class Settings:
 # Every variable: name → (default, what it is). `infra/docs/settings.md` is held against this table by a test.
 VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_DATA_DIR": ("data", "folder of the embedded database, the local store and the keyring"),
-    "NEA_DATABASE_URL": ("", "SQLAlchemy URL; empty means SQLite in the data folder"),
+    "NEA_DATABASE_URL": ("", "SQLAlchemy URL, without a password; empty means SQLite in the data folder"),
+    "NEA_DATABASE_PASSWORD_FILE": ("", "file that holds the password of the database; empty means none"),
     "NEA_S3_BUCKET": ("", "bucket for objects; empty means the local directory store"),
     "NEA_S3_ENDPOINT_URL": ("", "address of an S3-compatible service; empty means AWS"),
     "NEA_S3_REGION": ("us-east-1", "region of the bucket"),
@@ -214,7 +219,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         )
     return Settings(
         data_dir=data_dir,
-        database_url=value["NEA_DATABASE_URL"] or f"sqlite:///{data_dir / 'nea.sqlite3'}",
+        database_url=_database_url(value, data_dir),
         s3=_s3(value),
         keyring_path=Path(value["NEA_KEYRING_FILE"] or data_dir / "keyring.json"),
         keyring_passphrase=_passphrase(value, "NEA_KEYRING_PASSPHRASE_FILE"),
@@ -242,6 +247,28 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         log_format=_one_of(value, "NEA_LOG_FORMAT", LOG_FORMATS),
         oidc_path=Path(value["NEA_OIDC_FILE"]).absolute() if value["NEA_OIDC_FILE"] else None,
     )
+
+
+def _database_url(value: Mapping[str, str], data_dir: Path) -> str:
+    """Return the URL of the database, with the password of its file."""
+    text, password = value["NEA_DATABASE_URL"], _secret(value, "NEA_DATABASE_PASSWORD_FILE")
+    if not text:
+        if password:
+            raise SettingRefused("NEA_DATABASE_PASSWORD_FILE needs NEA_DATABASE_URL.", variable="NEA_DATABASE_URL")
+        return f"sqlite:///{data_dir / 'nea.sqlite3'}"
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingRefused(
+            "NEA_DATABASE_URL is no URL such as postgresql+psycopg://user@host/database.", variable="NEA_DATABASE_URL"
+        ) from error
+    if url.password or "password" in url.query:
+        raise SettingRefused(
+            "NEA_DATABASE_URL holds a password, which everybody sees who sees this process. Put it into a file, and name "
+            "that in NEA_DATABASE_PASSWORD_FILE.",
+            variable="NEA_DATABASE_URL",
+        )
+    return url.set(password=password).render_as_string(hide_password=False) if password else text
 
 
 def _whole_number(value: Mapping[str, str], name: str, lowest: int, highest: int) -> int:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from repository.errors import SettingRefused
 from repository.settings import VARIABLES, TokenKeys, from_environ
@@ -124,3 +125,32 @@ def test_every_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "infra" / "docs" / "settings.md").read_text()
     for name, (default, meaning) in VARIABLES.items():
         assert f"| `{name}` | {default or '–'} | {meaning} |" in text
+
+
+def test_the_password_of_the_database_comes_from_a_file_only(tmp_path: Path) -> None:
+    secret = tmp_path / "database.password"
+    secret.write_text("p@ss/word of many\n")
+    secret.chmod(0o600)
+    environ = {"NEA_DATABASE_URL": "postgresql+psycopg://nea@db.example/nea?sslmode=verify-full"}
+    assert from_environ(environ).database_url == environ["NEA_DATABASE_URL"]
+    settings = from_environ({**environ, "NEA_DATABASE_PASSWORD_FILE": str(secret)})
+    assert make_url(settings.database_url).password == "p@ss/word of many"
+    assert "of many" not in repr(settings)
+    secret.chmod(0o644)
+    with pytest.raises(SettingRefused, match="NEA_DATABASE_PASSWORD_FILE"):
+        from_environ({**environ, "NEA_DATABASE_PASSWORD_FILE": str(secret)})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://nea:hunter2@db.example/nea",
+        "postgresql+psycopg://nea@db.example/nea?password=hunter2",
+        "db",
+    ],
+)
+def test_a_database_url_with_a_password_or_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(SettingRefused) as refused:
+        from_environ({"NEA_DATABASE_URL": url})
+    assert refused.value.facts["variable"] == "NEA_DATABASE_URL"
+    assert "hunter2" not in str(refused.value)

@@ -74,7 +74,11 @@ async def test_a_keyring_that_others_can_read_is_a_failed_line(tmp_path: Path) -
 
 
 async def test_a_database_that_does_not_answer_is_a_failed_line(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, NEA_DATABASE_URL="postgresql+psycopg://nea:secret@127.0.0.1:1/nea")
+    password = tmp_path / "password"
+    password.write_text("secret")
+    password.chmod(0o600)
+    more = {"NEA_DATABASE_URL": "postgresql+psycopg://nea@127.0.0.1:1/nea", "NEA_DATABASE_PASSWORD_FILE": str(password)}
+    settings = settings_of(tmp_path, **more)
     found = of(await doctor.examine(settings), "database")
     assert found.state is State.FAILED
     assert "secret" not in found.says
