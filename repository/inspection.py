@@ -53,6 +53,18 @@ CANNOT_OPEN = (
 )
 
 
+def _module(name: str) -> tuple[str, ...]:
+    """Return the arguments with which Python runs one of our modules in the child, where only what it needs is visible."""
+    start = (
+        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+        f"runpy.run_module('{name}', run_name='__main__', alter_sys=True)"
+    )
+    return ("-c", start, str(PACKAGES))
+
+
+CHILD = _module("repository.inspector")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a child may use before it is ended."""
@@ -96,7 +108,7 @@ class Inspection:
         """
         try:
             untrusted_answer = await self.run(
-                [str(Path(__file__).with_name("inspector.py")), "inspect"],
+                [*CHILD, "inspect"],
                 _as_much_as_needed(content),
                 VERDICT_LIMIT_BYTES,
             )
@@ -111,7 +123,7 @@ class Inspection:
         Raises: ``InspectionFailed`` when the child could not render it or its answer has the wrong shape.
         """
         untrusted = await self.run(
-            [str(Path(__file__).with_name("inspector.py")), "page", str(number), str(width_pixels)],
+            [*CHILD, "page", str(number), str(width_pixels)],
             content,
             PAGE_LIMIT_BYTES,
         )
@@ -128,11 +140,7 @@ class Inspection:
 
     async def scan(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
         """Run ``scripts.scanning`` in the child on a scan bundle; takes and raises as ``run``."""
-        start = (
-            "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-            "runpy.run_module('scripts.scanning', run_name='__main__', alter_sys=True)"
-        )
-        return await self.run(["-c", start, str(PACKAGES), *arguments], content, limit_bytes, BUNDLE_LIMITS)
+        return await self.run([*_module("scripts.scanning"), *arguments], content, limit_bytes, BUNDLE_LIMITS)
 
     async def run(
         self,
@@ -187,8 +195,7 @@ class Inspection:
             "--nofile=64", "--core=0", "--fsize=1048576",
             "--",
         ]  # fmt: skip
-        isolation = ["-I"] if arguments[0].endswith(".py") else ["-P"]
-        return [*_sandbox_command(self.sandbox), *bounded, sys.executable, *isolation, *arguments]
+        return [*_sandbox_command(self.sandbox), *bounded, sys.executable, "-P", *arguments]
 
 
 def find_sandbox() -> str | None:
@@ -212,8 +219,9 @@ def _sandbox_command(sandbox: str | None) -> list[str]:
         return []
     # Only what Python itself needs is visible: no project data, no keys, no home, no network.
     shown = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", sys.prefix, sys.base_prefix]
-    shown += [str(PACKAGES / name) for name in ("scripts", "moderation")]
-    shown += [str(Path(__file__).with_name("inspector.py"))]
+    shown += [
+        str(PACKAGES / name) for name in ("scripts", "moderation", "repository/__init__.py", "repository/inspector")
+    ]
     binds = [word for path in dict.fromkeys(shown) if Path(path).exists() for word in ("--ro-bind", path, path)]
     return [
         sandbox, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",

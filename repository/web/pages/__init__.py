@@ -57,7 +57,9 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # what the extension adds
     environment.globals["display_zone"] = LONDON
     environment.filters |= {
         "instant": instant_words,

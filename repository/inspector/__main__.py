@@ -1,6 +1,5 @@
-"""The child that opens strangers' bytes. It holds no keys, has no network, and imports nothing of ours.
+"""Run as ``python -m repository.inspector inspect`` or ``… page NUMBER WIDTH`` with the file on standard input.
 
-Run as ``python -I inspector.py inspect`` or ``… page NUMBER WIDTH`` with the file on standard input.
 ``inspect`` answers one JSON object; ``page`` answers width and height as two big-endian 32-bit numbers, then RGB.
 The parent believes nothing of it (see ``inspection``).
 """
