@@ -74,7 +74,7 @@ def test_processes_are_started_without_a_shell() -> None:
             assert not [one for one in node.keywords if one.arg == "shell"], f"{path}:{node.lineno}"
         if name == "create_subprocess_exec":
             started.add(path)
-    assert started == {"repository/inspection.py", "repository/demo/serving.py", "repository/demo/files.py"}
+    assert started == {"repository/inspection/children.py", "repository/demo/serving.py", "repository/demo/files.py"}
 
 
 def test_no_statement_is_put_together_from_what_somebody_said() -> None:
