@@ -8,13 +8,14 @@ import resource
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from aiohttp import web
 
 from repository import acting, ending, inspection, migrating, private_files, receipts, receiving, records, releasing
 from repository.acts.viewing import Viewings
+from repository.antivirus import Antivirus, Clamd, NoAntivirus
 from repository.audit import tending
 from repository.audit.notes import load_signer
 from repository.audit.refusals import Bound
@@ -73,6 +74,14 @@ def open_backend(settings: Settings) -> Backend:
     return retrying(store) if settings.s3 else store
 
 
+def antivirus_of(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Antivirus:
+    """Return the virus scanner that the settings name, or one that says that there is none."""
+    if settings.clamd_socket is None:
+        return NoAntivirus()
+    hours = settings.clamd_signatures_hours
+    return Clamd(settings.clamd_socket, timedelta(hours=hours) if hours else None, clock)
+
+
 async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
     """Open everything the settings name and hand it over as one value.
 
@@ -99,6 +108,7 @@ async def compose(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             issuers=providers_file.load(settings.oidc_path),
             secrets_box=sealing.load(settings.data_dir / "sign-in.key"),
             hasher=Hasher(),
+            antivirus=antivirus_of(settings, clock),
         )
     except BaseException:
         await database.close()

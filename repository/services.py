@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from repository.antivirus import Antivirus, NoAntivirus
 from repository.database import Database
 from repository.inspection import Inspection
 from repository.receipts import Signer
@@ -33,3 +34,5 @@ class Services:
     issuers: tuple[Issuer, ...] = field(default=(), kw_only=True)
     """The identity providers that people may sign in with."""
     hasher: Hasher
+    antivirus: Antivirus = field(default=NoAntivirus(), kw_only=True)
+    """The virus scanner, if one is configured."""

@@ -114,6 +114,10 @@ class Settings:
     """The file that pins identity providers."""
     mail: MailSettings | None = None
     """None means that no mail is sent."""
+    clamd_socket: Path | None = None
+    """Where the virus scanner listens; None means that no file is scanned."""
+    clamd_signatures_hours: int = 0
+    """How old its signatures may be; 0 takes those without a date."""
 
     @property
     def application_host(self) -> str:
@@ -180,6 +184,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_FRONTEND_DIR": ("", "folder of built front-end files; empty means repository/web/static/build"),
     "NEA_UPLOAD_LIMIT_MIB": ("25600", "largest file accepted, in MiB"),
     "NEA_UPLOAD_TTL_HOURS": ("336", "how long an unfinished upload is kept after its last byte"),
+    "NEA_CLAMD_SOCKET": ("", "Unix socket of clamd, the virus scanner; empty means that no file is scanned"),
+    "NEA_CLAMD_SIGNATURES_HOURS": ("48", "how old its signatures may be; 0 takes those that have no date"),
     "NEA_MAIL_HOST": ("", "mail server that takes what is sent; empty means that no mail is sent"),
     "NEA_MAIL_PORT": ("", "its port; empty means 587 for starttls, 465 for implicit, 25 for none"),
     "NEA_MAIL_TLS": ("starttls", "starttls, implicit, or none (a mail server on this machine only)"),
@@ -242,6 +248,8 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         ),
         centres_need_two=_yes_or_no(value, "NEA_CENTRE_SECOND_FACTOR"),
         mail=_mail(value),
+        clamd_socket=_socket(value),
+        clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),
         content_url=addresses.content_url(value, base_url),
         trusted_proxies=addresses.networks(value, "NEA_TRUSTED_PROXIES"),
         log_format=_one_of(value, "NEA_LOG_FORMAT", LOG_FORMATS),
@@ -269,6 +277,17 @@ def _database_url(value: Mapping[str, str], data_dir: Path) -> str:
             variable="NEA_DATABASE_URL",
         )
     return url.set(password=password).render_as_string(hide_password=False) if password else text
+
+
+def _socket(value: Mapping[str, str]) -> Path | None:
+    text = value["NEA_CLAMD_SOCKET"]
+    if text and not Path(text).is_absolute():
+        raise SettingRefused(
+            f"NEA_CLAMD_SOCKET is {text!r}; it must be the whole path of the Unix socket, such as /run/clamav/clamd.ctl. "
+            "Files go there as they are, so a scanner on another machine is not asked.",
+            variable="NEA_CLAMD_SOCKET",
+        )
+    return Path(text) if text else None
 
 
 def _whole_number(value: Mapping[str, str], name: str, lowest: int, highest: int) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from repository.antivirus import ScanState
 from repository.care import marks, scrubbing
 from repository.errors import SettingRefused
 from repository.services import Services
@@ -208,6 +209,24 @@ def sandbox_check(services: Services) -> Check:
         "sandbox",
         "strangers' files are opened in a child process without a sandbox",
         "Install bubblewrap, and allow unprivileged user namespaces.",
+    )
+
+
+async def antivirus_check(services: Services) -> Check:
+    """Try the virus scanner: whether it can be believed."""
+    found = await services.antivirus.examine()
+    if found.state is ScanState.CLEAN:
+        return ok("antivirus", f"{found.engine} finds the test string, plain and packed deep")
+    if found.state is ScanState.NONE:
+        return warning(
+            "antivirus",
+            "no virus scanner is configured: files are shown as “not virus-scanned”, as pictures of their pages only",
+            "Install clamav-daemon and clamav-freshclam, and name the socket in NEA_CLAMD_SOCKET.",
+        )
+    return failed(
+        "antivirus",
+        f"the scanner cannot be believed: {found.why}. Files are held until it can.",
+        "See infra/docs/antivirus.md; then what is held for it is scanned again by itself.",
     )
 
 
