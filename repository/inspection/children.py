@@ -37,6 +37,12 @@ class Limits:
     cpu_seconds: int = 20
     wall_seconds: float = 40
     address_space_bytes: int = 2 * 1024**3
+    file_size_bytes: int = 1024**2
+    open_files: int = 64
+    scratch_bytes: int = 64 * 1024**2
+    """Its private folder in memory, the only place where it can write."""
+    also_shown: tuple[str, ...] = ()
+    """Settings of the system that a program which it starts has to read."""
 
 
 DOCUMENT_LIMITS = Limits()
@@ -140,17 +146,17 @@ async def _start(sandbox: str | None, arguments: Sequence[str], limits: Limits) 
 def _command(sandbox: str | None, arguments: Sequence[str], limits: Limits) -> list[str]:
     bounded = [
         "prlimit", f"--cpu={limits.cpu_seconds}", f"--as={limits.address_space_bytes}",
-        "--nofile=64", "--core=0", "--fsize=1048576",
+        f"--nofile={limits.open_files}", "--core=0", f"--fsize={limits.file_size_bytes}",
         "--",
     ]  # fmt: skip
-    return [*_sandbox_command(sandbox), *bounded, sys.executable, "-P", *arguments]
+    return [*_sandbox_command(sandbox, limits), *bounded, sys.executable, "-P", *arguments]
 
 
-def _sandbox_command(sandbox: str | None) -> list[str]:
+def _sandbox_command(sandbox: str | None, limits: Limits) -> list[str]:
     if sandbox is None:
         return []
     # Only what Python itself needs is visible: no project data, no keys, no home, no network.
-    shown = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", sys.prefix, sys.base_prefix]
+    shown = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", sys.prefix, sys.base_prefix, *limits.also_shown]
     shown += [
         str(PACKAGES / name) for name in ("scripts", "moderation", "repository/__init__.py", "repository/inspector")
     ]
@@ -158,7 +164,8 @@ def _sandbox_command(sandbox: str | None) -> list[str]:
     return [
         sandbox, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
         "--setenv", "LANG", "C.UTF-8", "--setenv", "PATH", "/usr/bin:/bin",
-        "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *binds, "--chdir", "/tmp", "--",  # noqa: S108 - inside the sandbox
+        "--proc", "/proc", "--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",  # noqa: S108 - inside the sandbox
+        *binds, "--chdir", "/tmp", "--",  # noqa: S108 - inside the sandbox
     ]  # fmt: skip
 
 
