@@ -14,7 +14,7 @@ from repository import access, audit, evidence, objects, people
 from repository.access import Action, Actor
 from repository.acts import issuing
 from repository.audit import Context
-from repository.documents import DocumentState
+from repository.documents import DocumentState, is_viewable_as_pages
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
 from repository.receipts import Signer
 from repository.records import OPEN_STATES
@@ -23,11 +23,26 @@ from storage.vault import StoredObject
 
 VIEWING_SECONDS = 15 * 60
 VIEWINGS_KEPT = 10_000
+PAGE_PIXELS = (1240, 1754)
+"""How large a page is taken to be while its picture is not made yet: A4, upright."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageShape:
+    """One page as it is shown: its picture's size, and what was noted about it (codes of ``inspection.words.NOTES``)."""
+
+    number: int
+    width_pixels: int
+    height_pixels: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Viewing:
-    """A document that may be shown now, and where its bytes are."""
+    """A document that may be shown now, and where its bytes are.
+
+    ``notes`` are codes of ``inspection.words.NOTES`` about the whole of it.
+    """
 
     document_id: str
     filename: str
@@ -38,6 +53,9 @@ class Viewing:
     candidate_id: str | None
     sample_item_id: str | None
     stored: StoredObject
+    pages: tuple[PageShape, ...] = ()
+    duration_seconds: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def status(session: Session, context: Context, document_id: str) -> DocumentRow:
@@ -91,7 +109,14 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         item.candidate_id if item else None,
         item.id if item else None,
         objects.stored_object(session, document.oid),
+        _pages(document),
     )
+
+
+def _pages(document: DocumentRow) -> tuple[PageShape, ...]:
+    if not is_viewable_as_pages(document.media_type):
+        return ()
+    return tuple(PageShape(number, *PAGE_PIXELS) for number in range(1, (document.page_count or 0) + 1))
 
 
 def withdraw(session: Session, context: Context, signer: Signer, document_id: str) -> str:

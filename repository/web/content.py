@@ -16,6 +16,8 @@ from repository.web.tickets import TICKET_SECONDS, Leave
 
 DESTINATIONS: Mapping[str, frozenset[str]] = {
     "pages": frozenset({"image"}),
+    "thumbnails": frozenset({"image"}),
+    "poster": frozenset({"image"}),
     "recording": frozenset({"audio", "video"}),
 }
 """What a browser may want each kind of bytes for; never a document, a frame, a script or a style sheet."""

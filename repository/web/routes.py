@@ -26,6 +26,7 @@ from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
+from repository.web.api import uploads as uploads_api
 from repository.web.headers import REPORTS
 from repository.web.keys import Site
 from repository.web.pages import account as account_pages
@@ -527,9 +528,12 @@ ROUTES: tuple[Route, ...] = (
     Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet, UNBOUNDED),
     Route("OPTIONS", "/uploads/{oid}", tus.options, A.PUBLIC),
     Route("*", "/uploads/{oid}", tus.upload, A.UPLOAD_CONTINUE, tus.no_leave_yet, UNBOUNDED),
+    Route("GET", "/api/cases/{case_id}/uploads", uploads_api.index, A.UPLOAD_CREATE),
+    Route("POST", "/api/uploads/{oid}/continue", uploads_api.go_on, A.UPLOAD_CREATE),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
+    Route("GET", "/documents/{document_id}/text/{number}", documents_pages.text, A.DOCUMENT_VIEW),
     Route("POST", "/documents/{document_id}/withdraw", documents_pages.withdraw, A.DOCUMENT_WITHDRAW),
     # Bytes of documents for programs, which come with a token of their own and keep no cookies
     Route("GET", "/documents/{document_id}/content", documents_pages.content, A.DOCUMENT_VIEW),
@@ -540,6 +544,8 @@ ROUTES: tuple[Route, ...] = (
         for path, handler, action in (
             ("point.gif", checkup_pages.point, A.PUBLIC),
             ("documents/{document_id}/pages/{number}", documents_pages.page_image, A.DOCUMENT_VIEW),
+            ("documents/{document_id}/thumbnails/{number}", documents_pages.thumbnail, A.DOCUMENT_VIEW),
+            ("documents/{document_id}/poster", documents_pages.poster, A.DOCUMENT_VIEW),
             ("documents/{document_id}/recording", documents_pages.recording, A.DOCUMENT_VIEW),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
             ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),

@@ -21,6 +21,7 @@ from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
 
 PAGE_WIDTH_PIXELS = 1240
+THUMBNAIL_WIDTH_PIXELS = 200
 UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9 ._()-]", re.ASCII)
 
 
@@ -91,19 +92,42 @@ async def _stream(request: web.Request, seen: Viewing, disposition: str) -> web.
 
 async def page_image(request: web.Request) -> web.Response:
     """Answer one page as a JPEG that we made from pixels; no byte the uploader chose reaches the browser."""
+    return await _picture(request, PAGE_WIDTH_PIXELS)
+
+
+async def thumbnail(request: web.Request) -> web.Response:
+    """Answer one page as a small JPEG that we made from pixels."""
+    return await _picture(request, THUMBNAIL_WIDTH_PIXELS)
+
+
+async def poster(request: web.Request) -> web.Response:
+    """Answer the picture that stands for a recording; raises ``NotFound`` for what has none."""
+    await _view(request)
+    raise NotFound
+
+
+async def text(request: web.Request) -> web.Response:
+    """Answer the words of one page, each with its place in thousandths of the page, for marking and for reading aloud."""
     seen = await _view(request)
-    number = request.match_info["number"]
-    if (
-        not number.isdigit()
-        or not is_viewable_as_pages(seen.media_type)
-        or not 1 <= int(number) <= (seen.page_count or 0)
-    ):
-        raise NotFound
+    number = _page_number(request, seen)
+    return web.json_response({"page": number, "words": []}, headers={"Cache-Control": "private, no-store"})
+
+
+async def _picture(request: web.Request, width_pixels: int) -> web.Response:
+    seen = await _view(request)
+    number = _page_number(request, seen)
     services = services_of(request)
     content = reading.pieces(services, context_of(request), seen.document_id, seen.stored)
     async with request.app[keys.TURNS].of(actor_of(request).assignment_id):
-        jpeg = await services.inspection.page_jpeg(content, int(number), PAGE_WIDTH_PIXELS)
+        jpeg = await services.inspection.page_jpeg(content, number, width_pixels)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
+
+
+def _page_number(request: web.Request, seen: Viewing) -> int:
+    number = request.match_info["number"]
+    if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= len(seen.pages):
+        raise NotFound
+    return int(number)
 
 
 async def page_for_programs(request: web.Request) -> web.Response:
