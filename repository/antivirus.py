@@ -134,7 +134,7 @@ class Clamd:
         try:
             engine = await self._engine()
             await self._find_test_string()
-            if await self._ask_stream(_one(nested_test_string(NESTED)), self.patience.probe_seconds) == "OK":
+            if await self._ask_stream(_one(nested_eicar(NESTED)), self.patience.probe_seconds) == "OK":
                 raise ScannerFailed("it calls clean what is packed deeper than it looks: set AlertExceedsMax yes")
         except ScannerFailed as failure:
             return ScanResult(ScanState.FAILED, why=str(failure))
@@ -177,7 +177,7 @@ class Clamd:
         return answer
 
     async def _find_test_string(self) -> None:
-        if await self._ask_stream(_one(test_string()), self.patience.probe_seconds) == "OK":
+        if await self._ask_stream(_one(eicar()), self.patience.probe_seconds) == "OK":
             raise ScannerFailed("it does not find the antivirus test string")
 
     async def _ask(self, command: bytes) -> str:
@@ -199,8 +199,10 @@ class Clamd:
                 await asyncio.wait_for(writer.drain(), self.patience.write_seconds)
             except TimeoutError as error:
                 raise ScannerFailed("it does not take what it is sent") from error
-            except ConnectionError:
-                pass  # it may have said why before it hung up
+            except ConnectionError as error:
+                raise ScannerFailed(
+                    "it hung up before it had the whole file: set StreamMaxLength 2000M, and see its log"
+                ) from error
             answer = await _answer(reader, seconds)
         return verdict_of(answer)
 
@@ -240,7 +242,7 @@ def signatures_made_at(version: str) -> datetime | None:
 
 
 @cache
-def test_string() -> bytes:
+def eicar() -> bytes:
     """Return the antivirus test string of EICAR, which harms nobody; put together here so that no file of ours holds it.
 
     Source: https://www.eicar.org/download-anti-malware-testfile/
@@ -249,9 +251,9 @@ def test_string() -> bytes:
 
 
 @cache
-def nested_test_string(depth: int) -> bytes:
+def nested_eicar(depth: int) -> bytes:
     """Return the test string in a ZIP file in a ZIP file, and so on, ``depth`` times."""
-    content, name = b"a b c " * 200 + test_string(), "test.txt"
+    content, name = b"a b c " * 200 + eicar(), "test.txt"
     for _ in range(depth):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

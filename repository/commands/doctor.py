@@ -91,7 +91,11 @@ async def _store(settings: Settings) -> list[Check]:
 
 
 async def _services(services: Services) -> list[Check]:
-    checks = [*await health.key_checks(services), health.sandbox_check(services)]
+    checks = [
+        *await health.key_checks(services),
+        health.sandbox_check(services),
+        await health.antivirus_check(services),
+    ]
     checks += await provider_checks(services)
     checks.append(await log_health.log_check(services))
     mail = services.settings.mail
