@@ -78,6 +78,8 @@ class Kind(StrEnum):
     """What somebody else marked of a moderator's works."""
     CONCERN = "concern"
     """Suspicions and holds."""
+    TALK = "talk"
+    """Messages about a case, among those who moderate it or of officers with the centre; and who has seen what."""
     RECEIPT = "receipt"
     REVIEW = "review"
     RESULT = "result"
@@ -145,6 +147,13 @@ class Action(StrEnum):
     CHECK_WRITE = "check.write"
     COVERAGE_READ = "coverage.read"
     SUSPICION_RAISE = "suspicion.raise"
+    SAFEGUARDING_RAISE = "safeguarding.raise"
+    SAFEGUARDING_READ = "safeguarding.read"
+    SAFEGUARDING_WRITE = "safeguarding.write"
+    MESSAGE_READ = "message.read"
+    MESSAGE_WRITE = "message.write"
+    STANDING_READ = "standing.read"
+    """How the marks given so far stand: differences, tolerance, order."""
     HOLD_READ = "hold.read"
     HOLD_WRITE = "hold.write"
     TEAM_READ = "team.read"
@@ -204,7 +213,7 @@ STEP_UP: frozenset[Action] = frozenset(
 Source: project policy (safety §7): originals, exports, grants of sight, holds, destruction, release.
 """
 
-SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ})
+SHOWS_MODERATOR_MARKS = frozenset({Action.EXPLANATION_READ, Action.REPORT_READ, Action.STANDING_READ})
 """What shows a moderator's marks or comments: closed to who checks them until the check's own marks are in."""
 
 _T, _E, _M, _A, _C = Role.TEACHER, Role.EXAMS_OFFICER, Role.MODERATOR, Role.AB_OFFICER, Role.TRACKING_CLERK
@@ -264,6 +273,13 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CHECK_WRITE: {_L: _TEAM, _P: _COMPONENT},
     Action.COVERAGE_READ: {_P: _COMPONENT, _A: _ALL},
     Action.SUSPICION_RAISE: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.SAFEGUARDING_RAISE: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.SAFEGUARDING_READ: {_A: _ALL},
+    Action.SAFEGUARDING_WRITE: {_A: _ALL},
+    # A moderator never writes to a centre: what a centre sees of messages is another kind of thread (``scoping``).
+    Action.MESSAGE_READ: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.MESSAGE_WRITE: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.STANDING_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.HOLD_READ: {_A: _ALL},
     Action.HOLD_WRITE: {_A: _ALL},
     Action.TEAM_READ: {_A: _ALL},
@@ -340,6 +356,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.RESULT: _sees(_CENTRE, published=True),
         Kind.SCRIPT: _sees(_CENTRE),
         Kind.IMPORT: _sees(_CENTRE),
+        Kind.TALK: _sees(_CENTRE),
     },
     _M: {
         Kind.CASE: _sees(_ALLOCATED, _REVIEWING),
@@ -349,6 +366,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CHECK: _sees(_ALLOCATED),
         Kind.CONCERN: _sees(_ALLOCATED),
         Kind.REVIEW: _sees(_REVIEWING),
+        Kind.TALK: _sees(_ALLOCATED),
     },
     _L: {
         Kind.CASE: _sees(_TEAM, _REVIEWING),
@@ -358,6 +376,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CHECK: _sees(_TEAM),
         Kind.CONCERN: _sees(_TEAM),
         Kind.REVIEW: _sees(_REVIEWING),
+        Kind.TALK: _sees(_TEAM),
     },
     _P: {
         Kind.CASE: _sees(_COMPONENT, _REVIEWING),
@@ -367,6 +386,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CHECK: _sees(_COMPONENT),
         Kind.CONCERN: _sees(_COMPONENT),
         Kind.REVIEW: _sees(_REVIEWING),
+        Kind.TALK: _sees(_COMPONENT),
     },
     _A: {kind: _sees(_ALL) for kind in Kind},
     _C: {Kind.SCRIPT: _sees(_ALL)},

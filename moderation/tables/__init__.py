@@ -6,6 +6,8 @@ People appear as opaque ``person_id`` texts; the service owns them. History rows
 from moderation.tables.amendments import CentreFeedback, MarkAmendment, SupportCall
 from moderation.tables.base import NAMING_CONVENTION, Base, Instant, new_id
 from moderation.tables.cases import CaseTransition, CentreMark, Consignment, ModerationCase, Sample, SampleItem, Visit
+from moderation.tables.declarations import CandidateDeclaration, DeclarationRule
+from moderation.tables.desk import CaseLook, CriterionMark, Message, SafeguardingConcern, Thread, ThreadReading
 from moderation.tables.entries import Candidate, Centre, Consortium, ConsortiumMember, Entry
 from moderation.tables.exchange import ImportTurn, WaitingFile
 from moderation.tables.independence import Conflict, Involvement, PersonAlias
@@ -67,6 +69,8 @@ __all__ = [
     "Appeal",
     "Base",
     "Candidate",
+    "CandidateDeclaration",
+    "CaseLook",
     "CaseTransition",
     "Centre",
     "CentreFeedback",
@@ -78,6 +82,8 @@ __all__ = [
     "Consortium",
     "ConsortiumMember",
     "Criterion",
+    "CriterionMark",
+    "DeclarationRule",
     "DisallowedPair",
     "Entry",
     "EntryOption",
@@ -96,6 +102,7 @@ __all__ = [
     "ItemFinding",
     "MalpracticeHold",
     "MarkAmendment",
+    "Message",
     "MissingResult",
     "MissingWork",
     "ModeratedMark",
@@ -122,6 +129,7 @@ __all__ = [
     "ReviewRequest",
     "ReviewTransition",
     "RuleAssignment",
+    "SafeguardingConcern",
     "Sample",
     "SampleExemption",
     "SampleItem",
@@ -132,6 +140,8 @@ __all__ = [
     "Syllabus",
     "Team",
     "TeamMember",
+    "Thread",
+    "ThreadReading",
     "Visit",
     "WaitingFile",
     "WorkRequest",

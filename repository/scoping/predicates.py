@@ -34,6 +34,7 @@ from sqlalchemy import (
 
 import moderation.tables as m
 import scripts.tables as s
+from moderation.messages import ThreadKind
 from moderation.records.independence import holds_for, is_independent
 from moderation.records.marking import MODERATE
 from repository import tables as r
@@ -385,6 +386,21 @@ _by_case = _through("case_id", m.ModerationCase)
 _OF_ITEM = _through("sample_item_id", m.SampleItem)
 
 
+def _thread(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """A conversation: a centre reads those that officers hold with it, whoever moderates those about the moderation."""
+    kind = ThreadKind.CENTRE if sight.scope in OF_CENTRES else ThreadKind.DESK
+    return and_(_of_case(row, sight, facts), row.c.kind == kind.value)
+
+
+def _one_s_own(reach: Reach) -> Reach:
+    """Reach a row that says what one person has seen: by that person only."""
+
+    def own(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+        return and_(row.c.person_id == facts.person_id, reach(row, sight, facts))
+
+    return own
+
+
 def _evidence(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     """A document's place: the case's, and, where it is one candidate's work, one whom the person sees."""
     found = _of_case(row, sight, facts)
@@ -410,12 +426,15 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.CentreFeedback: Scoped(Kind.CASE, _of_case),
     m.ItemFinding: Scoped(Kind.CASE, _OF_ITEM),
     m.MissingWork: Scoped(Kind.CASE, _OF_ITEM),
+    m.CandidateDeclaration: Scoped(Kind.CASE, _OF_ITEM),
+    r.WorkLook: Scoped(Kind.CASE, _OF_ITEM),
     m.Candidate: Scoped(Kind.CANDIDATE, _candidate),
     m.Entry: Scoped(Kind.CANDIDATE, _through("candidate_id", m.Candidate)),
     r.Evidence: Scoped(Kind.DOCUMENT, _evidence),
     r.UploadRow: Scoped(Kind.DOCUMENT, _evidence),
     r.ReceiptRow: Scoped(Kind.RECEIPT, _either(_of_case, _through("sitting_id", s.Sitting))),
     m.ModeratorMark: Scoped(Kind.JUDGEMENT, _OF_ITEM),
+    m.CriterionMark: Scoped(Kind.JUDGEMENT, _through("moderator_mark_id", m.ModeratorMark)),
     m.Outcome: Scoped(Kind.JUDGEMENT, _of_case),
     m.ModeratedMark: Scoped(Kind.JUDGEMENT, _of_case),
     m.ModeratorReport: Scoped(Kind.JUDGEMENT, _through("sample_id", m.Sample)),
@@ -424,6 +443,11 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.CheckItem: Scoped(Kind.CHECK, _through("check_id", m.ModeratorCheck)),
     m.Suspicion: Scoped(Kind.CONCERN, _of_case),
     m.MalpracticeHold: Scoped(Kind.CONCERN, _of_case),
+    m.SafeguardingConcern: Scoped(Kind.CONCERN, _of_case),
+    m.Thread: Scoped(Kind.TALK, _thread),
+    m.Message: Scoped(Kind.TALK, _through("thread_id", m.Thread)),
+    m.ThreadReading: Scoped(Kind.TALK, _one_s_own(_through("thread_id", m.Thread))),
+    m.CaseLook: Scoped(Kind.TALK, _one_s_own(_of_case)),
     m.OptionResult: Scoped(Kind.RESULT, _result),
     m.ExternalMark: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),
     m.ExternalMarkChange: Scoped(Kind.RESULT, _through("candidate_id", m.Candidate)),

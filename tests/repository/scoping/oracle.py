@@ -18,14 +18,17 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     Kind.CASE: (
         "moderation_case", "centre_mark", "sample", "sample_item", "work_request", "case_transition", "mark_amendment",
         "consignment", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
-        "missing_work",
+        "missing_work", "candidate_declaration", "work_look",
     ),
     Kind.CANDIDATE: ("candidate", "entry"),
     Kind.DOCUMENT: ("document", "evidence", "upload"),
     Kind.RECEIPT: ("receipt",),
-    Kind.JUDGEMENT: ("moderator_mark", "outcome", "moderated_mark", "moderator_report", "report_line"),
+    Kind.JUDGEMENT: (
+        "moderator_mark", "criterion_mark", "outcome", "moderated_mark", "moderator_report", "report_line",
+    ),
     Kind.CHECK: ("moderator_check", "check_item"),
-    Kind.CONCERN: ("suspicion", "malpractice_hold"),
+    Kind.CONCERN: ("suspicion", "malpractice_hold", "safeguarding_concern"),
+    Kind.TALK: ("thread", "message", "thread_reading", "case_look"),
     Kind.RESULT: ("option_result", "external_mark", "external_mark_change"),
     Kind.REVIEW: (
         "review_request", "review_transition", "review_outcome", "review_mark", "review_consent", "appeal", "missing_result",
@@ -41,7 +44,7 @@ UP = (
     ("case_id", "moderation_case"), ("sample_item_id", "sample_item"), ("request_id", "review_request"),
     ("report_id", "moderator_report"), ("check_id", "moderator_check"), ("sample_id", "sample"),
     ("candidate_id", "candidate"), ("script_id", "script"), ("bundle_id", "scan_bundle"), ("packet_id", "packet"),
-    ("sitting_id", "sitting"),
+    ("sitting_id", "sitting"), ("moderator_mark_id", "moderator_mark"), ("thread_id", "thread"),
 )  # fmt: skip
 """What a row hangs on, where nothing else is said: the first of these that it names."""
 HANGS_ON = {
@@ -127,6 +130,10 @@ class Oracle:
             return self.hangs_on_seen(row, "case_id", "moderation_case", scope, published, kind) or self.hangs_on_seen(
                 row, "sitting_id", "sitting", scope, published, kind
             )
+        if table in {"thread_reading", "case_look"} and row["person_id"] != self.who.person_id:
+            return False
+        if table == "thread" and row["kind"] != ("CENTRE" if scope is Scope.MY_CENTRE else "DESK"):
+            return False
         column, above = HANGS_ON.get(table) or next(way for way in UP if way[0] in row)
         found = self.hangs_on_seen(row, column, above, scope, published, kind)
         if scope is not Scope.TAUGHT:

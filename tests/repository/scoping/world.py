@@ -244,6 +244,14 @@ class _Maker:
         self.add("receipt", **of, centre_number=centre, sitting_id=None)
         self.add("suspicion", **of, candidate_id=None)
         self.add("malpractice_hold", **of, candidate_id=None)
+        self.add("safeguarding_concern", **of, candidate_id=None)
+        for kind in ("DESK", "CENTRE"):
+            thread = self.add("thread", **of, kind=kind, sample_item_id=None)
+            self.add("message", thread_id=thread["id"])
+            for someone in self.chance.sample(self.world.people, 6):
+                self.add("thread_reading", thread_id=thread["id"], person_id=someone.person_id)
+        for someone in self.chance.sample(self.world.people, 6):
+            self.add("case_look", **of, person_id=someone.person_id)
         outcome = self.add("outcome", **of)
         self.add("centre_feedback", **of, outcome_id=outcome["id"])
         for candidate in self.of_centre(centre, series):
@@ -317,7 +325,10 @@ class _Maker:
         of = {"sample_item_id": item["id"]}
         self.add("item_finding", **of)
         self.add("missing_work", **of)
-        self.add("moderator_mark", **of)
+        self.add("candidate_declaration", **of)
+        self.add("work_look", **of, person_id=self.readers[0].person_id)
+        mark = self.add("moderator_mark", **of)
+        self.add("criterion_mark", moderator_mark_id=mark["id"], mark=1, maximum_mark=2)
         self.add("report_line", report_id=report["id"], **of, verdict="AGREED")
         self.add("check_item", check_id=case["_check"], **of)
         if "_request" in case:
