@@ -157,6 +157,10 @@ class ChecksumMismatch(RepositoryError):
     """The bytes received do not match their checksum. Nothing of this request was kept; send it again."""
 
 
+class UploadOfOtherContent(RepositoryError):
+    """This is not the file that was begun here: its size or content differs. Choose that file, or send this one as new."""
+
+
 class ChecksumUnknown(RepositoryError):
     """The checksum algorithm is not offered. Use sha256 or sha1."""
 

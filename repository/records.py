@@ -5,7 +5,6 @@ The compare-and-set on the offset, in ``commit_step``, is the only commit point 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +32,7 @@ from repository.errors import (
 from repository.services import Services
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, DocumentRow, Evidence, StoredObjectRow, UploadRow, insert_row
-from repository.uploads import UploadState
+from repository.uploads import UploadState, hash_of_token
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Layout, Part, ScopeKey, Tail
 
@@ -199,7 +198,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         session,
         UploadRow,
         oid=data_key.oid,
-        token_sha256=_hash(token),
+        token_sha256=hash_of_token(token),
         person_id=actor.person_id,
         assignment_id=actor.assignment_id,
         centre_number=case.centre_number,
@@ -238,7 +237,7 @@ def standing(session: Session, oid: str, token: str | None, now: datetime, *, fo
     sender were disabled; ``UploadGone`` for an upload that was terminated or has expired.
     """
     row = session.get(UploadRow, oid)
-    if row is None or token is None or not hmac.compare_digest(row.token_sha256, _hash(token)):
+    if row is None or token is None or not hmac.compare_digest(row.token_sha256, hash_of_token(token)):
         raise NotFound
     sender = session.execute(_SENDER, {"assignment_id": row.assignment_id}).one()
     if (sender.valid_to is not None and sender.valid_to <= now) or (sender.has_account and not sender.may_sign_in):
@@ -362,7 +361,3 @@ def _actor(context: Context) -> Actor:
     if context.actor is None:
         raise NotFound
     return context.actor
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

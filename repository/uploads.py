@@ -130,6 +130,11 @@ def read_declared_sha256(untrusted_text: str | None) -> str | None:
     return untrusted_text.lower()
 
 
+def hash_of_token(untrusted_token: str) -> bytes:
+    """Return what is kept of an upload's token: its SHA-256, never itself."""
+    return hashlib.sha256(untrusted_token.encode("utf-8", "surrogateescape")).digest()
+
+
 def candidate_prefix(filename: str) -> str | None:
     """Return the 4-digit candidate number a file name starts with, or None. Only ASCII digits count.
 

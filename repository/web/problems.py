@@ -54,6 +54,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.UploadGone: H.GONE,
     errors.UploadComplete: H.CONFLICT,
     errors.ChecksumMismatch: 460,
+    errors.UploadOfOtherContent: H.CONFLICT,
     errors.ChecksumUnknown: H.BAD_REQUEST,
     errors.ProtocolVersionRefused: H.PRECONDITION_FAILED,
     errors.MediaTypeRefused: H.UNSUPPORTED_MEDIA_TYPE,

@@ -532,6 +532,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/uploads/{oid}/continue", uploads_api.go_on, A.UPLOAD_CREATE),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
+    Route("GET", "/api/documents/{document_id}/addresses", documents_pages.addresses, A.DOCUMENT_VIEW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
     Route("GET", "/documents/{document_id}/text/{number}", documents_pages.text, A.DOCUMENT_VIEW),
     Route("POST", "/documents/{document_id}/withdraw", documents_pages.withdraw, A.DOCUMENT_WITHDRAW),
