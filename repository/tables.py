@@ -211,6 +211,8 @@ class UploadRow(Base):
     tail_sealed_bytes: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
+    replaces_document_id: Mapped[str | None] = mapped_column(ForeignKey("document.id"))
+    """The file of the same place that it is to replace."""
     __table_args__ = (
         CheckConstraint("offset_bytes >= 0 AND offset_bytes <= total_bytes", name="offset_within_total"),
         Index("ix_upload_state_expires_at", "state", "expires_at"),
@@ -280,6 +282,36 @@ class Evidence(Base):
     slot: Mapped[str] = mapped_column(String(64))
     attached_at: Mapped[datetime] = mapped_column(Instant)
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+    position: Mapped[int | None] = mapped_column(Integer)
+    """Its place among the files of a candidate, where somebody put them in order; what came later stands after them."""
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """Which version of a file it is: one more than the file that it replaced."""
+    replaces_document_id: Mapped[str | None] = mapped_column(ForeignKey("document.id"), index=True)
+    """The file that is withdrawn when this one is released."""
+
+
+class WorkLook(Base):
+    """Who looked last, and when, at the work of a sampled candidate as its moderator will see it, before it was sent."""
+
+    __tablename__ = "work_look"
+    sample_item_id: Mapped[str] = mapped_column(ForeignKey(SampleItem.__table__.c.id), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    looked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PracticeCentre(Base):
+    """A centre made for practice: whose it is, and until when. The row stays when all else of it is gone."""
+
+    __tablename__ = "practice_centre"
+    centre_number: Mapped[str] = mapped_column(String(5), primary_key=True)
+    series_key: Mapped[str] = mapped_column(String(12))
+    person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    home_assignment_id: Mapped[str] = mapped_column(String(36))
+    """The role at the real centre that it was made from, and that the person goes back to."""
+    assignment_id: Mapped[str] = mapped_column(String(36))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    wiped_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ScriptDocument(Base):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "progress_of",
     "sample_item_of",
     "sample_of",
+    "samples_of",
     "start_upload",
     "submit_sample",
 ]
@@ -113,7 +115,26 @@ def sample_of(session: Session, case_id: str, *, whole: bool = False) -> SampleV
     query = _items_query().where(SampleItem.sample_id == sample.id).order_by(SampleItem.position)
     if not whole:
         query = query.where(SampleItem.case_id == case.id)
-    items = tuple(_item_view(*row) for row in session.execute(query))
+    return _sample_view(sample, tuple(_item_view(*row) for row in session.execute(query)))
+
+
+def samples_of(session: Session, cases: Sequence[ModerationCase]) -> dict[str, SampleView]:
+    """Return the samples of many cases, each with the case's own items, by case; a case without one is left out."""
+    ids = {case.id: case.sample_id for case in cases if case.sample_id}
+    samples = {row.id: row for row in session.scalars(select(Sample).where(Sample.id.in_(set(ids.values()))))}
+    items: dict[str, list[SampleItemView]] = defaultdict(list)
+    query = _items_query().where(SampleItem.case_id.in_(ids)).order_by(SampleItem.position)
+    for row in session.execute(query):
+        if row[0].sample_id == ids[row[0].case_id]:
+            items[row[0].case_id].append(_item_view(*row))
+    return {
+        case_id: _sample_view(samples[sample_id], tuple(items[case_id]))
+        for case_id, sample_id in ids.items()
+        if sample_id in samples
+    }
+
+
+def _sample_view(sample: Sample, items: tuple[SampleItemView, ...]) -> SampleView:
     return SampleView(
         sample.id,
         sample.series_key,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from moderation.errors import (
     FindingUnexplained,
     IllegalTransition,
+    NoSample,
     ReasonMissing,
     SampleIncomplete,
     UnknownSampleItem,
@@ -137,43 +138,90 @@ def track(
     whole group that hold a released file.
     Raises: ``NoSample``.
     """
-    case = case_of(session, case_id)
-    sample = sample_of(session, case_id)
-    slots = slots_for(session, case.series_key, case.component_code)
-    uploaded = case.submission_mode == "UPLOAD"
-    ids = [item.item_id for item in sample.items]
+    found = track_all(session, [case_of(session, case_id)], held, {case_id: cohort}, now)
+    if case_id not in found:
+        raise NoSample(case_id=case_id)
+    return found[case_id]
+
+
+def track_all(
+    session: Session,
+    cases: Sequence[ModerationCase],
+    held: Mapping[str, HeldFiles],
+    cohort: Mapping[str, Collection[str]],
+    now: datetime,
+) -> dict[str, Tracking]:
+    """Return where the samples of many cases stand, by case; a case without a sample is left out.
+
+    Takes: as ``track``; ``cohort`` by case.
+    """
+    drawn = samples.samples_of(session, cases)
+    ids = [item.item_id for sample in drawn.values() for item in sample.items]
     findings, missing = _findings(session, ids), _missing(session, ids)
-    parcels = _parcels(session, case)
-    seen = case.submission_mode == "VISIT" and _visited(session, case)
-    items = []
-    for item in sample.items:
-        files = held.get(item.item_id, HeldFiles())
-        parcel = parcels.get(item.item_id)
-        posted_at = parcel.despatched_at if parcel else None
-        newest_at = files.newest_at if uploaded else posted_at
-        finding = findings.get(item.item_id) or _unpacked(parcel, item.item_id)
-        in_post = parcel is not None and parcel.received_at is None
-        if finding and newest_at and (newest_at > finding.found_at or (in_post and newest_at == finding.found_at)):
-            finding = None  # it was sent again since
-        facts = ItemFacts(
-            due_at=item.due_at,
-            now=now,
-            required=required_slots(slots) if uploaded else frozenset(),
-            released=files.released,
-            under_way=files.under_way,
-            finding=finding.finding if finding else None,
-            explained=bool(item.no_work_reason) or item.is_replaced,
-            seen=seen,
-            in_post=in_post,
-            sent_at=files.complete_at if uploaded else posted_at,
+    slots: dict[tuple[str, str], tuple[Slot, ...]] = {}
+    found = {}
+    for case in cases:
+        if case.id not in drawn:
+            continue
+        place = (case.series_key, case.component_code)
+        if place not in slots:
+            slots[place] = slots_for(session, *place)
+        sample, uploaded = drawn[case.id], case.submission_mode == "UPLOAD"
+        parcels = {} if uploaded else _parcels(session, case)
+        seen = case.submission_mode == "VISIT" and _visited(session, case)
+        items = tuple(
+            _tracked(
+                item,
+                slots[place] if uploaded else (),
+                held.get(item.item_id, HeldFiles()),
+                parcels.get(item.item_id),
+                findings.get(item.item_id),
+                missing.get(item.item_id),
+                seen=seen,
+                uploaded=uploaded,
+                now=now,
+            )
+            for item in sample.items
         )
-        absent = missing_slots(slots, files.released) if uploaded else ()
-        items.append(TrackedItem(item, standing_of(facts), absent, finding, missing.get(item.item_id), facts.in_post))
-    without = missing_slots(slots, cohort, SlotScope.COHORT) if uploaded else ()
-    whole = sample_standing(
-        (one.standing for one in items), (slot.slot for slot in without), due_at=sample.due_at, now=now
+        without = missing_slots(slots[place], cohort.get(case.id, ()), SlotScope.COHORT) if uploaded else ()
+        whole = sample_standing(
+            (one.standing for one in items), (slot.slot for slot in without), due_at=sample.due_at, now=now
+        )
+        found[case.id] = Tracking(case.id, slots[place], items, whole, without)
+    return found
+
+
+def _tracked(
+    item: SampleItemView,
+    slots: tuple[Slot, ...],
+    files: HeldFiles,
+    parcel: Consignment | None,
+    finding: FindingView | None,
+    missing: MissingView | None,
+    *,
+    seen: bool,
+    uploaded: bool,
+    now: datetime,
+) -> TrackedItem:
+    posted_at = parcel.despatched_at if parcel else None
+    newest_at = files.newest_at if uploaded else posted_at
+    finding = finding or _unpacked(parcel, item.item_id)
+    in_post = parcel is not None and parcel.received_at is None
+    if finding and newest_at and (newest_at > finding.found_at or (in_post and newest_at == finding.found_at)):
+        finding = None  # it was sent again since
+    facts = ItemFacts(
+        due_at=item.due_at,
+        now=now,
+        required=required_slots(slots),
+        released=files.released,
+        under_way=files.under_way,
+        finding=finding.finding if finding else None,
+        explained=bool(item.no_work_reason) or item.is_replaced,
+        seen=seen,
+        in_post=in_post,
+        sent_at=files.complete_at if uploaded else posted_at,
     )
-    return Tracking(case_id, slots, tuple(items), whole, without)
+    return TrackedItem(item, standing_of(facts), missing_slots(slots, files.released), finding, missing, facts.in_post)
 
 
 # Work that does not exist
