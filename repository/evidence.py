@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from moderation.records import samples
@@ -22,6 +22,8 @@ from repository.errors import RequestMalformed, SlotClosed
 from repository.tables import DocumentRow, Evidence, UploadRow
 
 CASES_AT_ONCE = 500
+UNPLACED = 1_000_000
+"""The place in the order of a file that nobody put anywhere: after all others, in the order in which they came."""
 ALREADY_READ = "The moderator has read this work already, so its files stay as they are."
 
 _FOUND = (
@@ -30,6 +32,14 @@ _FOUND = (
     .join(ModerationCase, ModerationCase.id == Evidence.case_id)
     .outerjoin(SampleItem, SampleItem.id == Evidence.sample_item_id)
     .where(DocumentRow.id == bindparam("document_id"))
+)
+
+_FILES = (
+    select(Evidence, DocumentRow, UploadRow.created_at)
+    .join(DocumentRow, DocumentRow.id == Evidence.document_id)
+    .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
+    .where(Evidence.withdrawn_at.is_(None))
+    .order_by(func.coalesce(Evidence.position, UNPLACED), DocumentRow.received_at, DocumentRow.id)
 )
 
 
@@ -52,6 +62,11 @@ class AttachedDocument:
     """When its length, and its hash if the sender gave one, were declared: it counts where a deadline passed since."""
     received_at: datetime
     version: int
+    """1, and one more for each file that it replaced, or that one replaced."""
+    attached_at: datetime
+    """When it came to its present place."""
+    replaces: str | None = None
+    """The document that is withdrawn when this one is released."""
 
     @property
     def state_words(self) -> str:
@@ -66,36 +81,30 @@ def check_slot(slot: str) -> str:
     return slot
 
 
-def documents_of(session: Session, sample_id: str) -> Mapping[str, tuple[AttachedDocument, ...]]:
-    """Return the files attached to each item of a sample, oldest first, withdrawn ones left out."""
+def documents_of(session: Session, *sample_ids: str) -> Mapping[str, tuple[AttachedDocument, ...]]:
+    """Return the files attached to each item of these samples, in their order, withdrawn ones left out."""
     rows = session.execute(
-        select(Evidence, DocumentRow, UploadRow.created_at)
-        .join(DocumentRow, DocumentRow.id == Evidence.document_id)
-        .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
-        .join(SampleItem, SampleItem.id == Evidence.sample_item_id)
-        .where(SampleItem.sample_id == sample_id, Evidence.withdrawn_at.is_(None))
-        .order_by(DocumentRow.received_at, DocumentRow.id)
+        _FILES.join(SampleItem, SampleItem.id == Evidence.sample_item_id).where(SampleItem.sample_id.in_(sample_ids))
     )
     found: dict[str, list[AttachedDocument]] = {}
     for link, document, declared_at in rows:
-        held = found.setdefault(link.sample_item_id or "", [])  # the join leaves out what is about a whole cohort
-        held.append(_attached(link, document, declared_at, version=len(held) + 1))
+        # The join leaves out what is about a whole cohort.
+        found.setdefault(link.sample_item_id or "", []).append(_attached(link, document, declared_at))
     return {item: tuple(files) for item, files in found.items()}
 
 
 def cohort_documents_of(session: Session, case_id: str) -> tuple[AttachedDocument, ...]:
     """Return the files about a case's whole cohort, oldest first, withdrawn ones left out."""
-    rows = session.execute(
-        select(Evidence, DocumentRow, UploadRow.created_at)
-        .join(DocumentRow, DocumentRow.id == Evidence.document_id)
-        .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
-        .where(Evidence.case_id == case_id, Evidence.sample_item_id.is_(None), Evidence.withdrawn_at.is_(None))
-        .order_by(DocumentRow.received_at, DocumentRow.id)
-    ).all()
-    return tuple(
-        _attached(link, document, declared_at, version=number)
-        for number, (link, document, declared_at) in enumerate(rows, 1)
-    )
+    return cohort_documents(session, [case_id]).get(case_id, ())
+
+
+def cohort_documents(session: Session, case_ids: Sequence[str]) -> Mapping[str, tuple[AttachedDocument, ...]]:
+    """Return the files about the whole cohort of each of many cases."""
+    rows = session.execute(_FILES.where(Evidence.case_id.in_(case_ids), Evidence.sample_item_id.is_(None)))
+    found: dict[str, list[AttachedDocument]] = {}
+    for link, document, declared_at in rows:
+        found.setdefault(link.case_id, []).append(_attached(link, document, declared_at))
+    return {case_id: tuple(files) for case_id, files in found.items()}
 
 
 def filled(files: Iterable[AttachedDocument], *states: DocumentState) -> frozenset[str]:
@@ -216,10 +225,10 @@ def attached_of(session: Session, document_id: str) -> AttachedDocument:
         .outerjoin(UploadRow, UploadRow.oid == DocumentRow.oid)
         .where(Evidence.document_id == document_id)
     ).one()
-    return _attached(link, document, declared_at, version=1)
+    return _attached(link, document, declared_at)
 
 
-def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | None, version: int) -> AttachedDocument:
+def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | None) -> AttachedDocument:
     return AttachedDocument(
         document.id,
         link.slot,
@@ -234,5 +243,7 @@ def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | Non
         document.remedy,
         declared_at,
         document.received_at,
-        version,
+        link.version,
+        link.attached_at,
+        link.replaces_document_id,
     )

@@ -119,7 +119,7 @@ def sample_of(session: Session, case_id: str, *, whole: bool = False) -> SampleV
 
 
 def samples_of(session: Session, cases: Sequence[ModerationCase]) -> dict[str, SampleView]:
-    """Return the samples of many cases, each with the case's own items, by case; a case without one is left out."""
+    """Return the samples of many cases by case, each with the case's own items; a case without one is left out."""
     ids = {case.id: case.sample_id for case in cases if case.sample_id}
     samples = {row.id: row for row in session.scalars(select(Sample).where(Sample.id.in_(set(ids.values()))))}
     items: dict[str, list[SampleItemView]] = defaultdict(list)
