@@ -10,7 +10,15 @@ class DocumentState(StrEnum):
     """Where a document stands. Only ``RELEASED`` can be shown to a moderator."""
 
     UPLOADED = "uploaded"
-    VERIFIED = "verified"
+    """Its last byte is stored."""
+    VERIFYING = "verifying"
+    """A worker reads all of it again, compares its hash, and finds out by its content what it is."""
+    TYPED = "typed"
+    """It is what was sent, and its type is known and accepted."""
+    SCANNED = "scanned"
+    """The virus scanner found nothing, or there is none."""
+    DERIVED = "derived"
+    """What is shown in its place is stored."""
     RELEASED = "released"
     HELD = "held"
     REJECTED = "rejected"
@@ -18,19 +26,21 @@ class DocumentState(StrEnum):
 
 
 S = DocumentState
+IN_INSPECTION = (S.UPLOADED, S.VERIFYING, S.TYPED, S.SCANNED, S.DERIVED)
+"""The states of a document that the service is working on, in their order."""
+
+_ENDS = frozenset({S.HELD, S.REJECTED, S.WITHDRAWN})
 MOVES: Mapping[DocumentState, frozenset[DocumentState]] = {
-    S.UPLOADED: frozenset({S.VERIFIED, S.HELD, S.REJECTED, S.WITHDRAWN}),
-    S.VERIFIED: frozenset({S.RELEASED, S.HELD, S.REJECTED, S.WITHDRAWN}),
+    **{before: _ENDS | {after} for before, after in zip(IN_INSPECTION, (*IN_INSPECTION[1:], S.RELEASED), strict=True)},
     S.RELEASED: frozenset({S.WITHDRAWN}),
-    S.HELD: frozenset({S.WITHDRAWN, S.VERIFIED}),
+    S.HELD: frozenset({S.WITHDRAWN, S.VERIFYING}),
     S.REJECTED: frozenset({S.WITHDRAWN}),
     S.WITHDRAWN: frozenset(),
 }
-"""Legal moves. HELD → VERIFIED is a second inspection."""
+"""Legal moves: one step at a time, and from each to an end. HELD → VERIFYING is a second inspection, of everything."""
 
 STATE_WORDS: Mapping[DocumentState, str] = {
-    S.UPLOADED: "Checking",
-    S.VERIFIED: "Checking",
+    **dict.fromkeys(IN_INSPECTION, "Checking"),
     S.RELEASED: "Received",
     S.HELD: "Needs attention",
     S.REJECTED: "Not accepted",
@@ -41,6 +51,11 @@ MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {
     "application/pdf": ("pdf",),
     "image/jpeg": ("jpg", "jpeg"),
     "image/png": ("png",),
+    "image/gif": ("gif",),
+    "image/webp": ("webp",),
+    "image/tiff": ("tif", "tiff"),
+    "image/bmp": ("bmp",),
+    "text/plain": ("txt", "csv", "md"),
     "audio/wav": ("wav",),
     "audio/mpeg": ("mp3",),
     "audio/mp4": ("m4a",),
@@ -58,4 +73,4 @@ def may_move(before: DocumentState, after: DocumentState) -> bool:
 
 def is_viewable_as_pages(media_type: str | None) -> bool:
     """Return whether the document is shown as page images that we rendered."""
-    return media_type in {"application/pdf", "image/jpeg", "image/png"}
+    return media_type in {"application/pdf", "text/plain"} or (media_type or "").startswith("image/")

@@ -38,8 +38,8 @@ CANNOT_OPEN = Words(
 REFUSALS: Mapping[str, Words] = {
     "empty": Words("The file is empty.", "Export the work again and upload the new file."),
     "unknown-type": Words(
-        "The file is not a PDF, JPEG, PNG, WAV, MP3, M4A, OGG, MP4 or WebM file.",
-        "Save or export the work in one of these formats and upload that.",
+        "The file is of a kind that is not known here.",
+        "Save or export the work as a PDF, a JPEG, an MP3 or an MP4, and upload that.",
     ),
     "password": Words("The PDF is protected by a password.", "Remove the password and upload the file again."),
     "damaged": Words(
@@ -57,11 +57,122 @@ REFUSALS: Mapping[str, Words] = {
         "The file has more pages or pixels than can be shown.",
         "Split it into several files, or save it at a lower resolution.",
     ),
+    "restricted": Words(
+        "The PDF is locked against printing or copying, although it opens without a password.",
+        "Print it to a new PDF, or save it without security, and upload that.",
+    ),
+    "two-readings": Words(
+        "The PDF is built wrongly: two programs find different pages in it.",
+        "Open it, print it to a new PDF and upload that.",
+    ),
+    "polyglot": Words(
+        "The file is two kinds of file in one.",
+        "Open it on your computer, save or print the work as a new file and upload that.",
+    ),
+    "archive-damaged": Words(
+        "The file is damaged and cannot be unpacked.", "Open it on your computer, save it again and upload that."
+    ),
+    "archive-bomb": Words("The file unpacks to far more than it should.", "Save the work as a PDF and upload that."),
+    "archive-names": Words("The file holds parts whose names are not safe.", "Save the work as a PDF and upload that."),
+    "archive-overlap": Words(
+        "The file is packed in a way that is not safe.", "Save the work as a PDF and upload that."
+    ),
+    "archive-links": Words("The file points to other files.", "Save the work as a PDF and upload that."),
+    "text-script": Words(
+        "The text file holds letters that cannot be drawn here.", "Save the text as a PDF and upload that."
+    ),
+    "no-text-font": Words(
+        "Text files cannot be shown here at present.",
+        "Save the text as a PDF and upload that, or ask the awarding body.",
+        RemedyKind.RESCAN,
+    ),
+    "heic": Words(
+        "This is a HEIC photo, as iPhones take them.",
+        "On the phone or computer, export or save the photo as a JPEG and upload that.",
+    ),
+    "other-picture": Words(
+        "This is a picture of a kind that cannot be shown here.", "Save it as a JPEG or PNG and upload that."
+    ),
+    "other-sound": Words(
+        "This is a recording of a kind that cannot be played here.", "Save it as an MP3 or M4A file and upload that."
+    ),
+    "other-film": Words(
+        "This is a film of a kind that cannot be played here.", "Save it as an MP4 file and upload that."
+    ),
+    "midi": Words("This is a MIDI file.", "Record it as an MP3 file, print the score to a PDF, and upload those."),
+    "score": Words("This is a file of a music notation program.", "Print the score to a PDF and upload that."),
+    "office": Words(
+        "This is an office document of a kind that cannot be shown here.", "Save it as a PDF and upload that."
+    ),
+    "old-office": Words("This is a file of an older office program.", "Save it as a PDF and upload that."),
+    "rtf": Words("This is a rich text (RTF) document.", "Save it as a PDF and upload that."),
+    "apple-iwork": Words(
+        "This is a Pages, Numbers or Keynote file, which opens on Apple computers only.",
+        "In the program choose File, Export To, PDF, and upload the PDF.",
+    ),
+    "cloud-shortcut": Words(
+        "This is only a link to a document on Google Drive: the work itself is not in it.",
+        "Open the document, choose File, Download, PDF, and upload the PDF.",
+    ),
+    "shortcut": Words(
+        "This is only a shortcut to a file or page: the work itself is not in it.",
+        "Find the file that the shortcut opens and upload that.",
+    ),
+    "web-page": Words("This is a web page.", "Open it in a browser, print it to a PDF and upload that."),
+    "web-archive": Words(
+        "This is a saved web page or message.", "Open it on your computer, print it to a PDF and upload that."
+    ),
+    "email": Words("This is a saved e-mail.", "Open it, save what is attached to it, and upload that."),
+    "contact": Words("This is a calendar or contact file.", "Upload the work itself."),
+    "svg": Words("This is a vector drawing (SVG).", "Export it as a PDF or PNG and upload that."),
+    "xml": Words("This is an XML data file.", "Print or export the work to a PDF and upload that."),
+    "drawing": Words("This is a drawing program's own file.", "Export the drawing as a PDF and upload that."),
+    "publisher": Words("This is a Microsoft Publisher file.", "Save it as a PDF and upload that."),
+    "onenote": Words("This is a OneNote file.", "Print the pages to a PDF and upload that."),
+    "xps": Words("This is an XPS document.", "Print it to a PDF and upload that."),
+    "epub": Words("This is an e-book.", "Save the work as a PDF and upload that."),
+    "djvu": Words("This is a DjVu document.", "Print it to a PDF and upload that."),
+    "postscript": Words("This is a PostScript file.", "Save or print the work as a PDF and upload that."),
+    "flash": Words(
+        "This is a Flash film, which no browser plays any more.", "Record it as an MP4 film and upload that."
+    ),
+    "playlist": Words(
+        "This is only a list of recordings: the recordings themselves are not in it.", "Upload the recordings."
+    ),
+    "database": Words("This is a database.", "Print its tables and reports to a PDF and upload that."),
+    "font": Words("This is a font.", "Upload the work itself."),
+    "zip": Words("This is a ZIP file, which holds other files.", "Unpack it and upload the files that it holds."),
+    "archive": Words("This is an archive, which holds other files.", "Unpack it and upload the files that it holds."),
+    "disk-image": Words("This is the image of a disk.", "Upload the files that it holds."),
+    "program": Words(
+        "This is a program. Programs are not taken.",
+        "Record the program at work as an MP4 film, print its code to a PDF, and upload those.",
+    ),
 }
 """What the child may refuse a file for."""
 
 NOTES: Mapping[str, str] = {
     "blank": "This page seems to be blank.",
+    "upside-down": "The text of this page stands upside down.",
+    "sideways": "The text of this page runs sideways.",
+    "javascript": "The PDF holds a script. It does not run here: only pictures of the pages are shown.",
+    "launch": "The PDF asks to start a program. It does not do so here: only pictures of the pages are shown.",
+    "attachments": "The PDF holds other files, which are not shown. Upload them by themselves if they belong to the work.",
+    "xfa": "The PDF holds a form of a kind (XFA) that may not be shown in full. Check the pages.",
+    "rich-media": "The PDF holds sound, film or 3D, which are not shown. Upload them by themselves if they belong to the work.",
+    "submits-form": "The PDF holds a form that can be sent. It cannot be sent from here.",
+    "imports-data": "The PDF asks to read other data. It does not do so here.",
+    "other-documents": "The PDF points to other documents, which are not part of this file.",
+    "opens-with-action": "The PDF does something when it is opened. It does not do so here.",
+    "acts-by-itself": "The PDF does something while it is read. It does not do so here.",
+    "links": "The work holds links. They cannot be followed from the pages shown.",
+    "comments": "The PDF holds comments or notes that somebody added. Check that they are meant to be seen.",
+    "phone-extras": "The phone added a second view or a short film to the photo. Only the photo is shown.",
+    "camera-data": "The photo holds data of the camera, which are not shown.",
+    "location": "The photo says where it was taken. The place is not shown.",
+    "animated": "The picture moves. Only its first picture is shown.",
+    "hidden-signs": "The text holds signs that are not seen or turn round what is read. They are marked.",
+    "missing-signs": "The text holds signs that cannot be drawn. Boxes stand in their place.",
 }
 """What the child may note about a file or one of its pages, and a person should see; none of it holds the file."""
 

@@ -10,7 +10,8 @@ from repository import logs
 from repository.access import POLICY, Role
 from repository.database import metadatas
 from repository.documents import MEDIA_TYPES
-from repository.inspector.__main__ import PAGE_LIMIT, PIXEL_LIMIT
+from repository.inspector.images import PIXEL_LIMIT
+from repository.inspector.pdf import PAGE_LIMIT
 from repository.settings import VARIABLES
 from repository.sign_in import throttle
 from repository.sign_in.methods import Method
