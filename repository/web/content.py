@@ -49,11 +49,13 @@ async def admit(request: web.Request) -> None:
     settings, now = services.settings, services.clock()
     kind, subject_id = _asked(request)
     key = request.app[keys.TICKET_KEY]
-    leave = tickets.read(key, "pass", request.cookies.get(cookie_name(settings), ""), now)
-    if leave is None or (leave.kind, leave.subject_id) != (kind, subject_id):
-        leave = tickets.read(key, "ticket", request.query.get("ticket", ""), now)
-        if leave is None or (leave.kind, leave.subject_id) != (kind, subject_id):
-            raise NotFound
+    passed = tickets.read(key, "pass", request.cookies.get(cookie_name(settings), ""), now)
+    asked = tickets.read(key, "ticket", request.query.get("ticket", ""), now)
+    # A ticket is of now; the pass may be of a sign-in that has ended, of this person or of somebody else before.
+    leave = next((one for one in (asked, passed) if one is not None and _is_for(one, kind, subject_id)), None)
+    if leave is None:
+        raise NotFound
+    if leave is asked and (passed is None or passed != asked):
         until = now + timedelta(seconds=settings.session_limits.longest_seconds)
         request[keys.NEW_PASS] = tickets.write(key, "pass", leave, until)
     session_sha256 = leave.session_sha256
@@ -90,6 +92,10 @@ def set_cookie_line(request: web.Request) -> str:
 def _asked(request: web.Request) -> tuple[str, str]:
     _, _, kind, subject_id, *_ = request.path.split("/")
     return kind, subject_id
+
+
+def _is_for(leave: Leave, kind: str, subject_id: str) -> bool:
+    return (leave.kind, leave.subject_id) == (kind, subject_id)
 
 
 def _check_use(request: web.Request) -> None:

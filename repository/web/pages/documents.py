@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
@@ -12,10 +11,8 @@ from repository import people
 from repository.access import Role
 from repository.acts import reading, viewing
 from repository.acts.viewing import Viewing
-from repository.documents import is_viewable_as_pages
 from repository.errors import NotFound, RangeRefused
-from repository.web import content as bytes_host
-from repository.web import keys
+from repository.web import keys, viewer
 from repository.web.headers import CONTENT_POLICY
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
@@ -34,11 +31,22 @@ async def show(request: web.Request) -> web.Response:
         request,
         "documents/show.html",
         document=seen,
-        as_pages=is_viewable_as_pages(seen.media_type),
-        address=partial(bytes_host.address, request, "documents", seen.document_id),
+        shown=viewer.shown(request, seen, first=_first_plain_page(request)),
         back_href=f"/{desks[role]}/{seen.case_id}" if role in desks else f"/cases/{seen.case_id}/sample",
         back_text="Back to the works" if role in desks else "Back to the sample",
     )
+
+
+async def addresses(request: web.Request) -> web.Response:
+    """Answer from where a viewer that stands open for long may load a document's pages, for the next minute or with a pass."""
+    seen = await _view(request)
+    one = viewer.shown(request, seen)
+    return web.json_response({"base": one.base, "ticket": one.ticket}, headers={"Cache-Control": "private, no-store"})
+
+
+def _first_plain_page(request: web.Request) -> int:
+    asked = request.query.get("from", "1")
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
 
 
 async def content(request: web.Request) -> web.StreamResponse:
