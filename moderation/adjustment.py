@@ -5,7 +5,7 @@ No awarding body publishes its constraints; this algorithm is the project's own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -117,12 +117,6 @@ def statistics_of(pairs: Sequence[tuple[int, int]]) -> Statistics:
         sum_cc += c * c
         sum_cm += c * m
         sum_mm += m * m
-    discordant = 0
-    order = sorted(pairs)
-    for i, (c, m) in enumerate(order):
-        for later_c, later_m in order[i + 1 :]:
-            if later_m < m and later_c > c:
-                discordant += 1
     return Statistics(
         n,
         sum_c,
@@ -130,8 +124,20 @@ def statistics_of(pairs: Sequence[tuple[int, int]]) -> Statistics:
         n * sum_cc - sum_c * sum_c,
         n * sum_cm - sum_c * sum_m,
         n * sum_mm - sum_m * sum_m,
-        discordant,
+        sum(1 for _ in discordances(pairs)),
     )
+
+
+def discordances(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Give the pairs of works that centre and moderator put in opposite order, as places in ``pairs``; ties are none.
+
+    Source: project policy v1, step 3: (cᵢ−cⱼ)(mᵢ−mⱼ) < 0.
+    """
+    order = sorted((c, m, place) for place, (c, m) in enumerate(pairs))
+    for i, (c, m, place) in enumerate(order):
+        for later_c, later_m, later_place in order[i + 1 :]:
+            if later_m < m and later_c > c:
+                yield place, later_place
 
 
 def is_order_valid(statistics: Statistics, limits: OrderLimits) -> bool:

@@ -62,6 +62,10 @@ class MarkOutOfRange(ModerationError):
     """The mark must be a whole number from 0 to the maximum of the component."""
 
 
+class CriteriaRefused(ModerationError):
+    """The marks by criterion do not make a mark. Correct the ones named; nothing was saved."""
+
+
 class MarkMissing(ModerationError):
     """A candidate is blank. Give a mark, or say why there is none: blank is neither zero nor absent."""
 
@@ -297,6 +301,18 @@ class CheckNotPossible(ModerationError):
 
 class HoldMissing(ModerationError):
     """There is no such hold or suspicion. Open it again from the page of holds."""
+
+
+class ConcernClosed(ModerationError):
+    """This concern has been closed already. Raise a new one if there is more to say."""
+
+
+class MessageRefused(ModerationError):
+    """This message cannot be sent like this. Choose who it is for, and write something."""
+
+
+class ThreadMissing(ModerationError):
+    """There is no such conversation."""
 
 
 class HoldNotPossible(ModerationError):

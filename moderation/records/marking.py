@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from moderation.criteria import total_of
 from moderation.errors import (
     IllegalTransition,
     NoSample,
@@ -17,7 +17,6 @@ from moderation.errors import (
     NotInStage,
     ReasonMissing,
     SampleIncomplete,
-    StaleVersion,
     ToleranceMissing,
     UnknownSampleItem,
 )
@@ -25,11 +24,19 @@ from moderation.marking import StageReport, check_moderator_mark
 from moderation.outcome import Stage
 from moderation.records.cases import CaseView, advance, case_of, check_version, component_of, group_of, list_cases
 from moderation.records.independence import is_independent, need_independent
+from moderation.records.moderator_marks import (
+    ModeratorMarkView,
+    current_mark,
+    is_same,
+    rules_of,
+    supersede,
+    views_of,
+)
 from moderation.records.outcomes import SYSTEM, last_reason_without_sample, propose_without_sample
 from moderation.records.stages import call_whole_sample, follow, report_on, stage_now
 from moderation.records.works import locked_group, works_of, works_of_samples
 from moderation.submission import READABLE, CaseEvent, CaseState
-from moderation.tables import Allocation, ModerationCase, ModeratorMark, Sample, SampleItem
+from moderation.tables import Allocation, ModerationCase, Sample, SampleItem
 
 MODERATE = "MODERATE"
 _FINDABLE = frozenset({CaseState.RECEIPT_COMPLETE, CaseState.FULL_SAMPLE, CaseState.SAMPLE_NOT_REQUIRED})
@@ -44,18 +51,6 @@ class WorklistLine:
     sampled: int
     read: int
     is_readable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ModeratorMarkView:
-    """A moderator's mark; ``superseded_at`` is set when a later one replaced it."""
-
-    number: int
-    mark: int
-    comment: str
-    marked_by: str
-    marked_at: datetime
-    superseded_at: datetime | None
 
 
 def allocate(
@@ -175,8 +170,9 @@ def record_moderator_mark(
     session: Session,
     item_id: str,
     *,
-    mark: int,
+    mark: int | None,
     comment: str = "",
+    criteria: Mapping[str, int | None] | None = None,
     moderator: str,
     now: datetime,
     expected_number: int | None = None,
@@ -184,9 +180,10 @@ def record_moderator_mark(
     """Record a moderator's mark for a sampled work; when the stage is read, the next stage or an outcome follows.
 
     A changed mark supersedes the one before; the same mark again changes nothing.
-    Takes: ``expected_number``, the number of the mark that the person saw, 0 for none; ``None`` checks nothing.
+    Takes: ``criteria``, marks by criterion, from which the total follows (``moderation.criteria.total_of``);
+    ``expected_number``, the number of the mark that the person saw, 0 for none; ``None`` checks nothing.
     Returns: the stage as it is after the mark.
-    Raises: ``UnknownSampleItem``; ``NotAllocated``; ``MarkOutOfRange``; ``ToleranceMissing``; ``NotInStage``;
+    Raises: ``UnknownSampleItem``; ``NotAllocated``; ``CriteriaRefused``; ``MarkOutOfRange``; ``ToleranceMissing``; ``NotInStage``;
     ``SampleIncomplete`` while a member of the consortium has not handed in; ``IllegalTransition``; ``StaleVersion``.
     """
     item = session.get(SampleItem, item_id)
@@ -196,12 +193,14 @@ def record_moderator_mark(
     if not is_allocated(session, case.id, moderator, now):
         raise NotAllocated(component_code=case.component_code)
     component = component_of(session, case)
-    check_moderator_mark(mark, component.maximum_mark)
+    rules = rules_of(session, component.series_key, component.component_code) if criteria else ()
+    mark = check_moderator_mark(total_of(rules, criteria or {}, mark, component.maximum_mark), component.maximum_mark)
+    given = {code: one for code, one in (criteria or {}).items() if one is not None}
     if component.tolerance_marks is None:
         raise ToleranceMissing(component_code=component.component_code)
     members = locked_group(session, case.id)
-    before = _current_mark(session, item)
-    if _is_same(before, mark, comment, moderator) and case.state not in READABLE:
+    before = current_mark(session, item)
+    if is_same(session, before, mark, comment, moderator, given) and case.state not in READABLE:
         # Posted twice: what it led to has happened already.
         return stage_of(session, case.id)
     unready = _unready(session, case)
@@ -210,7 +209,18 @@ def record_moderator_mark(
     work = next((one for one in works_of(session, case) if one.item.id == item.id), None)
     if work is None or not work.counts or (stage_now(session, case) is Stage.SUB_SAMPLE and not item.first_stage):
         raise NotInStage
-    _supersede(session, item, before, mark, comment.strip(), moderator, now, expected_number)
+    supersede(
+        session,
+        item,
+        before,
+        mark=mark,
+        comment=comment.strip(),
+        criteria=given,
+        rules=rules,
+        moderator=moderator,
+        now=now,
+        expected_number=expected_number,
+    )
     for member in members:
         if member.state in _JUST_ARRIVED:
             reason = "The moderator began to mark"
@@ -253,18 +263,9 @@ def find_again(session: Session, case_id: str, *, now: datetime) -> StageReport 
     return follow(session, members, case, actor=SYSTEM, now=now)
 
 
-def marks_of_item(session: Session, item_id: str) -> list[ModeratorMarkView]:
-    """Return every mark a work was given by moderators, superseded ones included, oldest first."""
-    rows = session.scalars(
-        select(ModeratorMark).where(ModeratorMark.sample_item_id == item_id).order_by(ModeratorMark.number)
-    )
-    return [_view(row) for row in rows]
-
-
 def moderator_marks(session: Session, case_id: str) -> dict[str, ModeratorMarkView]:
     """Return the present moderator mark of each sample item of a case's sample, keyed by item."""
-    case = case_of(session, case_id)
-    return {work.item.id: _view(work.mark) for work in works_of(session, case) if work.mark is not None}
+    return views_of(session, works_of(session, case_of(session, case_id)))
 
 
 def centre_marks_now(session: Session, case_id: str) -> dict[str, int | None]:
@@ -313,50 +314,6 @@ def _need_read(report: StageReport) -> StageReport:
     return report
 
 
-def _current_mark(session: Session, item: SampleItem) -> ModeratorMark | None:
-    return session.scalars(
-        select(ModeratorMark).where(ModeratorMark.sample_item_id == item.id, ModeratorMark.superseded_at.is_(None))
-    ).one_or_none()
-
-
-def _is_same(before: ModeratorMark | None, mark: int, comment: str, moderator: str) -> bool:
-    return before is not None and (before.mark, before.comment, before.marked_by) == (mark, comment.strip(), moderator)
-
-
-def _supersede(
-    session: Session,
-    item: SampleItem,
-    before: ModeratorMark | None,
-    mark: int,
-    comment: str,
-    moderator: str,
-    now: datetime,
-    expected_number: int | None,
-) -> None:
-    number = 0 if before is None else before.number
-    if _is_same(before, mark, comment, moderator):
-        return
-    if expected_number is not None and expected_number != number:
-        saved = {} if before is None else {"saved_mark": before.mark, "saved_comment": before.comment}
-        raise StaleVersion(expected=expected_number, found=number, typed_mark=mark, typed_comment=comment, **saved)
-    if before is not None:
-        before.superseded_at = now
-    session.add(
-        ModeratorMark(
-            sample_item_id=item.id,
-            number=number + 1,
-            mark=mark,
-            comment=comment,
-            marked_by=moderator,
-            marked_at=now,
-        )
-    )
-    try:
-        session.flush()
-    except IntegrityError:
-        raise StaleVersion(expected=number, typed_mark=mark, typed_comment=comment) from None
-
-
 def _unready(session: Session, case: ModerationCase) -> IllegalTransition | SampleIncomplete | None:
     return _why_not(case, group_of(session, case) if case.state in READABLE else [])
 
@@ -378,7 +335,3 @@ def _open_at(now: datetime) -> tuple[ColumnElement[bool], ...]:
         or_(Allocation.closes_at.is_(None), Allocation.closes_at > now),
         is_independent(now),
     )
-
-
-def _view(row: ModeratorMark) -> ModeratorMarkView:
-    return ModeratorMarkView(row.number, row.mark, row.comment, row.marked_by, row.marked_at, row.superseded_at)

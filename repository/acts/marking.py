@@ -12,7 +12,8 @@ from moderation.outcome import Stage
 from moderation.records import marking as records
 from moderation.records import outcomes, samples
 from moderation.records.cases import CaseView
-from moderation.records.marking import ModeratorMarkView, WorklistLine
+from moderation.records.marking import WorklistLine
+from moderation.records.moderator_marks import ModeratorMarkView
 from moderation.records.outcomes import OutcomeView
 from moderation.records.postal import ConsignmentView, consignments_of
 from moderation.records.samples import SampleItemView, SampleView

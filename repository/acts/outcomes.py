@@ -18,14 +18,14 @@ from moderation.records.cases import CaseView, TransitionView, case_of, group_of
 from moderation.records.checks import CheckView
 from moderation.records.holds import holds_of
 from moderation.records.invalid_order import CallView, FeedbackView
-from moderation.records.marking import ModeratorMarkView
 from moderation.records.marks import case_marks
+from moderation.records.moderator_marks import ModeratorMarkView
 from moderation.records.outcomes import ModeratedLine, OutcomeView
 from moderation.records.samples import SampleItemView
 from moderation.records.second_people import check_is_due, last_check
 from moderation.submission import CaseState
 from moderation.tables import ModerationCase, Outcome
-from repository import audit, people
+from repository import audit, blinding, people
 from repository.access import Action, Role
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -114,7 +114,7 @@ def page(session: Session, context: Context, case_id: str, seen_version: int | N
         named |= {one.proposed_by, one.confirmed_by or ""}
     since = () if seen_version is None else tuple(s for s in history_of(session, case_id) if s.number > seen_version)
     row = case_of(session, case_id)
-    return OutcomePage(
+    found = OutcomePage(
         case,
         outcome,
         differences,
@@ -130,6 +130,7 @@ def page(session: Session, context: Context, case_id: str, seen_version: int | N
         officer and outcome is None and case.state in FINDABLE and bool(every),
         since,
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def _as_proposed(session: Session, case_id: str) -> tuple[ModeratedLine, ...]:

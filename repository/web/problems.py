@@ -63,6 +63,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.SlotUnknown: H.UNPROCESSABLE_ENTITY,
     errors.SlotTypeRefused: H.UNSUPPORTED_MEDIA_TYPE,
     errors.SlotClosed: H.CONFLICT,
+    errors.ReplacementRefused: H.CONFLICT,
     errors.RangeRefused: H.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.DocumentNotReady: H.CONFLICT,
     errors.DocumentDestroyed: H.GONE,
@@ -106,6 +107,7 @@ STATUSES: Mapping[type[Exception], int] = {
             moderation.errors.AmendmentMissing,
             moderation.errors.CheckUnknown,
             moderation.errors.HoldMissing,
+            moderation.errors.ThreadMissing,
             moderation.errors.NotAllocated,
             moderation.errors.ReportMissing,
         ),
@@ -114,6 +116,8 @@ STATUSES: Mapping[type[Exception], int] = {
     **dict.fromkeys(
         (
             moderation.errors.MarkOutOfRange,
+            moderation.errors.CriteriaRefused,
+            moderation.errors.MessageRefused,
             moderation.errors.MarkMissing,
             moderation.errors.MarkNotAllowed,
             moderation.errors.MarksRefused,
@@ -164,6 +168,7 @@ STATUSES: Mapping[type[Exception], int] = {
             moderation.errors.CheckMissing,
             moderation.errors.CheckNotPossible,
             moderation.errors.HoldNotPossible,
+            moderation.errors.ConcernClosed,
             moderation.errors.SamePerson,
             moderation.errors.NotIndependent,
             moderation.errors.ConflictNotEndable,

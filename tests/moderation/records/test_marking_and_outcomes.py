@@ -28,13 +28,13 @@ from moderation.records.invalid_order import return_to_centre
 from moderation.records.marking import (
     allocate,
     find_again,
-    marks_of_item,
     record_moderator_mark,
     reopen_marking,
     stage_of,
     worklist,
 )
 from moderation.records.marks import MarkEntry, case_marks, save_marks
+from moderation.records.moderator_marks import marks_of_item
 from moderation.records.outcomes import (
     accept_by_officer,
     confirm_outcome,

@@ -35,7 +35,8 @@ from moderation.errors import (
 from moderation.outcome import Origin, OutcomeKind
 from moderation.records.cases import view_case
 from moderation.records.checks import decide_check, open_check, record_check_mark
-from moderation.records.marking import is_allocated, marks_of_item
+from moderation.records.marking import is_allocated
+from moderation.records.moderator_marks import marks_of_item
 from moderation.records.outcomes import confirm_outcome, moderated_marks, outcomes_of, recomputation_of
 from moderation.records.reference import ExternalMarkRow, import_external_marks
 from moderation.records.results import release_results, results_for

@@ -17,7 +17,7 @@ from moderation import guards
 from moderation.checking import Verdict
 from moderation.errors import RecordKept
 from moderation.records.checks import decide_check, open_check, record_check_mark
-from moderation.records.marking import marks_of_item
+from moderation.records.moderator_marks import marks_of_item
 from moderation.records.outcomes import confirm_outcome
 from moderation.records.results import release_results
 from moderation.results import embargo_from

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
-from moderation.records.marking import allocate, marks_of_item, record_moderator_mark, stage_of
+from moderation.records.marking import allocate, record_moderator_mark, stage_of
+from moderation.records.moderator_marks import marks_of_item
 from moderation.records.outcomes import outcomes_of
 from moderation.records.samples import sample_of
 from moderation.submission import CaseState
