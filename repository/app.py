@@ -32,6 +32,7 @@ from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
 from repository.web import keys, limits, middleware, pages, provider_client, refusals, routes, tickets
 from repository.web.connection import Runner
+from repository.web.languages import LANGUAGES
 from repository.web.turns import Turns
 from repository.work import Bell, Worker
 from storage.backend import Backend
@@ -129,7 +130,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
     app[keys.REFUSALS] = Bound()
-    app[keys.TEMPLATES] = pages.templates()
+    app[keys.TEMPLATES] = {code: pages.templates(language) for code, language in LANGUAGES.items()}
     app.on_response_prepare.append(middleware.add_headers)
     app.on_cleanup.append(refusals.write_rest)
     routes.add_to(app)

@@ -39,6 +39,8 @@ class Found:
     """None for a development sign-in of the rehearsal mode."""
     methods: frozenset[str]
     proved_at: datetime | None
+    language: str | None
+    """In which the person reads the pages, once chosen."""
 
 
 def hash_token(token: str | bytes) -> bytes:
@@ -156,6 +158,7 @@ _SESSION = (
         Assignment.valid_to,
         Person.id.label("person_id"),
         Person.display_name,
+        Person.language,
     )
     .join(Assignment, Assignment.id == WebSession.assignment_id)
     .join(Person, Person.id == Assignment.person_id)
@@ -196,7 +199,14 @@ def find_session(session: Session, token: str | bytes, now: datetime, limits: Li
         account_id=row.account_id,
         methods=frozenset(row.methods),
         proved_at=row.proved_at,
+        language=row.language,
     )
+
+
+def set_language(session: Session, context: Context, person_id: str, code: str) -> None:
+    """Keep in which language a person reads the pages, on whatever device they sign in next."""
+    session.execute(update(Person).where(Person.id == person_id).values(language=code))
+    audit.record(session, context, "person.language", "person", person_id, language=code)
 
 
 def touch_session(session: Session, token: str | bytes, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Insert,
@@ -94,6 +95,8 @@ class Person(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     display_name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    language: Mapped[str | None] = mapped_column(String(10))
+    """In which the person reads the pages; None until one was chosen."""
 
 
 class Assignment(Base):
@@ -263,9 +266,38 @@ class DocumentRow(Base):
     state: Mapped[str] = mapped_column(String(16), index=True)
     reason: Mapped[str | None] = mapped_column(Text)
     remedy: Mapped[str | None] = mapped_column(Text)
+    remedy_kind: Mapped[str | None] = mapped_column(String(16))
+    """Who has to act on what is held: ``replace``, ``rescan`` or ``review``."""
+    scan_state: Mapped[str | None] = mapped_column(String(16))
+    """What the virus scanner said: ``clean``, ``partial``, ``infected``, ``limits`` or ``failed``; ``none``: there was none."""
+    scan_signature: Mapped[str | None] = mapped_column(String(200))
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    notes: Mapped[list[Any] | None] = mapped_column(JSON)
+    """Codes of what was noted about the whole document (``inspection.words``)."""
     uploaded_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
     received_at: Mapped[datetime] = mapped_column(Instant)
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Derivative(Base):
+    """What is shown in place of a document: pictures of its pages, their words, a recording that browsers play.
+
+    Each row is one encrypted object, so far as it was made in one go: many pages or a long recording have several
+    volumes. ``first`` is the number of its first page, or the offset of its first byte; ``index`` says where in it each
+    page lies, how large it is, and what was noted about it.
+    """
+
+    __tablename__ = "derivative"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    first: Mapped[int] = mapped_column(BigInteger)
+    oid: Mapped[str] = mapped_column(ForeignKey("stored_object.oid"), unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(100))
+    index: Mapped[dict[str, Any]] = mapped_column(JSON)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (UniqueConstraint("document_id", "kind", "first"),)
 
 
 class Evidence(Base):
@@ -331,20 +363,31 @@ class BundleDocument(Base):
 
 
 class Work(Base):
-    """The outbox: one row per kind and subject, taken by claim, done at least once."""
+    """The outbox: one row per kind and subject, taken by claim, done at least once.
+
+    ``lane`` is whose work it is, such as a centre's number, and ``turn`` its place in a fair order of all lanes.
+    ``claims`` counts every claim there ever was: what a claim did counts only while its number is still the last.
+    """
 
     __tablename__ = "work"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[str] = mapped_column(String(36))
+    lane: Mapped[str] = mapped_column(String(36), default="", server_default="")
+    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    claims: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     available_at: Mapped[datetime] = mapped_column(Instant)
     claimed_until: Mapped[datetime | None] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    set_aside_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When it had failed so often that it waits for a person."""
     last_error: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         UniqueConstraint("kind", "subject_id"),
         Index("ix_work_open", "finished_at", "available_at"),
+        Index("ix_work_turn", "finished_at", "turn"),
+        Index("ix_work_lane", "finished_at", "lane", "turn"),
     )
 
 

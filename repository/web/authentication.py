@@ -16,6 +16,7 @@ from repository.web.keys import SignedIn
 from repository.web.origins import check_origin
 
 DEVICE_TOKEN_LIMIT = 100
+LANGUAGE_DAYS = 365
 
 
 def cookie_name(settings: Settings) -> str:
@@ -43,7 +44,14 @@ async def identify(request: web.Request) -> None:
         return
     request[keys.ACTOR] = found.actor
     request[keys.SESSION] = SignedIn(
-        token, found.csrf_token, found.notice, by_cookie, found.account_id, found.methods, found.proved_at
+        token,
+        found.csrf_token,
+        found.notice,
+        by_cookie,
+        found.account_id,
+        found.methods,
+        found.proved_at,
+        found.language,
     )
     if found.stale:
         await services.database.write(lambda session: people.touch_session(session, token, now))
@@ -102,6 +110,24 @@ def set_device_cookie(response: web.StreamResponse, settings: Settings, token: s
         device_cookie_name(settings),
         token,
         max_age=KNOWN_DEVICE_DAYS * 86_400,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=settings.secure_cookies,
+    )
+
+
+def language_cookie_name(settings: Settings) -> str:
+    """Return the name of the cookie that says in which language this browser reads, before anybody is signed in."""
+    return "__Host-nea-language" if settings.secure_cookies else "nea_language"
+
+
+def set_language_cookie(response: web.StreamResponse, settings: Settings, code: str) -> None:
+    """Let this browser keep its language for a year."""
+    response.set_cookie(
+        language_cookie_name(settings),
+        code,
+        max_age=LANGUAGE_DAYS * 86_400,
         path="/",
         httponly=True,
         samesite="Lax",

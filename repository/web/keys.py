@@ -32,6 +32,8 @@ class SignedIn:
     methods: frozenset[str] = frozenset()
     """What was shown when it was opened (``sign_in.methods.Method``)."""
     proved_at: datetime | None = None
+    language: str | None = None
+    """In which the person reads the pages, once chosen."""
 
 
 class Site(StrEnum):
@@ -44,7 +46,8 @@ class Site(StrEnum):
 SERVICES = web.AppKey("services", Services)
 RECEIVER = web.AppKey("receiver", Receiver)
 VIEWINGS = web.AppKey("viewings", Viewings)
-TEMPLATES = web.AppKey("templates", Environment)
+TEMPLATES: web.AppKey[Mapping[str, Environment]] = web.AppKey("templates")
+"""Of each language's code, the templates in its words."""
 ACTIONS: web.AppKey[Mapping[Callable[..., Any], Action]] = web.AppKey("actions")
 
 TICKET_KEY = web.AppKey("ticket_key", bytes)

@@ -53,6 +53,7 @@ from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
 from repository.web.pages import holds as holds_pages
 from repository.web.pages import imports as imports_pages
+from repository.web.pages import languages as languages_pages
 from repository.web.pages import mail as mail_pages
 from repository.web.pages import marking as marking_pages
 from repository.web.pages import outcomes as outcomes_pages
@@ -127,6 +128,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-in/code/passkey/begin", passkeys_pages.begin_second_step, A.PUBLIC),
     Route("GET", "/sign-in/{token}", sign_in.follow_link, A.PUBLIC),
     Route("POST", "/sign-out", sign_in.sign_out, A.PUBLIC),
+    Route("POST", "/language", languages_pages.choose, A.PUBLIC),
     Route("GET", "/set-up/{token}", set_up_pages.show, A.PUBLIC),
     Route("POST", "/set-up/{token}", set_up_pages.submit, A.PUBLIC),
     Route("GET", "/confirm-it-is-you", confirming.show, A.ACCOUNT),

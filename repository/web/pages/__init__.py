@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from repository import people
 from repository.access import Action, Role, scope_of
 from repository.sign_in import ceremonies
-from repository.web import keys
+from repository.web import authentication, keys
+from repository.web.languages import ENGLISH, LANGUAGES, Language, choose, translations
+from repository.web.languages.wording import LONDON, Wording
 
-LONDON = ZoneInfo("Europe/London")
+__all__ = ["LONDON", "day_words", "instant_words", "redirect", "render", "render_text", "size_words", "templates"]
 
 NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.HOME, "/", "Home"),
@@ -47,10 +49,15 @@ NOT_FOR: frozenset[tuple[Role, str]] = frozenset(
     (role, "/cases") for role in (Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR)
 )
 """A moderator reaches cases through the worklist, and who checks moderators through the list of checks."""
+_IN_ENGLISH = Wording(ENGLISH)
 
 
-def templates() -> Environment:
-    """Return the template environment: everything escaped, anything undefined an error."""
+def templates(language: Language = ENGLISH) -> Environment:
+    """Return the template environment of one language: everything escaped, anything undefined an error.
+
+    A template says its own texts by ``_('…')``; words that come from Python, a dictionary's or an error's, by ``|say``,
+    which leaves what it does not know, and what is markup already, as it is.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
         autoescape=True,
@@ -59,40 +66,44 @@ def templates() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # what the extension adds
-    environment.globals["display_zone"] = LONDON
+    words, wording = translations(language), Wording(language)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    environment.globals |= {"language": language, "languages": tuple(LANGUAGES.values())}
+
+    def say(text: object) -> object:
+        return words.gettext(text) if isinstance(text, str) and text and not isinstance(text, Markup) else text
+
     environment.filters |= {
-        "instant": instant_words,
-        "day": day_words,
-        "size": size_words,
+        "say": say,
+        "instant": wording.instant,
+        "moment": wording.moment,
+        "day": wording.day,
+        "size": wording.size,
         "words": lambda text: str(text).replace("_", " ").lower(),
     }
     return environment
 
 
 def instant_words(instant: datetime | None) -> str:
-    """Return an instant as people say it, in UK time: ``Wednesday 20 May 2026, 11:59pm``."""
-    if instant is None:
-        return ""
-    local = instant.astimezone(LONDON)
-    hour = local.hour % 12 or 12
-    return f"{local:%A} {local.day} {local:%B %Y}, {hour}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
+    """Return an instant in English: ``Wednesday 20 May 2026, 11:59pm``, UK time."""
+    return _IN_ENGLISH.instant(instant)
 
 
-def day_words(day: datetime | None) -> str:
-    """Return a day as people say it: ``20 May 2026``."""
-    return "" if day is None else f"{day.day} {day:%B %Y}"
+def day_words(day: date | None) -> str:
+    """Return a day in English: ``20 May 2026``."""
+    return _IN_ENGLISH.day(day)
 
 
 def size_words(size_bytes: int | None) -> str:
-    """Return a size in the largest unit that keeps it readable, as the uploader says it: ``1.2 MB``."""
-    if size_bytes is None:
-        return ""
-    if size_bytes < 1000:
-        return f"{size_bytes} bytes"
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.0f} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes < 1_000_000_000 else f"{size_bytes / 1_000_000_000:.2f} GB"
+    """Return a size in English: ``1.2 MB``."""
+    return _IN_ENGLISH.size(size_bytes)
+
+
+def language_of(request: web.Request) -> Language:
+    """Return the language in which to answer a request."""
+    signed_in = request[keys.SESSION]
+    cookie = request.cookies.get(authentication.language_cookie_name(request.app[keys.SERVICES].settings))
+    return choose(signed_in.language if signed_in else None, cookie, request.headers.get("Accept-Language", ""))
 
 
 def render_text(request: web.Request, template: str, **context: object) -> str:
@@ -116,8 +127,10 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
         "notice": None,
         "now": services.clock(),
         "path": request.path,
+        "here": request.path_qs if request.method == "GET" else request.path,
     }
-    return request.app[keys.TEMPLATES].get_template(template).render(page | context)
+    environment = request.app[keys.TEMPLATES][language_of(request).code]
+    return environment.get_template(template).render(page | context)
 
 
 async def render(request: web.Request, template: str, *, status: int = 200, **context: object) -> web.Response:
