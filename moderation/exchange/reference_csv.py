@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ COMPONENT_COLUMNS = (
     "weighted_maximum",
     "sample_profile",
     "maximum_mark",
+    "read_blind",
 )
 BOUNDARY_COLUMNS = ("series", "entry_option", "grade", "boundary")
 EXTERNAL_MARK_COLUMNS = ("series", "centre", "component", "candidate_number", "mark", "status")
@@ -38,6 +40,13 @@ T = TypeVar("T")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9/_.*-]{0,11}")
 
 
+class YesNo(StrEnum):
+    """Yes or no, as a file says it."""
+
+    YES = "YES"
+    NO = "NO"
+
+
 @dataclass(frozen=True, slots=True)
 class ComponentSetting:
     """What an officer enters for a component; ``None`` leaves a value as it is."""
@@ -48,6 +57,8 @@ class ComponentSetting:
     weighted_maximum: Fraction | None = None
     sample_profile_id: str | None = None
     maximum_mark: int | None = None
+    read_blind: bool | None = None
+    """Whether moderators do not learn whose work they read."""
 
 
 class Boundary(NamedTuple):
@@ -132,7 +143,9 @@ def read_components_csv(
             findings.error("unknown-profile", row.line, "sample_profile", message, "Enter the name of a profile.")
         if code is not None:
             maximum = whole_number(row, "maximum_mark", findings) if row["maximum_mark"].strip() else None
-            rows.append(ComponentSetting(code, mode, tolerance, weight, profile, maximum))
+            blind = _one_of(row, "read_blind", YesNo, findings) if row["read_blind"].strip() else None
+            is_blind = None if blind is None else blind is YesNo.YES
+            rows.append(ComponentSetting(code, mode, tolerance, weight, profile, maximum, is_blind))
     return _taken(rows, findings)
 
 
@@ -149,6 +162,7 @@ def write_components_csv(rows: Iterable[ComponentSetting], *, series: Series, bo
             None if row.weighted_maximum is None else _fraction_text(row.weighted_maximum),
             row.sample_profile_id,
             row.maximum_mark,
+            None if row.read_blind is None else (YesNo.YES if row.read_blind else YesNo.NO).value,
         ),
         bom,
     )
@@ -374,7 +388,7 @@ def _code(row: Row, column: str, findings: Findings, *, longest: int = 12) -> st
     return None
 
 
-S = TypeVar("S", SubmissionMode, MarkStatus, Nation)
+S = TypeVar("S", SubmissionMode, MarkStatus, Nation, YesNo)
 
 
 def _one_of(row: Row, column: str, kind: type[S], findings: Findings) -> S | None:

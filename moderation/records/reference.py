@@ -46,6 +46,7 @@ class ComponentReference:
     weighted_maximum: Fraction | None = None
     sample_profile_id: str | None = None
     maximum_mark: int | None = None
+    read_blind: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ def set_component(session: Session, series_key: str, row: ComponentReference) ->
         _set_mode(session, component, row.submission_mode)
     if row.weighted_maximum is not None:
         component.weighted_maximum = str(row.weighted_maximum)
+    if row.read_blind is not None:
+        component.read_blind = row.read_blind
     if row.sample_profile_id == "":
         component.sample_profile_id = None
     elif row.sample_profile_id is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from moderation.tables.base import Base, new_id
@@ -103,6 +103,8 @@ class Component(Base):
     tolerance_marks: Mapped[int | None]
     weighted_maximum: Mapped[str | None] = mapped_column(String(20))
     sample_profile_id: Mapped[str | None] = mapped_column(String(40))
+    read_blind: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whoever moderates it does not learn whose work it is."""
 
 
 class OptionComponent(Base):

@@ -26,7 +26,7 @@ from moderation.records.results import open_release
 from moderation.results import Audience
 from moderation.submission import RELEASED
 from moderation.tables import ModerationCase
-from repository import audit, people
+from repository import audit, blinding, people
 from repository.access import CENTRE_ROLES, Action, Actor, Role
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -60,7 +60,7 @@ def page(session: Session, context: Context, case_id: str) -> AmendmentsPage:
     told = not centre or _results_are_out(session, case, context.now)
     clerical = tuple(records.clerical_errors_of(session, case_id)) if told else ()
     named = {one.proposed_by for one in shown} | {one.decided_by or "" for one in shown}
-    return AmendmentsPage(
+    found = AmendmentsPage(
         case,
         shown,
         clerical,
@@ -69,6 +69,7 @@ def page(session: Session, context: Context, case_id: str) -> AmendmentsPage:
         _is_amendable(session, case_id),
         people.names_of(session, named),
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def propose(
@@ -92,6 +93,7 @@ def propose(
     kind = by_role.get(actor.role, kind)
     if kind is None:
         raise FieldRefused("Say whose error it is.", field="kind")
+    candidate_number = blinding.number_of(session, context, case_id, candidate_number)
     lines = {line.candidate_number: line for line in case_marks(session, case_id).lines}
     if candidate_number not in lines:
         raise FieldRefused("Choose a candidate from the list.", field="candidate_number")

@@ -14,7 +14,7 @@ from moderation.records import cases, checks, teams
 from moderation.records.cases import CaseView
 from moderation.records.checks import CheckView, Coverage
 from moderation.tables import Component
-from repository import audit, evidence, people
+from repository import audit, blinding, evidence, people
 from repository.access import Action, Role, Scope, scope_of
 from repository.acts.allocations import moderators_of
 from repository.acts.cases import actor_of, permitted
@@ -104,7 +104,7 @@ def page(session: Session, context: Context, case_id: str) -> CheckPage:
         }
     name = moderators_of(session, case.series_key).get((case.component_code, case.centre_number), "")
     audit.record(session, context, Action.CHECK_READ, "case", case_id)
-    return CheckPage(
+    found = CheckPage(
         case,
         mine[-1] if mine else None,
         tuple(one for one in every if one.verdict is not None),
@@ -114,6 +114,7 @@ def page(session: Session, context: Context, case_id: str) -> CheckPage:
         case_id in checks.cases_to_check(session, [case_id])
         or case_id in checks.cases_to_check(session, [case_id], escalated=True),
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def begin(session: Session, context: Context, case_id: str) -> CheckView:

@@ -12,7 +12,7 @@ from moderation.records.checks import may_see_marks
 from moderation.records.explanations import ExplainedOutcome
 from moderation.records.outcomes import outcome_of
 from moderation.rules import Disclosure
-from repository import access, audit
+from repository import access, audit, blinding
 from repository.access import Action, Role
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -51,7 +51,7 @@ def read(session: Session, context: Context, case_id: str, level: Disclosure | N
         preview=is_preview,
         report=None if shown.report is None else shown.report.number,
     )
-    return ExplanationPage(case, shown, is_preview)
+    return blinding.mask(session, context, case_id, ExplanationPage(case, shown, is_preview))
 
 
 def note_refusal(session: Session, context: Context, case_id: str) -> None:

@@ -13,7 +13,7 @@ from moderation.records.cases import CaseView
 from moderation.records.holds import HoldView, SuspicionDecision, SuspicionView
 from moderation.records.marks import MarkLine, case_marks
 from moderation.tables import MalpracticeHold, Suspicion
-from repository import audit, people
+from repository import audit, blinding, people
 from repository.access import Action, require
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -57,9 +57,10 @@ def listed(session: Session, context: Context, series_key: str) -> HoldsList:
     return HoldsList(suspicions, found, _names(session, suspicions, found))
 
 
-def candidates(session: Session, case_id: str) -> list[str]:
-    """Return the candidate numbers of a case that the person was permitted to see."""
-    return [line.candidate_number for line in case_marks(session, case_id).lines]
+def candidates(session: Session, context: Context, case_id: str) -> list[str]:
+    """Return the candidate numbers of a case that the person was permitted to see, or codes where it is read blind."""
+    sheet = blinding.mask(session, context, case_id, case_marks(session, case_id))
+    return [line.candidate_number for line in sheet.lines]
 
 
 def raise_suspicion(
@@ -67,6 +68,7 @@ def raise_suspicion(
 ) -> SuspicionView:
     """Report a suspicion about a candidate, or about the whole component when no number is given."""
     permitted(session, context, Action.SUSPICION_RAISE, case_id)
+    candidate_number = blinding.number_of(session, context, case_id, candidate_number)
     made = records.raise_suspicion(
         session,
         case_id,
@@ -76,7 +78,7 @@ def raise_suspicion(
         now=context.now,
     )
     audit.record(session, context, Action.SUSPICION_RAISE, "suspicion", made.suspicion_id, case=case_id)
-    return made
+    return blinding.mask(session, context, case_id, made)
 
 
 def decide(session: Session, context: Context, suspicion_id: str, decision: SuspicionDecision, reason: str) -> str:

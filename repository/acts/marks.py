@@ -20,7 +20,7 @@ from moderation.records.marks import MarkEntry, MarkLine, MarkSheet
 from moderation.submission import MARKS_EDITABLE
 from moderation.tables import Candidate, Entry, EntryOption
 from moderation.tracking import Subject
-from repository import audit
+from repository import audit, blinding
 from repository.access import Action
 from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
@@ -45,7 +45,7 @@ class Typed:
 def sheet(session: Session, context: Context, case_id: str) -> MarkSheet:
     """Return the marks of a case."""
     permitted(session, context, Action.MARKS_READ, case_id)
-    return records.case_marks(session, case_id)
+    return blinding.mask(session, context, case_id, records.case_marks(session, case_id))
 
 
 def feedback(session: Session, context: Context, case_id: str) -> tuple[FeedbackView, ...]:

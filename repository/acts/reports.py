@@ -13,7 +13,7 @@ from moderation.records.criteria import CriterionView
 from moderation.records.reports import Draft, ReportedWork, ReportView
 from moderation.reports import Gap
 from moderation.submission import RELEASED
-from repository import access, audit
+from repository import access, audit, blinding
 from repository.access import Action
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -53,7 +53,7 @@ def page(session: Session, context: Context, case_id: str) -> ReportPage:
     except ReportLocked:
         is_open = False
     audit.record(session, context, Action.REPORT_READ, "case", case_id)
-    return ReportPage(
+    found = ReportPage(
         case,
         report,
         len(versions),
@@ -64,6 +64,7 @@ def page(session: Session, context: Context, case_id: str) -> ReportPage:
         may_decide and stands,
         may_decide and stands and case.state in RELEASED,
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def save(session: Session, context: Context, case_id: str, draft: Draft, number: int) -> ReportView:

@@ -21,7 +21,7 @@ from moderation.review import APPEALS, DONE, Finding, ReasonCode, RequestEvent, 
 from moderation.review_terms import ServiceTerms
 from moderation.tables import Candidate, Entry, EntryOption, OptionComponent, SampleItem, SeriesRow
 from moderation.working_days import LONDON
-from repository import access, audit, evidence
+from repository import access, audit, blinding, evidence
 from repository.access import Action
 from repository.acts import allocations
 from repository.acts.allocations import Colleague
@@ -215,7 +215,7 @@ def desk(session: Session, context: Context, request_id: str, *, is_decided: boo
     if is_decided and not left and request.state is RequestState.IN_REVIEW:
         found = found_by(session, request_id).finding
     audit.record(session, context, Action.REVIEW_DESK, "review", request_id)
-    return ReviewDesk(
+    shown = ReviewDesk(
         request,
         tuple(
             (item, tuple(one for one in files.get(item.item_id, ()) if one.state is DocumentState.RELEASED))
@@ -227,6 +227,7 @@ def desk(session: Session, context: Context, request_id: str, *, is_decided: boo
         case.maximum_mark,
         case.tolerance_marks,
     )
+    return blinding.mask(session, context, request.case_id or "", shown)
 
 
 def mark(

@@ -18,7 +18,7 @@ from moderation.records.samples import SampleItemView, SampleView
 from moderation.records.work_requests import RequestView
 from moderation.sampling import ReplacementReason, size_for
 from moderation.submission import SETTLED, CaseState
-from repository import access, audit
+from repository import access, audit, blinding
 from repository.access import Action, Role
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -74,7 +74,7 @@ def page(session: Session, context: Context, case_id: str) -> RequestsPage:
     named = {one.requested_by for one in requests} | ({sample.chosen_by or ""} if sample else set())
     people = session.execute(select(Person.id, Person.display_name).where(Person.id.in_(named)))
     is_open = sample is not None and case.state not in SETTLED | {CaseState.MALPRACTICE_HOLD}
-    return RequestsPage(
+    found = RequestsPage(
         case,
         sample,
         profile,
@@ -86,6 +86,7 @@ def page(session: Session, context: Context, case_id: str) -> RequestsPage:
         is_open,
         {person_id: name for person_id, name in people},  # noqa: C416
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def ask_more(
@@ -179,7 +180,8 @@ def choice(session: Session, context: Context, case_id: str) -> ChoicePage:
     is_waiting = draws.is_waiting_for_choice(session, row)
     size = size_for(profile, len(ranking.lines), ranking.entered_total) if is_waiting else 0
     may_choose = actor_of(context).role in _choosers(profile)
-    return ChoicePage(case, profile, ranking, size, is_waiting, may_choose)
+    found = ChoicePage(case, profile, ranking, size, is_waiting, may_choose)
+    return blinding.mask(session, context, case_id, found)
 
 
 def is_waiting_for(session: Session, context: Context, case_id: str) -> bool:

@@ -16,7 +16,7 @@ from moderation.records.tracking import TrackedItem, Tracking
 from moderation.reopening import FileFact
 from moderation.submission import WORK_EXPECTED
 from moderation.tracking import Finding, LossReason, MissingCode, Subject
-from repository import audit, evidence
+from repository import audit, blinding, evidence
 from repository.access import Action
 from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
@@ -85,7 +85,8 @@ def page(session: Session, context: Context, case_id: str) -> SamplePage:
     settled = [one.item.item_id for one in tracked.items if one.standing.is_settled]
     progress = records.progress_of(session, case_id, settled, context.now)
     receipt_id = newest_of(session, case_id)
-    return SamplePage(case, sample, items, progress, tracked, cohort, case.state in WORK_EXPECTED, receipt_id)
+    found = SamplePage(case, sample, items, progress, tracked, cohort, case.state in WORK_EXPECTED, receipt_id)
+    return blinding.mask(session, context, case_id, found)
 
 
 def arrival(session: Session, context: Context, case_id: str) -> Arrival:

@@ -103,13 +103,16 @@ def set_component(
     tolerance: int | None,
     weighted_maximum: Fraction | None = None,
     sample_profile_id: str | None = None,
+    read_blind: bool | None = None,
 ) -> None:
     """Confirm how a component's work is submitted, enter its tolerance and weighted maximum in marks, and its profile.
 
     Takes: None for what stays as it is; an empty profile leaves the component to the assignments.
     """
     component(session, context, series_key, component_code)
-    entered = ComponentReference(component_code, mode, tolerance, weighted_maximum, sample_profile_id)
+    entered = ComponentReference(
+        component_code, mode, tolerance, weighted_maximum, sample_profile_id, read_blind=read_blind
+    )
     reference.set_component(session, series_key, entered)
     reference.open_all_cases(session, series_key, actor=actor_of(context).person_id, now=context.now)
     audit.record(session, context, "component.set", "component", f"{series_key}/{component_code}")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
 from moderation.tables import ModerationCase, SampleItem
-from repository import access, audit, evidence, objects, people
+from repository import access, audit, blinding, evidence, objects, people
 from repository.access import Action, Actor
 from repository.acts import issuing
 from repository.audit import Context
@@ -99,7 +99,7 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         raise DocumentNotReady(document.reason or "", state=document.state)
     if not recorded:
         audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, case=case.id)
-    return Viewing(
+    seen = Viewing(
         document.id,
         document.filename,
         document.media_type,
@@ -111,6 +111,7 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         objects.stored_object(session, document.oid),
         _pages(document),
     )
+    return blinding.mask(session, context, case.id, seen)
 
 
 def _pages(document: DocumentRow) -> tuple[PageShape, ...]:

@@ -131,7 +131,7 @@ async def _suspicion_page(
 ) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     case, lines = await services_of(request).database.read(
-        lambda s: (permitted(s, context, Action.SUSPICION_RAISE, case_id), holds.candidates(s, case_id))
+        lambda s: (permitted(s, context, Action.SUSPICION_RAISE, case_id), holds.candidates(s, context, case_id))
     )
     role = actor_of(request).role
     back = {Role.MODERATOR: f"/marking/{case_id}", Role.AB_OFFICER: f"/cases/{case_id}/holds"}

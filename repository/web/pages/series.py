@@ -75,8 +75,9 @@ async def set_component(request: web.Request) -> web.Response:
         tolerance = number_field(form, "tolerance", 0, TOLERANCE_LIMIT) if form.get("tolerance") else None
         weighted = weighted_field(form)
         profile = text_field(form, "sample_profile", required=False, limit=40) if "sample_profile" in form else None
+        blind = form["read_blind"] == "yes" if "read_blind" in form else None
         await services_of(request).database.write(
-            lambda s: series.set_component(s, context, key, code, mode, tolerance, weighted, profile)
+            lambda s: series.set_component(s, context, key, code, mode, tolerance, weighted, profile, blind)
         )
     except FORM_ERRORS as error:
         return await _component_page(request, form=form, errors=errors_of(error), status=422)
@@ -99,6 +100,7 @@ async def _component_page(
         "tolerance": "" if found.tolerance_marks is None else str(found.tolerance_marks),
         "weighted_maximum": found.weighted_maximum or "",
         "sample_profile": found.sample_profile_id or "",
+        "read_blind": "yes" if found.read_blind else "no",
     }
     if form is not None:
         typed = {name: str(form.get(name, "")) for name in typed}

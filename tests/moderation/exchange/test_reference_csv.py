@@ -36,11 +36,11 @@ def test_components() -> None:
     rows = (
         ComponentSetting("X446/03", SubmissionMode.UPLOAD, 4, Fraction(80), "ocr-gq-current"),
         ComponentSetting("X446/04", None, None, Fraction(112, 3), None),
-        ComponentSetting("X446/05", SubmissionMode.CARRIED_FORWARD, 0, Fraction("37.5"), None, 100),
+        ComponentSetting("X446/05", SubmissionMode.CARRIED_FORWARD, 0, Fraction("37.5"), None, 100, True),
     )
     data = write_components_csv(rows, series=SERIES, bom=False)
-    assert data.splitlines()[1] == b"99-6B26,X446/03,UPLOAD,4,80,ocr-gq-current,"
-    assert data.splitlines()[3] == b"99-6B26,X446/05,CARRIED_FORWARD,0,37.5,,100"
+    assert data.splitlines()[1] == b"99-6B26,X446/03,UPLOAD,4,80,ocr-gq-current,,"
+    assert data.splitlines()[3] == b"99-6B26,X446/05,CARRIED_FORWARD,0,37.5,,100,YES"
     assert read_components_csv("c.csv", data, series=SERIES).rows == rows
 
 
