@@ -117,6 +117,12 @@ class Action(StrEnum):
     DOCUMENT_STATUS = "document.status"
     DOCUMENT_VIEW = "document.view"
     DOCUMENT_WITHDRAW = "document.withdraw"
+    DOCUMENT_MOVE = "document.move"
+    """Putting a file into another place, or files of a candidate in order, before the sample is submitted."""
+    DECLARE = "declare"
+    """Declaring that a candidate's work is the candidate's own."""
+    READINESS_READ = "readiness.read"
+    """What is missing at one's own centre, of everything."""
     RECEIPT_READ = "receipt.read"
     WHO_LOOKED = "who_looked"
     """Who looked at the work and marks of one's own centre."""
@@ -244,6 +250,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_STATUS: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
+    Action.DOCUMENT_MOVE: {_T: _TAUGHT, _E: _CENTRE},
+    Action.DECLARE: {_T: _TAUGHT, _E: _CENTRE},
+    Action.READINESS_READ: {_T: _TAUGHT, _E: _CENTRE},
     Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
     Action.WHO_LOOKED: {_E: _CENTRE},
     Action.AUDIT_READ: {_A: _ALL},

@@ -193,6 +193,10 @@ class SlotClosed(RepositoryError):
     """The sample has been submitted, so files can no longer be added, replaced or removed."""
 
 
+class ReplacementRefused(RepositoryError):
+    """The file to be replaced is not in this place any more. Load the page again and choose it anew."""
+
+
 class RangeRefused(RepositoryError):
     """The requested range lies outside the document."""
 

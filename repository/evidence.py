@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from moderation.records import samples
@@ -18,7 +18,7 @@ from moderation.tables import ModerationCase, ModeratorMark, Sample, SampleItem
 from repository import audit
 from repository.audit import Context
 from repository.documents import STATE_WORDS, DocumentState, may_move
-from repository.errors import RequestMalformed, SlotClosed
+from repository.errors import ReplacementRefused, RequestMalformed, SlotClosed
 from repository.tables import DocumentRow, Evidence, UploadRow
 
 CASES_AT_ONCE = 500
@@ -201,10 +201,53 @@ def check_unread(session: Session, document_id: str) -> None:
     Raises: ``SlotClosed``.
     """
     link = session.scalars(select(Evidence).where(Evidence.document_id == document_id)).one()
+    _check_unread(
+        session,
+        SampleItem.case_id == link.case_id if link.sample_item_id is None else SampleItem.id == link.sample_item_id,
+    )
+
+
+def check_item_unread(session: Session, item_id: str) -> None:
+    """Refuse to add to a work that a moderator has read; raises ``SlotClosed``."""
+    _check_unread(session, SampleItem.id == item_id)
+
+
+def _check_unread(session: Session, of: ColumnElement[bool]) -> None:
     read = select(ModeratorMark.id).join(SampleItem, SampleItem.id == ModeratorMark.sample_item_id)
-    of = SampleItem.case_id == link.case_id if link.sample_item_id is None else SampleItem.id == link.sample_item_id
     if session.scalar(read.where(of).limit(1)) is not None:
         raise SlotClosed(ALREADY_READ)
+
+
+def replacement_of(session: Session, document_id: str) -> str | None:
+    """Return the file that is to replace this one once it is checked, None if none is."""
+    return session.scalars(
+        select(Evidence.document_id).where(
+            Evidence.replaces_document_id == document_id, Evidence.withdrawn_at.is_(None)
+        )
+    ).first()
+
+
+def replaceable(
+    session: Session, document_id: str, case_id: str, item_id: str | None, slot: str
+) -> tuple[int, int | None]:
+    """Return version and place in the order of a file that another of the same place is to replace.
+
+    Raises: ``ReplacementRefused`` when it is not there any more, stands elsewhere, or is being replaced already.
+    """
+    row = session.execute(
+        select(Evidence.version, Evidence.position).where(
+            Evidence.document_id == document_id,
+            Evidence.case_id == case_id,
+            Evidence.sample_item_id.is_not_distinct_from(item_id),
+            Evidence.slot == slot,
+            Evidence.withdrawn_at.is_(None),
+        )
+    ).first()
+    if row is None:
+        raise ReplacementRefused
+    if replacement_of(session, document_id) is not None:
+        raise ReplacementRefused("This file is being replaced already. Wait until the new one is checked.")
+    return row.version, row.position
 
 
 def withdraw(session: Session, context: Context, document_id: str) -> None:

@@ -25,6 +25,7 @@ from repository.documents import DocumentState
 from repository.errors import (
     NotFound,
     OffsetMismatch,
+    ReplacementRefused,
     SlotClosed,
     UploadGone,
     WrongSubmissionMode,
@@ -73,6 +74,7 @@ _UPLOAD_AND_CASE = (
         UploadRow.person_id,
         UploadRow.sample_item_id,
         UploadRow.slot,
+        UploadRow.replaces_document_id,
         ModerationCase.id.label("case_id"),
         ModerationCase.state,
     )
@@ -111,6 +113,8 @@ class NewUpload:
     total_bytes: int
     sent_metadata: str | None = None
     case_id: str | None = None
+    replaces: str | None = None
+    """The document of the same place that it is to replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
     limit = services.settings.upload_limit_bytes
     case, slot = place_of(session, context, asked, limit)
     places.check_size(slot, asked.total_bytes, limit)
+    if asked.replaces is not None:
+        evidence.replaceable(session, asked.replaces, case.id, asked.sample_item_id, asked.slot)
     scope = objects.scope_name(case.centre_number, case.series_key, objects.ORIGINALS)
     key = objects.scope_key(session, services.vault, scope)
     data_key = objects.new_data_key(session, services.vault, key, asked.total_bytes, context.now)
@@ -214,6 +220,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         state=UploadState.OPEN,
         created_at=context.now,
         expires_at=expires_at,
+        replaces_document_id=asked.replaces,
     )
     audit.record(
         session,
@@ -223,6 +230,7 @@ def create(session: Session, services: Services, context: Context, asked: NewUpl
         data_key.oid,
         size_bytes=asked.total_bytes,
         item=asked.sample_item_id or case.id,
+        replaces=asked.replaces,
     )
     stands = Standing(
         data_key.oid, UploadState.OPEN, 0, asked.total_bytes, expires_at, asked.sent_metadata, key, data_key, None
@@ -336,6 +344,15 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
         uploaded_by=upload.person_id,
         received_at=context.now,
     )
+    replaces, version, position = upload.replaces_document_id, 1, None
+    if replaces is not None:
+        try:
+            before, position = evidence.replaceable(
+                session, replaces, upload.case_id, upload.sample_item_id, upload.slot
+            )
+            version = before + 1
+        except ReplacementRefused:
+            replaces = None  # the other went meanwhile: what arrived is kept as a file of its own
     insert_row(
         session,
         Evidence,
@@ -344,6 +361,9 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
         sample_item_id=upload.sample_item_id,
         slot=upload.slot,
         attached_at=context.now,
+        version=version,
+        position=position,
+        replaces_document_id=replaces,
     )
     if upload.state != CaseState.UPLOADING:
         evidence.note_arrival(session, context, upload.case_id)

@@ -13,7 +13,7 @@ from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import DocumentDestroyed
 from repository.inspection import Verdict
-from repository.receipts import late
+from repository.receipts import late, replaced
 from repository.services import Services
 from repository.tables import DocumentRow, Evidence
 from repository.work import Job
@@ -126,6 +126,7 @@ def _released(
     row.page_count = verdict.page_count
     row.reason = row.remedy = None
     evidence.move(session, context, row, DocumentState.RELEASED)
+    replaced.withdraw_replaced(session, context, services.signer, document_id)
     late.note_released(session, context, services.signer, document_id)
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -103,6 +104,28 @@ def of_withdrawn_document(
     """Issue the receipt of a file that was withdrawn. ``state`` is what it was before."""
     content = file_lines(session, document_id, item_id, case.sample_due_at) | {"state_before": state}
     return _of_case(session, context, signer, ReceiptKind.DOCUMENT_WITHDRAWN, case, content)
+
+
+def of_moved_files(
+    session: Session,
+    context: Context,
+    signer: Signer,
+    case: CaseView,
+    moved: Sequence[tuple[str, str | None, Mapping[str, object]]],
+) -> str:
+    """Issue the receipt of files that were put into another place.
+
+    Takes: ``moved``: each document, the sample item that it is of now (None for the whole group), and where it was.
+    """
+    parts = [
+        (file_lines(session, document_id, item_id, case.sample_due_at), before)
+        for document_id, item_id, before in moved
+    ]
+    content = {
+        name: [line for lines, _ in parts for line in cast(Sequence[object], lines[name])]
+        for name in ("candidates", "cohort_files")
+    } | {"moved_from": [{"document": one[0], **before} for one, (_, before) in zip(moved, parts, strict=True)]}
+    return _of_case(session, context, signer, ReceiptKind.FILES_MOVED, case, content)
 
 
 def of_sample_given_back(

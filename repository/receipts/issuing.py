@@ -22,7 +22,7 @@ from repository.receipts.kinds import SENTENCES, ReceiptKind
 from repository.receipts.signing import Signer
 from repository.tables import Assignment, Person, ReceiptProof, ReceiptRow, new_id
 
-GATHERED = frozenset({ReceiptKind.LATE_FILE, ReceiptKind.DOCUMENT_WITHDRAWN})
+GATHERED = frozenset({ReceiptKind.LATE_FILE, ReceiptKind.DOCUMENT_WITHDRAWN, ReceiptKind.FILES_MOVED})
 """Of these many may come at once, so their mail waits a while and carries all that came meanwhile."""
 GATHERING = timedelta(minutes=10)
 CONTACTS = "receipts"

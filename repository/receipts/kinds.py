@@ -14,6 +14,8 @@ class ReceiptKind(StrEnum):
     LATE_FILE = "late-file"
     """A file that was received after the sample was due, or after it had been submitted once."""
     DOCUMENT_WITHDRAWN = "document-withdrawn"
+    FILES_MOVED = "files-moved"
+    """Files that were put into another place: of another candidate, or of another kind."""
     SAMPLE_WITHDRAWN = "sample-withdrawn"
     """The centre asked for its submitted sample back and was given it."""
     PARCEL_DESPATCHED = "parcel-despatched"
@@ -25,6 +27,7 @@ TITLES: Mapping[str, str] = {
     ReceiptKind.SAMPLE_SUBMITTED: "Sample submitted",
     ReceiptKind.LATE_FILE: "Late file received",
     ReceiptKind.DOCUMENT_WITHDRAWN: "File withdrawn",
+    ReceiptKind.FILES_MOVED: "Files moved",
     ReceiptKind.SAMPLE_WITHDRAWN: "Sample given back",
     ReceiptKind.PARCEL_DESPATCHED: "Parcel posted",
     ReceiptKind.PACKETS_DESPATCHED: "Packets of scripts handed over",
@@ -34,6 +37,7 @@ SENTENCES: Mapping[str, str] = {
     ReceiptKind.SAMPLE_SUBMITTED: "The sample was submitted.",
     ReceiptKind.LATE_FILE: "A late file was received.",
     ReceiptKind.DOCUMENT_WITHDRAWN: "A file was withdrawn.",
+    ReceiptKind.FILES_MOVED: "Files were put into another place.",
     ReceiptKind.SAMPLE_WITHDRAWN: "The submitted sample was given back to the centre.",
     ReceiptKind.PARCEL_DESPATCHED: "A parcel was recorded as posted.",
     ReceiptKind.PACKETS_DESPATCHED: "Packets of scripts were recorded as handed over.",

@@ -7,11 +7,12 @@ from typing import Any
 
 from moderation.errors import ModerationError
 from moderation.exchange.faults import FileRefused
-from repository.errors import FieldRefused, RepositoryError, SlotClosed, WrongSubmissionMode
+from repository.errors import FieldRefused, ReplacementRefused, RepositoryError, SlotClosed, WrongSubmissionMode
 from scripts.errors import ScriptsError
 
-FormError = FieldRefused | ModerationError | ScriptsError | FileRefused | SlotClosed | WrongSubmissionMode
-FORM_ERRORS = (FieldRefused, ModerationError, ScriptsError, FileRefused, SlotClosed, WrongSubmissionMode)
+FORM_ERRORS = (
+    FieldRefused, ModerationError, ScriptsError, FileRefused, SlotClosed, WrongSubmissionMode, ReplacementRefused,
+)  # fmt: skip
 """What a person can put right on the page itself; anything else is a problem page."""
 
 

@@ -90,6 +90,7 @@ async def create(request: web.Request) -> web.Response:
         declared_sha256=read_declared_sha256(metadata.get("sha256")),
         sent_metadata=header_of(request, "Upload-Metadata"),
         total_bytes=read_whole_number(header_of(request, "Upload-Length"), "Upload-Length"),
+        replaces=metadata.get("replaces") or None,
     )
     has_body = request.body_exists and request.content_length != 0
     if has_body:
