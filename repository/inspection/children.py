@@ -156,7 +156,17 @@ def _sandbox_command(sandbox: str | None, limits: Limits) -> list[str]:
     if sandbox is None:
         return []
     # Only what Python itself needs is visible: no project data, no keys, no home, no network.
-    shown = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", sys.prefix, sys.base_prefix, *limits.also_shown]
+    shown = [
+        "/usr",
+        "/bin",
+        "/lib",
+        "/lib64",
+        "/etc/ld.so.cache",
+        "/etc/alternatives",
+        sys.prefix,
+        sys.base_prefix,
+        *limits.also_shown,
+    ]
     shown += [
         str(PACKAGES / name) for name in ("scripts", "moderation", "repository/__init__.py", "repository/inspector")
     ]

@@ -41,7 +41,7 @@ REFUSALS: Mapping[str, Words] = {
         "The file is of a kind that is not known here.",
         "Save or export the work as a PDF, a JPEG, an MP3 or an MP4, and upload that.",
     ),
-    "password": Words("The PDF is protected by a password.", "Remove the password and upload the file again."),
+    "password": Words("The file is protected by a password.", "Remove the password and upload the file again."),
     "damaged": Words(
         "The file is damaged and cannot be opened.",
         "Open it on your computer, save it again and upload that.",
@@ -148,6 +148,50 @@ REFUSALS: Mapping[str, Words] = {
         "This is a program. Programs are not taken.",
         "Record the program at work as an MP4 film, print its code to a PDF, and upload those.",
     ),
+    "entities": Words(
+        "The document holds definitions that could grow without end.", "Save the work as a PDF and upload that."
+    ),
+    "too-deep": Words("The document is nested too deeply to be read.", "Save the work as a PDF and upload that."),
+    "office-disagrees": Words(
+        "The document is not of the kind that it says it is.",
+        "Open it on your computer, save it as a PDF and upload that.",
+    ),
+    "office-unreadable": Words(
+        "The document could not be turned into pages.", "Open it on your computer, save it as a PDF and upload that."
+    ),
+    "office-too-large": Words(
+        "The document took too long to turn into pages, or became too large.", "Save the work as a PDF and upload that."
+    ),
+    "office-missing": Words(
+        "Office documents cannot be shown here: the program that turns them into pages is not installed.",
+        "Save the work as a PDF and upload that, or wait until the awarding body has installed it.",
+        RemedyKind.RESCAN,
+    ),
+    "media-missing": Words(
+        "Sound and film cannot be made ready here: the program for it is not installed.",
+        "Wait: the awarding body has to install it. Nothing needs to be sent again.",
+        RemedyKind.RESCAN,
+    ),
+    "recording-locked": Words(
+        "The recording is locked by a shop or a rental service.",
+        "Send a recording that you made, as an MP4 or MP3 file.",
+    ),
+    "recording-empty": Words(
+        "There is nothing to see or to hear in this recording.",
+        "Play it on your computer, export it again and upload that.",
+    ),
+    "recording-codec": Words(
+        "The recording is coded in a way that cannot be played here.",
+        "Export it as an MP4 film (H.264 and AAC) or an MP3 file and upload that.",
+    ),
+    "recording-too-long": Words("The recording is longer than four hours.", "Cut it into parts and upload each part."),
+    "recording-too-large": Words(
+        "The picture of this film is larger than can be shown.", "Export it at 1080p (Full HD) and upload that."
+    ),
+    "recording-unreadable": Words(
+        "The recording could not be played through to its end.",
+        "Export it as an MP4 film or an MP3 file and upload that.",
+    ),
 }
 """What the child may refuse a file for."""
 
@@ -173,6 +217,23 @@ NOTES: Mapping[str, str] = {
     "animated": "The picture moves. Only its first picture is shown.",
     "hidden-signs": "The text holds signs that are not seen or turn round what is read. They are marked.",
     "missing-signs": "The text holds signs that cannot be drawn. Boxes stand in their place.",
+    "macros": "The document holds macros. They do not run here: only pictures of the pages are shown.",
+    "outside-template": "The document asks for a template somewhere else. It was not fetched.",
+    "outside-content": "The document shows things that lie somewhere else. They were not fetched and may be missing here.",
+    "dde": "The document asks to start or to ask another program. It does not do so here.",
+    "embedded-object": "The document holds other documents. Only what the page shows of them is seen: upload them by themselves "
+    "if they belong to the work.",
+    "recording-inside": "The document holds sound or film, not played here. Upload it by itself if it belongs to the work.",
+    "strange-part": "The document holds a part of an unknown kind, which is not shown.",
+    "margin-comments": "The document holds comments. They are shown in the margin or on pages of their own.",
+    "tracked-changes": "The document holds tracked changes. They are shown as such: accept or reject them if they should not be.",
+    "hidden-parts": "The document holds hidden text, sheets or slides, not shown. Unhide them if they belong to the work.",
+    "fonts-substituted": "The document uses fonts that are not here. Lines and pages may break elsewhere: a PDF keeps the layout.",
+    "no-sound": "The film has no sound.",
+    "silent": "Nothing can be heard in this recording. Check that the microphone was on.",
+    "black": "Nothing can be seen in this film: its picture is black.",
+    "ends-early": "The recording ends earlier than it says. Check that all of it is there.",
+    "converted": "The recording was made anew so that every browser plays it.",
 }
 """What the child may note about a file or one of its pages, and a person should see; none of it holds the file."""
 

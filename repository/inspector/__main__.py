@@ -1,8 +1,8 @@
 """Run as ``python -m repository.inspector COMMAND …`` with the file on standard input.
 
 ``inspect`` answers one JSON object. ``derive --kind MEDIA_TYPE --first N --count N --width PX``, ``convert --kind …`` and
-``transcode --kind …`` answer frames (see ``frames``). ``page NUMBER WIDTH`` answers width and height as two big-endian
-32-bit numbers, then RGB. Exit status 1 when the file could not be read. The parent believes nothing of it.
+``transcode --kind … --size BYTES`` answer frames (see ``frames``). ``page NUMBER WIDTH`` answers width and height as two
+big-endian 32-bit numbers, then RGB. Exit status 1 when the file could not be read. The parent believes nothing of it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import BinaryIO
 
-from . import frames, kinds
+from . import boxes, frames, kinds
 from .findings import Findings, Refused
 
+HEAD_BYTES = 256 * 1024
 
-def inspect(data: bytes) -> dict[str, object]:
-    """Return the verdict on a file: its type by content with what it holds, or the code of a refusal."""
+
+def inspect(source: BinaryIO) -> dict[str, object]:
+    """Return the verdict on a file: its type by content with what it holds, or the code of a refusal.
+
+    A recording may be larger than memory: its room reads it as it comes, every other room gets it whole.
+    """
+    head = source.read(HEAD_BYTES)
+    recording = kinds.ROOMS.get(kinds.sniff(head)) == "media"
+    data = head if recording else head + source.read()
     kind = kinds.sniff(data)
     if "/" not in kind:
         return {"kind": None, "refused": kind, "pages": None, "notes": [], "facts": {}}
     refused = None
     found = Findings()
     try:
-        found = kinds.room(kind).inspect(data, kind)
+        found = kinds.room(kind).inspect(boxes.Continued(head, source) if recording else data, kind)
     except Refused as refusal:
         refused = str(refusal)
     except RecursionError:
@@ -45,7 +54,7 @@ def _answer(arguments: list[str]) -> None:
     command = arguments[0]
     source, target = sys.stdin.buffer, sys.stdout.buffer
     if command == "inspect":
-        target.write(json.dumps(inspect(source.read())).encode())
+        target.write(json.dumps(inspect(source)).encode())
     elif command == "derive":
         kind = _option(arguments, "kind")
         first, count, width = (int(_option(arguments, name)) for name in ("first", "count", "width"))
@@ -55,7 +64,7 @@ def _answer(arguments: list[str]) -> None:
         frames.write(target, kinds.room(kind).convert(source.read(), kind))
     elif command == "transcode":
         kind = _option(arguments, "kind")
-        frames.write(target, kinds.room(kind).transcode(source, kind))
+        frames.write(target, kinds.room(kind).transcode(source, kind, int(_option(arguments, "size"))))
     elif command == "page":
         data = source.read()
         kind = kinds.sniff(data)

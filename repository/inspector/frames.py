@@ -1,7 +1,8 @@
 """The shape in which the child answers with pixels: frames of a letter, a length and a payload.
 
 ``P`` a page (width and height as big-endian 32-bit numbers, then RGB), ``T`` the words of the page before, ``N`` a note,
-``M`` bytes of a recording or of a PDF, ``Z`` the end: an answer without it broke off.
+``M`` bytes of a recording or of a PDF, ``H`` what stands before those in a recording and is known last, ``Z`` the end: an
+answer without it broke off.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import struct
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
+
+from .findings import Refused
 
 TEXT_LIMIT_BYTES = 256 * 1024
 Frame = tuple[bytes, bytes]
@@ -39,9 +42,15 @@ def note(number: int, code: str) -> Frame:
 
 
 def write(target: BinaryIO, found: Iterable[Frame]) -> None:
-    """Write frames as they come, and the end after the last."""
-    for letter, payload in found:
-        target.write(letter + struct.pack(">I", len(payload)))
-        target.write(payload)
+    """Write frames as they come, and the end after the last; a file that is refused has a note of that and no end."""
+    try:
+        for letter, payload in found:
+            target.write(letter + struct.pack(">I", len(payload)))
+            target.write(payload)
+    except Refused as refusal:
+        payload = json.dumps({"refused": str(refusal)}).encode()
+        target.write(b"N" + struct.pack(">I", len(payload)) + payload)
+        target.flush()
+        raise
     target.write(b"Z" + struct.pack(">I", 0))
     target.flush()

@@ -23,8 +23,27 @@ ROOMS: dict[str, str] = {
     "audio/mpeg": "media",
     "audio/mp4": "media",
     "audio/ogg": "media",
+    "audio/flac": "media",
+    "audio/aac": "media",
+    "audio/aiff": "media",
+    "audio/amr": "media",
     "video/mp4": "media",
     "video/webm": "media",
+    "video/quicktime": "media",
+    "video/3gpp": "media",
+    "video/x-matroska": "media",
+    "video/x-msvideo": "media",
+    "video/x-ms-asf": "media",
+    "video/mpeg": "media",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office",
+    "application/vnd.ms-word.document.macroenabled.12": "office",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "office",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": "office",
+    "application/vnd.oasis.opendocument.text": "office",
+    "application/vnd.oasis.opendocument.spreadsheet": "office",
+    "application/vnd.oasis.opendocument.presentation": "office",
 }
 """Accepted media type → the module that opens it. Its functions: ``inspect``, and ``derive``, ``convert`` or ``transcode``."""
 
@@ -184,7 +203,7 @@ def _by_bytes(data: bytes) -> str | None:
     ):
         return "image/bmp"
     if data[:1] == b"G" and data[188:189] == b"G" and data[376:377] == b"G":
-        return "video/mpeg"
+        return "other-film"
     return _by_sync(data)
 
 

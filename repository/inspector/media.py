@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from . import boxes, recordings, transcoding
+from .boxes import Source
 from .findings import Findings, Refused
 from .frames import Frame
 
 FRONT_BYTES = 8 * 1024 * 1024
 
 
-def inspect(source: BinaryIO, kind: str) -> Findings:
+def inspect(source: Source, kind: str) -> Findings:
     """Return what a recording holds. It is read as far as that needs, and never held whole.
 
     Raises: ``Refused`` when it is incomplete, damaged, locked, empty, beyond the limits, or of a codec that is not taken.
@@ -42,9 +42,9 @@ def inspect(source: BinaryIO, kind: str) -> Findings:
     )
 
 
-def transcode(source: BinaryIO, kind: str) -> Iterator[Frame]:
+def transcode(source: Source, kind: str, size: int) -> Iterator[Frame]:
     """Give the frames of a recording that every browser plays; takes and raises as ``transcoding.run``."""
-    return transcoding.run(source, kind)
+    return transcoding.run(source, kind, size)
 
 
 def _check_end(data: bytes, kind: str) -> None:

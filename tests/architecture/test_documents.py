@@ -140,7 +140,7 @@ def needs(name: str, *, extras: bool) -> list[str]:
 
 def test_every_type_of_file_that_is_taken_is_listed() -> None:
     section = page("data").partition("## Files that are taken")[2].partition("\n## ")[0]
-    rows = dict(re.findall(r"^\| (\w+/\w+) \| ([a-z0-9 ]+) \|$", section, re.MULTILINE))
+    rows = dict(re.findall(r"^\| (\w+/[\w.+-]+) \| ([a-z0-9 ]+) \|$", section, re.MULTILINE))
     assert rows == {kind: " ".join(endings) for kind, endings in MEDIA_TYPES.items()}
     assert f"at most {PAGE_LIMIT:,} pages, {PIXEL_LIMIT // 1_000_000} million pixels" in section
     assert "`NEA_UPLOAD_LIMIT_MIB`" in section
