@@ -35,16 +35,18 @@ def of_sample(
     candidates: Sequence[Mapping[str, object]],
     cohort: Sequence[Mapping[str, object]],
     missing: Sequence[Missing],
+    declaration: Mapping[str, object],
 ) -> str:
     """Issue the receipt of a submitted sample; returns its id. One issued again names the one it replaces.
 
-    Takes: ``cohort``, the documents about the whole group.
+    Takes: ``cohort``, the documents about the whole group; ``declaration``, what was declared, by whom and when.
     """
     content = {
         "sample": sample.sample_id,
         "due_at": instant(sample.due_at),
         "candidates": list(candidates),
         "cohort_files": list(cohort),
+        "declaration": dict(declaration),
         "replaces": newest_of(session, case.case_id),
     }
     return _of_case(session, context, signer, ReceiptKind.SAMPLE_SUBMITTED, case, content, missing)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from moderation.errors import NoSample, SampleIncomplete, UnknownSampleItem
+from moderation.records import declarations as declaration_records
 from moderation.records import reopening, tracking
 from moderation.records import samples as records
 from moderation.records.cases import CaseView
@@ -18,14 +19,15 @@ from moderation.submission import WORK_EXPECTED
 from moderation.tracking import Finding, LossReason, MissingCode, Subject
 from repository import audit, blinding, evidence
 from repository.access import Action
-from repository.acts import issuing
+from repository.acts import declarations, issuing
 from repository.acts.cases import actor_of, permitted
+from repository.acts.declarations import Declarations, ItemDeclaration
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import NotFound
 from repository.evidence import AttachedDocument
 from repository.receipts import Signer
-from repository.receipts.bodies import Missing
+from repository.receipts.bodies import Missing, instant
 from repository.receipts.contents import file_line
 from repository.receipts.issuing import newest_of
 
@@ -37,6 +39,7 @@ class ItemPage:
     item: SampleItemView
     documents: tuple[AttachedDocument, ...]
     tracked: TrackedItem
+    declaration: ItemDeclaration
 
     @property
     def is_complete(self) -> bool:
@@ -56,6 +59,22 @@ class SamplePage:
     cohort_documents: tuple[AttachedDocument, ...]
     is_open: bool
     receipt_id: str | None
+    declarations: Declarations
+
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """Return the numbers of the candidates whose required declaration is not there."""
+        missing = set(self.declarations.missing)
+        return tuple(one.item.candidate_number for one in self.items if one.item.item_id in missing)
+
+    @property
+    def replacing(self) -> tuple[str, ...]:
+        """Return the numbers of the candidates of whom a file that replaces another is not checked yet."""
+        return tuple(
+            one.item.candidate_number
+            for one in self.items
+            if any(file.replaces and file.state is not DocumentState.RELEASED for file in one.documents)
+        )
 
     @property
     def complete_count(self) -> int:
@@ -81,11 +100,17 @@ def page(session: Session, context: Context, case_id: str) -> SamplePage:
     documents = evidence.documents_of(session, sample.sample_id)
     cohort = evidence.cohort_documents_of(session, case_id)
     tracked = _track(session, context, case_id, documents, cohort)
-    items = tuple(ItemPage(one.item, documents.get(one.item.item_id, ()), one) for one in tracked.items)
+    terms = declaration_records.terms_for(session, case.series_key, case.component_code)
+    declared = declarations.of_items(session, terms, tracked.items, documents)
+    items = tuple(
+        ItemPage(one.item, documents.get(one.item.item_id, ()), one, declared.items[one.item.item_id])
+        for one in tracked.items
+    )
     settled = [one.item.item_id for one in tracked.items if one.standing.is_settled]
     progress = records.progress_of(session, case_id, settled, context.now)
     receipt_id = newest_of(session, case_id)
-    found = SamplePage(case, sample, items, progress, tracked, cohort, case.state in WORK_EXPECTED, receipt_id)
+    is_open = case.state in WORK_EXPECTED
+    found = SamplePage(case, sample, items, progress, tracked, cohort, is_open, receipt_id, declared)
     return blinding.mask(session, context, case_id, found)
 
 
@@ -160,12 +185,23 @@ def submit(session: Session, context: Context, signer: Signer, case_id: str) -> 
     if sample.is_open and sample.tracking.missing_cohort:
         titles = [slot.title for slot in sample.tracking.missing_cohort]
         raise SampleIncomplete(f"Still missing about the whole group: {', '.join(titles)}.", missing=titles)
+    if sample.is_open and sample.undeclared:
+        raise SampleIncomplete(
+            f"The work of these candidates is not declared yet: {', '.join(sample.undeclared)}. Each needs a declaration.",
+            missing=list(sample.undeclared),
+        )
+    if sample.is_open and sample.replacing:
+        raise SampleIncomplete(
+            f"A file that replaces another is not accepted yet, of candidate {', '.join(sample.replacing)}. Wait until it "
+            "is checked, or remove it.",
+            missing=list(sample.replacing),
+        )
     settled = {one.item.item_id for one in sample.items if one.is_complete}
     records.submit_sample(session, case_id, items_with_work=settled, actor=actor, now=context.now)
     due_at = sample.sample.due_at
     cohort = [file_line(document, due_at) for document in _released(sample.cohort_documents)]
     receipt_id = issuing.of_sample(
-        session, context, signer, before, sample.sample, _files(sample), cohort, _missing(sample)
+        session, context, signer, before, sample.sample, _files(sample), cohort, _missing(sample), _declared(sample)
     )
     reopening.note_resubmitted(
         session,
@@ -224,6 +260,26 @@ def _files(sample: SamplePage) -> list[Mapping[str, object]]:
         }
         for item in sample.items
     ]
+
+
+def _declared(sample: SamplePage) -> Mapping[str, object]:
+    """Return what was declared, for the receipt: the words, and who declared which candidate's work and when."""
+    return {
+        "statement": sample.declarations.terms.statement,
+        "each_candidate": sample.declarations.terms.each_candidate,
+        "candidates": [
+            {
+                "candidate_number": one.item.candidate_number,
+                "declared_by": said.declared_by,
+                "declared_by_name": one.declaration.by_name,
+                "declared_as": said.declared_as,
+                "declared_at": instant(said.declared_at),
+                "statement": said.statement,
+            }
+            for one in sample.items
+            if (said := one.declaration.declared) is not None and not one.item.is_replaced
+        ],
+    }
 
 
 def _missing(sample: SamplePage) -> list[Missing]:

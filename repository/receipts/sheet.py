@@ -107,12 +107,24 @@ def facts_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ]
     if content.get("proof_of_posting_number"):
         found.append(("Proof of posting", content["proof_of_posting_number"]))
+    if declared := content.get("declaration"):
+        found.append(("Declared", declared["statement"]))
+        found += [(f"Candidate {one['candidate_number']}", _declared_by(one)) for one in declared.get("candidates", ())]
+    if new := content.get("replaced_by"):
+        found.append(("Replaced by", f"{new['name']}, version {new['version']}"))
+    for one in content.get("moved_from", ()):
+        found.append(("Was before at", _joined(one["candidate_number"] or "The whole group", one["slot"])))
     if content.get("held_on"):
         found.append(("Examination", f"{content['held_on']}, {content['session_of_day']}"))
     for name, words in (("replaces", "Takes the place of"), ("takes_back", "Takes back"), ("consignment", "Parcel")):
         if content.get(name):
             found.append((words, content[name]))
     return [(name, value) for name, value in found if value]
+
+
+def _declared_by(one: Mapping[str, Any]) -> str:
+    who = _joined(one["declared_by_name"], one["declared_as"].replace("_", " "))
+    return f"declared by {who}, {_both(one['declared_at'])}"
 
 
 def _files(content: Mapping[str, Any]) -> Iterable[Flowable]:

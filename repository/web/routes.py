@@ -17,6 +17,7 @@ from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
+from repository.web.api import journal as journal_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import people as people_api
 from repository.web.api import results as results_api
@@ -61,6 +62,7 @@ from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import providers as providers_pages
+from repository.web.pages import readiness as readiness_pages
 from repository.web.pages import receipts as receipts_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
@@ -286,6 +288,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/who-looked", who_looked_pages.show, A.WHO_LOOKED),
     Route("GET", "/who-looked.csv", who_looked_pages.download, A.WHO_LOOKED),
     Route("GET", "/audit", who_looked_pages.show_log, A.AUDIT_READ),
+    Route("GET", "/readiness", readiness_pages.show, A.READINESS_READ),
+    Route("GET", "/readiness.csv", readiness_pages.download, A.READINESS_READ),
     Route("GET", "/outstanding", outstanding_pages.show, A.OUTSTANDING_READ),
     Route("GET", "/outstanding.csv", outstanding_pages.download, A.OUTSTANDING_READ),
     Route("GET", "/api/cases/{case_id}/requests", extensions_api.show, A.REQUESTS_READ),
@@ -534,6 +538,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/uploads/{oid}/continue", uploads_api.go_on, A.UPLOAD_CREATE),
     Route("GET", "/api/documents/{document_id}", documents_api.status, A.DOCUMENT_STATUS),
     Route("DELETE", "/api/documents/{document_id}", documents_api.withdraw, A.DOCUMENT_WITHDRAW),
+    Route("GET", "/api/documents/{document_id}/annotations", journal_api.of_document, A.ANNOTATION_READ),
+    Route("GET", "/api/desk/journal", journal_api.show, A.JOURNAL_WRITE),
+    Route("POST", "/api/desk/journal", journal_api.write, A.JOURNAL_WRITE),
+    Route("GET", "/api/desk/journal/key", journal_api.local_key, A.JOURNAL_WRITE),
     Route("GET", "/api/documents/{document_id}/addresses", documents_pages.addresses, A.DOCUMENT_VIEW),
     Route("GET", "/documents/{document_id}", documents_pages.show, A.DOCUMENT_VIEW),
     Route("GET", "/documents/{document_id}/text/{number}", documents_pages.text, A.DOCUMENT_VIEW),

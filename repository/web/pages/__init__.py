@@ -20,6 +20,7 @@ __all__ = ["LONDON", "day_words", "instant_words", "redirect", "render", "render
 
 NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.HOME, "/", "Home"),
+    (Action.READINESS_READ, "/readiness", "What is missing"),
     (Action.MARKS_READ, "/cases", "Marks and samples"),
     (Action.WORKLIST_READ, "/worklist", "Worklist"),
     (Action.CHECK_LIST, "/checks", "Checks"),
