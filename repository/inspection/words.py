@@ -167,6 +167,11 @@ REFUSALS: Mapping[str, Words] = {
         "Save the work as a PDF and upload that, or wait until the awarding body has installed it.",
         RemedyKind.RESCAN,
     ),
+    "no-sandbox": Words(
+        "The file cannot be opened safely here: what shuts files in is not installed, or not allowed.",
+        "Wait: the awarding body has to set it up. Nothing needs to be sent again.",
+        RemedyKind.RESCAN,
+    ),
     "media-missing": Words(
         "Sound and film cannot be made ready here: the program for it is not installed.",
         "Wait: the awarding body has to install it. Nothing needs to be sent again.",
@@ -236,6 +241,38 @@ NOTES: Mapping[str, str] = {
     "converted": "The recording was made anew so that every browser plays it.",
 }
 """What the child may note about a file or one of its pages, and a person should see; none of it holds the file."""
+
+
+HOLDS: Mapping[str, Words] = {
+    "store-damaged": Words(
+        "What arrived in the store is not what you sent.",
+        "Upload the file again. If it happens twice, tell the awarding body.",
+    ),
+    "differs": Words("What arrived differs from the file on your computer.", "Upload the file again."),
+    "duplicate": Words(
+        "The same file is already here for this candidate.", "You need do nothing; the first copy counts."
+    ),
+    "virus": Words(
+        "The virus scanner found something harmful in this file. Nobody can open it here.",
+        "Scan your computer for viruses. Make the file anew, for example by exporting the work again, and upload that.",
+    ),
+    "scan-limits": Words(
+        "The virus scanner could not look into all of this file: it is locked, or packed too deeply.",
+        "The awarding body looks into it. If time presses, save the work as a PDF without a password and upload that.",
+        RemedyKind.REVIEW,
+    ),
+    "scan-failed": Words(
+        "The file could not be scanned for viruses, because the scanner does not work at present.",
+        "You need do nothing: the file is scanned again as soon as the scanner works.",
+        RemedyKind.RESCAN,
+    ),
+    "not-finished": Words(
+        "The file could not be checked, although it was tried several times.",
+        "The awarding body looks into it. If time presses, save the work as a new file and upload that.",
+        RemedyKind.REVIEW,
+    ),
+}
+"""What a file may be held or rejected for that is not the child's finding."""
 
 
 def of_refusal(code: str) -> Words:

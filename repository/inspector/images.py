@@ -36,6 +36,8 @@ MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 PHONE_EXTRAS = (b"MPF\x00", b"MotionPhoto", b"MicroVideo", b"hdrgm", b"SEFH")
 """What phones say in a picture to which they have added others: a second view, a map of light, a short film."""
 GPS = 0x8825
+CAMERA = (0x010F, 0x0110, 0x013B, 0x8769, GPS)
+"""Tags of the maker, the model, the artist, and of the lists of camera and place."""
 
 
 def inspect(data: bytes, kind: str) -> Findings:
@@ -56,7 +58,7 @@ def inspect(data: bytes, kind: str) -> Findings:
         except Exception as error:
             raise Refused("incomplete" if "truncated" in str(error) else "damaged") from error
         exif = image.getexif()
-        if len(exif):
+        if any(tag in exif for tag in CAMERA):
             notes.append("camera-data")
         if GPS in exif:
             notes.append("location")
@@ -89,9 +91,7 @@ def derive(data: bytes, kind: str, first: int, count: int, width: int) -> Iterat
 
 def is_blank(picture: Picture) -> bool:
     """Return whether nothing stands out from the paper: fewer than three coarse dots are darker than the page around."""
-    grey = picture.convert("L")
-    factor = max(1, grey.width // 200)
-    dots = grey.reduce(factor).histogram()
+    dots = picture.reduce(max(1, picture.width // 200)).convert("L").histogram()
     paper = max(range(256), key=dots.__getitem__)
     step = 16
     return paper > 160 and sum(dots[: paper - step]) < 3 and sum(dots[min(paper + 2 * step, 256) :]) < 3
