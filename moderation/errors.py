@@ -406,3 +406,15 @@ class EntriesMade(ModerationError):
 
 class UnknownWaitingFile(ModerationError):
     """There is no such file that waits. It may have been imported in the meantime."""
+
+
+class StandardisationRefused(ModerationError):
+    """This work cannot be used for standardisation so."""
+
+
+class AlreadyDecided(ModerationError):
+    """This was decided before. Look at the page again."""
+
+
+class NotApproved(ModerationError):
+    """You are not approved for this component yet. Mark its approval works first; then its live work is opened to you."""

@@ -44,6 +44,12 @@ from moderation.tables.reviews import (
     ServiceTermsRow,
 )
 from moderation.tables.rules import PolicyRow, ProfileRow, RuleAssignment, SampleExemption, WorkRequest
+from moderation.tables.standardisation import (
+    ModeratorApproval,
+    StandardisationPlan,
+    StandardisationReading,
+    StandardisationWork,
+)
 from moderation.tables.supervision import (
     CheckItem,
     MalpracticeHold,
@@ -107,6 +113,7 @@ __all__ = [
     "MissingWork",
     "ModeratedMark",
     "ModerationCase",
+    "ModeratorApproval",
     "ModeratorCheck",
     "ModeratorMark",
     "ModeratorReport",
@@ -135,6 +142,9 @@ __all__ = [
     "SampleItem",
     "SeriesRow",
     "ServiceTermsRow",
+    "StandardisationPlan",
+    "StandardisationReading",
+    "StandardisationWork",
     "SupportCall",
     "Suspicion",
     "Syllabus",
