@@ -78,6 +78,8 @@ class Kind(StrEnum):
     """What somebody else marked of a moderator's works."""
     CONCERN = "concern"
     """Suspicions and holds."""
+    NOTE = "note"
+    """What somebody noted on works and drafted at the desk: a judgement that no centre is ever shown."""
     TALK = "talk"
     """Messages about a case, among those who moderate it or of officers with the centre; and who has seen what."""
     RECEIPT = "receipt"
@@ -119,6 +121,8 @@ class Action(StrEnum):
     DOCUMENT_WITHDRAW = "document.withdraw"
     DOCUMENT_MOVE = "document.move"
     """Putting a file into another place, or files of a candidate in order, before the sample is submitted."""
+    SAMPLE_PREVIEW = "sample.preview"
+    """Looking, before a sample is sent, at the works as a moderator will see them."""
     DECLARE = "declare"
     """Declaring that a candidate's work is the candidate's own."""
     READINESS_READ = "readiness.read"
@@ -148,6 +152,9 @@ class Action(StrEnum):
     AMENDMENT_READ = "amendment.read"
     AMENDMENT_PROPOSE = "amendment.propose"
     AMENDMENT_DECIDE = "amendment.decide"
+    JOURNAL_WRITE = "journal.write"
+    """One's own journal of the desk: notes on works, drafts of marks, the place where one is."""
+    ANNOTATION_READ = "annotation.read"
     CHECK_LIST = "check.list"
     CHECK_READ = "check.read"
     CHECK_WRITE = "check.write"
@@ -251,6 +258,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
     Action.DOCUMENT_MOVE: {_T: _TAUGHT, _E: _CENTRE},
+    Action.SAMPLE_PREVIEW: {_T: _TAUGHT, _E: _CENTRE},
     Action.DECLARE: {_T: _TAUGHT, _E: _CENTRE},
     Action.READINESS_READ: {_T: _TAUGHT, _E: _CENTRE},
     Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
@@ -277,6 +285,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.AMENDMENT_READ: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
     Action.AMENDMENT_PROPOSE: {_E: _CENTRE, _M: _ALLOCATED, _A: _ALL},
     Action.AMENDMENT_DECIDE: {_A: _ALL},
+    Action.JOURNAL_WRITE: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
+    Action.ANNOTATION_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.CHECK_LIST: {_L: _OWN, _P: _OWN},
     Action.CHECK_READ: {_L: _TEAM, _P: _COMPONENT},
     Action.CHECK_WRITE: {_L: _TEAM, _P: _COMPONENT},
@@ -376,6 +386,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CONCERN: _sees(_ALLOCATED),
         Kind.REVIEW: _sees(_REVIEWING),
         Kind.TALK: _sees(_ALLOCATED),
+        Kind.NOTE: _sees(_ALLOCATED),
     },
     _L: {
         Kind.CASE: _sees(_TEAM, _REVIEWING),
@@ -386,6 +397,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CONCERN: _sees(_TEAM),
         Kind.REVIEW: _sees(_REVIEWING),
         Kind.TALK: _sees(_TEAM),
+        Kind.NOTE: _sees(_TEAM),
     },
     _P: {
         Kind.CASE: _sees(_COMPONENT, _REVIEWING),
@@ -396,6 +408,7 @@ SIGHT: Mapping[Role, Mapping[Kind, tuple[Sight, ...]]] = {
         Kind.CONCERN: _sees(_COMPONENT),
         Kind.REVIEW: _sees(_REVIEWING),
         Kind.TALK: _sees(_COMPONENT),
+        Kind.NOTE: _sees(_COMPONENT),
     },
     _A: {kind: _sees(_ALL) for kind in Kind},
     _C: {Kind.SCRIPT: _sees(_ALL)},

@@ -50,6 +50,7 @@ TABLES = (
     "moderation.tables",
     "scripts.tables",
     "repository.tables",
+    "repository.journal_tables",
     "repository.mail.tables",
     "repository.sign_in.local_tables",
     "repository.sign_in.key_tables",

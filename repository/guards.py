@@ -15,6 +15,7 @@ from moderation.guards.independence import same
 from moderation.guards.trigger import Guard, Refusal, Row
 from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
 from repository.audit import guards as of_audit
+from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
 from repository.tables import ReceiptProof, ReceiptRow
@@ -156,6 +157,7 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
         *_receipts(),
+        *guards_of_history(JournalEntry.metadata.tables[JournalEntry.__tablename__], Kept()),
         *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),
     )

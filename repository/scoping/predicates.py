@@ -37,6 +37,7 @@ import scripts.tables as s
 from moderation.messages import ThreadKind
 from moderation.records.independence import holds_for, is_independent
 from moderation.records.marking import MODERATE
+from repository import journal_tables as j
 from repository import tables as r
 from repository.access import OF_CENTRES, POLICY, SIGHT, Action, Kind, Role, Scope, Sight
 from repository.documents import DocumentState
@@ -368,6 +369,12 @@ def _scanned(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     return row.c.id.in_(select(evidence.c.document_id).where(SCOPED[r.Evidence].reach(evidence, sight, facts)))
 
 
+def _derived(row: FromClause, sight: Sight, facts: Facts) -> Condition:
+    """What is shown in place of a document: evidence for a case in reach."""
+    evidence = _named(r.Evidence)
+    return row.c.document_id.in_(select(evidence.c.document_id).where(SCOPED[r.Evidence].reach(evidence, sight, facts)))
+
+
 def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     of_script, of_bundle = _named(r.ScriptDocument), _named(r.BundleDocument)
     script = select(of_script.c.document_id).where(SCOPED[r.ScriptDocument].reach(of_script, sight, facts))
@@ -444,6 +451,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.Suspicion: Scoped(Kind.CONCERN, _of_case),
     m.MalpracticeHold: Scoped(Kind.CONCERN, _of_case),
     m.SafeguardingConcern: Scoped(Kind.CONCERN, _of_case),
+    j.JournalEntry: Scoped(Kind.NOTE, _of_case),
     m.Thread: Scoped(Kind.TALK, _thread),
     m.Message: Scoped(Kind.TALK, _through("thread_id", m.Thread)),
     m.ThreadReading: Scoped(Kind.TALK, _one_s_own(_through("thread_id", m.Thread))),
@@ -468,6 +476,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     s.ScriptCase: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScanBundle: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScanPage: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    r.Derivative: Scoped(Kind.DOCUMENT, _derived),
     r.ScriptDocument: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.BundleDocument: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
     m.ImportFile: Scoped(Kind.IMPORT, _at_centre),

@@ -28,6 +28,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.CHECK: ("moderator_check", "check_item"),
     Kind.CONCERN: ("suspicion", "malpractice_hold", "safeguarding_concern"),
+    Kind.NOTE: ("journal_entry",),
     Kind.TALK: ("thread", "message", "thread_reading", "case_look"),
     Kind.RESULT: ("option_result", "external_mark", "external_mark_change"),
     Kind.REVIEW: (
