@@ -35,7 +35,10 @@ FONTS = (
     "/usr/share/fonts/TTF/DejaVuSansMono.ttf",
 )
 HIDDEN = "\ufffd"
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+SOFT_HYPHEN = 0xAD
 
+SPACES = "\ufeff \t\r\n\f"
 UNASSIGNED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
@@ -86,9 +89,11 @@ def kind_of(data: bytes) -> str:
     elif len(data) > HEAD_BYTES:
         head = head[: HEAD_BYTES - 2]
     found = decode(head)
-    if found is None or not found.strip("\ufeff \t\r\n\f"):
-        return "unknown-type" if found is None else "empty"
-    start = found.lstrip("\ufeff \t\r\n\f")[:4096].lower()
+    if found is None:
+        return "unknown-type"
+    if not found.strip(SPACES) and not data.strip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n\f"):
+        return "empty"
+    start = found.lstrip(SPACES)[:4096].lower()
     for pattern, kind in MARKUP:
         if pattern.match(start):
             return kind
@@ -139,11 +144,8 @@ def _readable(data: bytes) -> tuple[str, list[str]]:
     if found is None:
         raise Refused("damaged")
     found = unicodedata.normalize("NFC", found.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", ""))
-    shown = "".join(
-        sign if sign in "\n\t\f" or unicodedata.category(sign) not in {"Cc", "Cf", "Cs", "Co", "Cn"} else HIDDEN
-        for sign in found
-    )
-    shown = shown.replace("\u00ad", "")
+    hidden = {ord(sign): HIDDEN for sign in set(found) if sign not in "\n\t\f" and unicodedata.category(sign) in UNSEEN}
+    shown = found.translate({**hidden, SOFT_HYPHEN: None})
     return shown, (["hidden-signs"] if HIDDEN in shown else [])
 
 
@@ -167,12 +169,13 @@ def _lines(found: str) -> list[str]:
     lines: list[str] = []
     for line in found.expandtabs(TAB).replace("\f", "\n").split("\n"):
         rest = line.rstrip()
-        while len(rest) > COLUMNS:
-            cut = rest.rfind(" ", COLUMNS // 2, COLUMNS + 1)
-            cut = cut if cut > 0 else COLUMNS
-            lines.append(rest[:cut])
-            rest = rest[cut:].lstrip(" ")
-        lines.append(rest)
+        at = 0
+        while len(rest) - at > COLUMNS:
+            cut = rest.rfind(" ", at + COLUMNS // 2, at + COLUMNS + 1)
+            cut = cut if cut > 0 else at + COLUMNS
+            lines.append(rest[at:cut])
+            at = cut + (rest[cut] == " ")
+        lines.append(rest[at:])
     while lines and not lines[-1]:
         lines.pop()
     return lines

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-MODULES = ("pdfs",)
+MODULES = ("pdfs", "broken_pdfs", "pictures", "containers", "texts", "kinds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,13 @@ class Expected:
     """The name disagrees with the content: held, and both are named."""
     limit: bool = False
     """The child may be ended at its limit; the file is held."""
+    draws: bool = True
+    """Its pages can be drawn; otherwise the child may be ended at its limit while it draws, and the file is held."""
 
     @property
     def held(self) -> bool:
         """Return whether somebody has to act before the file can be shown."""
-        return self.refused is not None or self.other_name or self.limit
+        return self.refused is not None or self.other_name or self.limit or not self.draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Case:
 def sound(kind: str, pages: int | None = None, *notes: str) -> Expected:
     """A file that passes, with these notes."""
     return Expected(kind, None, frozenset(notes), pages)
+
+
+def costly(kind: str, pages: int | None = None, *notes: str) -> Expected:
+    """A file that looks sound and is too dear to draw."""
+    return Expected(kind, None, frozenset(notes), pages, draws=False)
 
 
 def refused(code: str, kind: str | None = None) -> Expected:

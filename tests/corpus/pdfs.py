@@ -79,10 +79,10 @@ def object_streams(objects: Objects) -> bytes:
     at = len(written)
     places[cross] = (1, at, 0)
     rows = b"".join(
-        bytes([kind]) + place.to_bytes(4, "big") + more.to_bytes(2, "big")
+        bytes([kind]) + place.to_bytes(4, "big") + more.to_bytes(4, "big")
         for kind, place, more in (places.get(n, (0, 0, 65535)) for n in range(cross + 1))
     )
-    extra = b"/Type /XRef /Size %d /W [1 4 2] /Root 1 0 R /Filter /FlateDecode" % (cross + 1)
+    extra = b"/Type /XRef /Size %d /W [1 4 4] /Root 1 0 R /Filter /FlateDecode" % (cross + 1)
     written += b"%d 0 obj\n%s\nendobj\n" % (cross, stream(zlib.compress(rows), extra))
     return bytes(written) + b"startxref\n%d\n%%%%EOF\n" % at
 
@@ -163,20 +163,50 @@ def _link(action: bytes) -> dict[int, bytes]:
 
 
 ACTIVE: dict[str, tuple[dict[int, bytes], tuple[str, ...]]] = {
-    "javascript": (_catalog(b"/Names << /JavaScript << /Names [(a) 6 0 R] >> >>", n6=b"<< /S /JavaScript /JS (app.alert\\(1\\)) >>"), ("javascript",)),
-    "javascript-on-opening": (_catalog(b"/OpenAction 6 0 R", n6=b"<< /S /JavaScript /JS 7 0 R >>", n7=stream(b"app.alert(1)")), ("javascript", "opens-with-action")),
+    "javascript": (
+        _catalog(
+            b"/Names << /JavaScript << /Names [(a) 6 0 R] >> >>", n6=b"<< /S /JavaScript /JS (app.alert\\(1\\)) >>"
+        ),
+        ("javascript",),
+    ),
+    "javascript-on-opening": (
+        _catalog(b"/OpenAction 6 0 R", n6=b"<< /S /JavaScript /JS 7 0 R >>", n7=stream(b"app.alert(1)")),
+        ("javascript", "opens-with-action"),
+    ),
     "launch": (_link(b"<< /S /Launch /F (calc.exe) /Win << /F (cmd.exe) /P (/c calc) >> >>"), ("launch",)),
-    "launch-on-opening": (_catalog(b"/OpenAction 6 0 R", n6=b"<< /S /Launch /F (calc.exe) >>"), ("launch", "opens-with-action")),
-    "attachment": (_catalog(b"/Names << /EmbeddedFiles << /Names [(a.exe) 6 0 R] >> >>", n6=b"<< /Type /Filespec /F (a.exe) /EF << /F 7 0 R >> >>", n7=stream(b"MZ not a program", b"/Type /EmbeddedFile ")), ("attachments",)),
-    "xfa": (_catalog(b"/AcroForm << /Fields [] /XFA 6 0 R >>", n6=stream(b"<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'></xdp:xdp>")), ("xfa",)),
-    "rich-media": (base(page=b"/Annots [6 0 R]") | {6: b"<< /Type /Annot /Subtype /RichMedia /Rect [0 0 100 100] /RichMediaContent << /Assets << /Names [] >> >> >>"}, ("rich-media",)),
+    "launch-on-opening": (
+        _catalog(b"/OpenAction 6 0 R", n6=b"<< /S /Launch /F (calc.exe) >>"),
+        ("launch", "opens-with-action"),
+    ),
+    "attachment": (
+        _catalog(
+            b"/Names << /EmbeddedFiles << /Names [(a.exe) 6 0 R] >> >>",
+            n6=b"<< /Type /Filespec /F (a.exe) /EF << /F 7 0 R >> >>",
+            n7=stream(b"MZ not a program", b"/Type /EmbeddedFile "),
+        ),
+        ("attachments",),
+    ),
+    "xfa": (
+        _catalog(
+            b"/AcroForm << /Fields [] /XFA 6 0 R >>",
+            n6=stream(b"<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'></xdp:xdp>"),
+        ),
+        ("xfa",),
+    ),
+    "rich-media": (
+        base(page=b"/Annots [6 0 R]")
+        | {
+            6: b"<< /Type /Annot /Subtype /RichMedia /Rect [0 0 100 100] /RichMediaContent << /Assets << /Names [] >> >> >>"
+        },
+        ("rich-media",),
+    ),
     "submit-form": (_link(b"<< /S /SubmitForm /F << /FS /URL /F (https://example.org/steal) >> >>"), ("submits-form",)),
     "import-data": (_link(b"<< /S /ImportData /F (data.fdf) >>"), ("imports-data",)),
     "go-to-embedded": (_link(b"<< /S /GoToE /T << /R /C /N (a.pdf) >> /D [0 /Fit] >>"), ("other-documents",)),
     "go-to-remote": (_link(b"<< /S /GoToR /F (\\\\\\\\host\\\\share\\\\a.pdf) /D [0 /Fit] >>"), ("other-documents",)),
     "acts-on-page": (base(page=b"/AA << /O 6 0 R >> ") | {6: b"<< /S /Named /N /NextPage >>"}, ("acts-by-itself",)),
     "link": (_link(b"<< /S /URI /URI (https://drive.example.org/private/work) >>"), ("links",)),
-}  # fmt: skip
+}
 """Twelve kinds of active content, one of them twice, and the notes that they give."""
 
 SPELLINGS = {
@@ -244,7 +274,12 @@ CASES: tuple[Case, ...] = (
     Case("pdf-sound", "1001.pdf", lambda: plain(base()), sound(PDF, 1)),
     Case("pdf-sound-object-streams", "1001.PDF", lambda: object_streams(base()), sound(PDF, 1)),
     Case("pdf-sound-opens-at-page", "1001.pdf", lambda: plain(base(b"/OpenAction [3 0 R /Fit]")), sound(PDF, 1)),
-    Case("pdf-sound-goes-to-page", "1001.pdf", lambda: plain(base(b"/OpenAction << /S /GoTo /D [3 0 R /Fit] >>")), sound(PDF, 1)),
+    Case(
+        "pdf-sound-goes-to-page",
+        "1001.pdf",
+        lambda: plain(base(b"/OpenAction << /S /GoTo /D [3 0 R /Fit] >>")),
+        sound(PDF, 1),
+    ),
     Case("pdf-sound-words-of-active-content", "1001.pdf", _says_words, sound(PDF, 1)),
     Case("pdf-comments", "1001.pdf", _comments, sound(PDF, 1, "comments")),
     Case("pdf-owner-password", "1001.pdf", lambda: encrypted(base(), ""), refused("restricted", PDF)),
@@ -264,4 +299,4 @@ CASES: tuple[Case, ...] = (
     Case("pdf-named-pdf-exe", "1001.pdf.exe", lambda: plain(base()), Expected(PDF, pages=1, other_name=True)),
     Case("pdf-named-exe-pdf", "1001.exe.pdf", lambda: plain(base()), sound(PDF, 1)),
     Case("pdf-without-ending", "1001", lambda: plain(base()), Expected(PDF, pages=1, other_name=True)),
-)  # fmt: skip
+)
