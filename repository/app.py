@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import secrets
 import socket
@@ -21,7 +22,7 @@ from repository.audit.notes import load_signer
 from repository.audit.refusals import Bound
 from repository.care import health, nightly, telling
 from repository.database import Database
-from repository.errors import SettingRefused
+from repository.errors import ServiceBusy, SettingRefused
 from repository.keys.providers import open_provider
 from repository.mail import records as mail_records
 from repository.mail.sending import Sender
@@ -37,6 +38,7 @@ from repository.web.turns import Turns
 from repository.work import Bell, Worker
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
+from storage.errors import BackendUnavailable, KeyUnavailable, StorageFull
 from storage.retry import retrying
 from storage.vault import Vault
 
@@ -46,6 +48,8 @@ HEADER_FIELD_LIMIT_BYTES = 32 * 1024
 """More than metadata may have, so that too much of it is refused by us, with the reason, not by the parser."""
 SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
+WORK_AT_ONCE_LIMIT = 8
+"""So many files are checked at once at most, however many cores there are: each may take memory of its own."""
 
 
 def utc_now() -> datetime:
@@ -152,11 +156,29 @@ def ticket_key(settings: Settings) -> bytes:
         raise SettingRefused(f"{path.name} in the data folder {error.remedy}.", variable="NEA_DATA_DIR") from error
 
 
+OUTAGES = (BackendUnavailable, StorageFull, KeyUnavailable, ServiceBusy)
+"""What is no fault of a job: it is tried until the outage is over."""
+
+
 def worker_of(services: Services) -> Worker:
-    """Return the background worker: what is to be done for each kind of work."""
-    handlers = {records.VERIFY: partial(releasing.verify, services)}
-    chores = (partial(telling.tell, services), partial(ending.sweep, services), partial(entering.sweep, services))
-    return Worker(services.database, services.bell, services.clock, handlers, chores=chores)
+    """Return the background worker: what is to be done for each kind of work, as many at once as there are cores."""
+    handlers = {records.VERIFY: partial(releasing.verify, services), records.DERIVE: partial(releasing.derive, services)}
+    chores = (
+        partial(telling.tell, services),
+        partial(ending.sweep, services),
+        partial(entering.sweep, services),
+        partial(releasing.rescan, services),
+    )
+    return Worker(
+        services.database,
+        services.bell,
+        services.clock,
+        handlers,
+        chores=chores,
+        give_up={records.VERIFY: releasing.give_up},
+        outages=OUTAGES,
+        at_once=min(WORK_AT_ONCE_LIMIT, len(os.sched_getaffinity(0))),
+    )
 
 
 def sender_of(services: Services, settings: MailSettings) -> Sender:

@@ -168,6 +168,15 @@ def slot_of(session: Session, document_id: str) -> Slot:
     return slots.get(row.slot, Slot(row.slot, row.slot))
 
 
+def centre_of(session: Session, document_id: str) -> str:
+    """Return the number of the centre whose document it is."""
+    return session.execute(
+        select(ModerationCase.centre_number)
+        .join(Evidence, Evidence.case_id == ModerationCase.id)
+        .where(Evidence.document_id == document_id)
+    ).scalar_one()
+
+
 def find(session: Session, document_id: str) -> tuple[DocumentRow, SampleItem | None, ModerationCase] | None:
     """Return a document with the item, if it is one candidate's, and the case; or None if it is not evidence."""
     row = session.execute(_FOUND, {"document_id": document_id}).first()

@@ -154,14 +154,14 @@ def check_key_unmoved(session: Session, stored: StoredObject) -> None:
         raise ServiceBusy("The keys of this document were renewed in this moment. Try again.")
 
 
-def check_timely(begun_at: datetime, now: datetime) -> None:
+def check_timely(begun_at: datetime, now: datetime, within: timedelta = COMMIT_WITHIN) -> None:
     """Refuse to commit names whose bytes were sent long ago: a process that slept meanwhile lost its claim to them.
 
     The collector leaves alone what is younger than a day, so what it takes can never be named by a later commit.
-    Takes: ``begun_at``, when the first of the bytes was sent.
+    Takes: ``begun_at``, when the first of the bytes was sent; ``within``, well under that day.
     Raises: ``ServiceBusy``.
     """
-    if now - begun_at > COMMIT_WITHIN:
+    if now - begun_at > within:
         raise ServiceBusy("The service stood still for too long to keep what it had just stored. Send it again.")
 
 

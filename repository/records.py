@@ -38,6 +38,9 @@ from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
 from storage.vault import DataKey, Layout, Part, ScopeKey, Tail
 
 VERIFY = "verify"
+"""The kind of work that takes a document to its release; the name is older than its other steps."""
+DERIVE = "derive"
+"""The kind of work that makes what is shown of documents that were released before such a thing was made."""
 OPEN_STATES = WORK_ASKED_FOR | {CaseState.UPLOADING}
 
 
@@ -74,6 +77,7 @@ _UPLOAD_AND_CASE = (
         UploadRow.person_id,
         UploadRow.sample_item_id,
         UploadRow.slot,
+        UploadRow.centre_number,
         UploadRow.replaces_document_id,
         ModerationCase.id.label("case_id"),
         ModerationCase.state,
@@ -367,7 +371,7 @@ def _open_document(session: Session, context: Context, oid: str) -> None:
     )
     if upload.state != CaseState.UPLOADING:
         evidence.note_arrival(session, context, upload.case_id)
-    work.add(session, VERIFY, oid, context.now)
+    work.add(session, VERIFY, oid, context.now, lane=upload.centre_number)
     audit.record(session, context, "document.arrived", "document", oid, size_bytes=upload.total_bytes)
 
 

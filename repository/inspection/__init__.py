@@ -5,13 +5,14 @@ what it answers.
 """
 
 from repository.inspection.children import BUNDLE_LIMITS, DOCUMENT_LIMITS, Limits, find_sandbox
-from repository.inspection.inspecting import Inspection, choose
+from repository.inspection.inspecting import Frames, Inspection, choose
 from repository.inspection.verdicts import Verdict
 from repository.inspection.words import RemedyKind
 
 __all__ = [
     "BUNDLE_LIMITS",
     "DOCUMENT_LIMITS",
+    "Frames",
     "Inspection",
     "Limits",
     "RemedyKind",

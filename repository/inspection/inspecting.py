@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import io
 import json
-import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from repository.errors import InspectionFailed
-from repository.inspection import children, verdicts, words
+from repository.inspection import children, frames, verdicts, words
 from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits
 from repository.inspection.verdicts import Verdict
 
 VERDICT_LIMIT_BYTES = 64 * 1024
-PAGE_WIDTH_LIMIT_PIXELS = 2_000
-PAGE_LIMIT_BYTES = PAGE_WIDTH_LIMIT_PIXELS * PAGE_WIDTH_LIMIT_PIXELS * 4 * 3 + 8
-
-HEAD_BYTES = 1024 * 1024
+PAGE_LIMIT_BYTES = frames.PAYLOADS[b"P"]
+PAGE_CPU_SECONDS = 2
+"""For each page that a child draws, on top of what every child has."""
+RECORDING_SECONDS = 120
+RECORDING_CPU = 8
+"""Seconds of computing, and of waiting, for each second of a recording; project policy."""
+RECORDING_BYTES = 1_000_000
+"""What a second of a recording that was coded anew may hold at most."""
+CONVERTED_LIMIT_BYTES = 256 * 1024 * 1024
+OFFICE_LIMITS = Limits(
+    cpu_seconds=120,
+    wall_seconds=150,
+    address_space_bytes=6 * 1024**3,
+    file_size_bytes=256 * 1024**2,
+    open_files=512,
+    scratch_bytes=1024**3,
+    also_shown=("/etc/fonts", "/etc/libreoffice", "/var/cache/fontconfig", "/etc/passwd"),
+)
+TWICE = frozenset({"audio/mp4", "video/mp4", "video/quicktime", "video/3gpp"})
+"""Recordings whose index may come last: the child, which cannot go back, is given them twice."""
+Frames = AsyncIterator[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +53,7 @@ class Inspection:
         try:
             untrusted_answer = await self.run(
                 [*CHILD, "inspect"],
-                _as_much_as_needed(content),
+                content,
                 VERDICT_LIMIT_BYTES,
             )
             untrusted = json.loads(untrusted_answer)
@@ -54,16 +71,55 @@ class Inspection:
             content,
             PAGE_LIMIT_BYTES,
         )
-        if len(untrusted) < 8:
-            raise InspectionFailed
-        width, height = struct.unpack(">II", untrusted[:8])
-        if not (0 < width <= PAGE_WIDTH_LIMIT_PIXELS and height > 0 and len(untrusted) == 8 + width * height * 3):
-            raise InspectionFailed
-        from PIL import Image  # of use to page views only
+        return await asyncio.to_thread(frames.jpeg, frames.pixels(untrusted))
 
-        jpeg = io.BytesIO()
-        Image.frombytes("RGB", (width, height), untrusted[8:]).save(jpeg, "JPEG", quality=80)
-        return jpeg.getvalue()
+    def derive(
+        self, media_type: str, content: AsyncIterator[bytes], first: int, count: int, width_pixels: int
+    ) -> AbstractAsyncContextManager[Frames]:
+        """Draw pages: gives the child's frames of ``count`` pages from ``first``; they end with the block.
+
+        Raises: ``InspectionFailed``, also after frames were given: they count for nothing then.
+        """
+        asked = ["--kind", media_type, "--first", str(first), "--count", str(count), "--width", str(width_pixels)]
+        limits = Limits(
+            cpu_seconds=DOCUMENT_LIMITS.cpu_seconds + PAGE_CPU_SECONDS * count,
+            wall_seconds=DOCUMENT_LIMITS.wall_seconds + 2 * PAGE_CPU_SECONDS * count,
+        )
+        return self.frames([*CHILD, "derive", *asked], content, (PAGE_LIMIT_BYTES + 2**20) * (count + 1), limits)
+
+    def transcode(
+        self,
+        media_type: str,
+        read: Callable[[], AsyncIterator[bytes]],
+        size_bytes: int,
+        duration_seconds: float,
+    ) -> AbstractAsyncContextManager[Frames]:
+        """Make a recording playable: gives the child's frames, as ``derive``; ``read`` begins to read it from its start."""
+        asked = ["--kind", media_type, "--size", str(size_bytes)]
+        limits = Limits(
+            cpu_seconds=RECORDING_SECONDS + round(RECORDING_CPU * duration_seconds),
+            wall_seconds=RECORDING_SECONDS + RECORDING_CPU * duration_seconds,
+        )
+        limit_bytes = 2 * size_bytes + round(RECORDING_BYTES * duration_seconds) + 2**26
+        return self.frames([*CHILD, "transcode", *asked], _times(read, media_type), limit_bytes, limits)
+
+    async def convert(self, media_type: str, content: AsyncIterator[bytes]) -> bytes:
+        """Turn an office document into a PDF, which is a stranger's file again. Raises: ``InspectionFailed``."""
+        pieces: list[bytes] = []
+        command = [*CHILD, "convert", "--kind", media_type]
+        async with self.frames(command, content, CONVERTED_LIMIT_BYTES, OFFICE_LIMITS) as found:
+            async for letter, payload in found:
+                if letter == b"M":
+                    pieces.append(payload)
+        return b"".join(pieces)
+
+    @contextlib.asynccontextmanager
+    async def frames(
+        self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int, limits: Limits
+    ) -> AsyncIterator[Frames]:
+        """Run a command that answers frames; takes as ``run``, and raises as ``frames.read`` while they are read."""
+        async with children.running(self.sandbox, arguments, content, limit_bytes, limits) as output:
+            yield frames.read(output)
 
     async def scan(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
         """Run ``scripts.scanning`` in the child on a scan bundle; takes and raises as ``run``."""
@@ -99,26 +155,13 @@ async def choose() -> Inspection:
     return Inspection(None)
 
 
+async def _times(read: Callable[[], AsyncIterator[bytes]], media_type: str) -> AsyncIterator[bytes]:
+    for _ in range(2 if media_type in TWICE else 1):
+        async for piece in read():
+            yield piece
+
+
 async def _nothing() -> AsyncIterator[bytes]:
     pieces: tuple[bytes, ...] = ()
     for piece in pieces:
         yield piece
-
-
-async def _as_much_as_needed(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Pass a file on, but only the head of audio and video, which can be very large and are typed by their head."""
-    sent = 0
-    head = b""
-    async for chunk in content:
-        if sent == 0:
-            head = chunk[:64]
-        yield chunk
-        sent += len(chunk)
-        if sent >= HEAD_BYTES and _is_media(head):
-            return
-
-
-def _is_media(head: bytes) -> bool:
-    if head[:4] in {b"RIFF", b"OggS", b"\x1a\x45\xdf\xa3"} or head[4:8] == b"ftyp" or head[:3] == b"ID3":
-        return True
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2

@@ -87,7 +87,7 @@ def _check_released(plan: Plan, found: Found, oid: str) -> None:
     assert all((twin["state"], twin["size"]) == (DocumentState.WITHDRAWN, 0) for twin in twins)
     assert oid in documents
     events = _events(found, released["oid"])
-    for event in ("document.arrived", "document.verified", "document.released"):
+    for event in ("document.arrived", "document.typed", "document.released"):
         assert events[event] == 1, f"ST-04: {events}"
     assert sorted(work["subject"] for work in found["work"]) == sorted(documents)
     assert all((work["kind"], work["done"], work["error"]) == ("verify", True, None) for work in found["work"])

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import secrets
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -31,7 +32,7 @@ from repository.audit import Context
 from repository.care import collecting
 from repository.database import Database
 from repository.errors import DocumentDestroyed, ServiceBusy, ShredRefused
-from repository.inspection import Inspection, Verdict
+from repository.inspection import Frames, Inspection, Verdict
 from repository.keys import rotation, shredding
 from repository.keys.holds import OBJECT
 from repository.services import Services
@@ -103,6 +104,19 @@ class AcceptsAll(Inspection):
         async for _ in content:
             pass
         return Verdict("application/pdf", 1)
+
+    @asynccontextmanager
+    async def derive(
+        self, media_type: str, content: AsyncIterator[bytes], first: int, count: int, width_pixels: int
+    ) -> AsyncIterator[Frames]:
+        async for _ in content:
+            pass
+        yield _one_page()
+
+
+async def _one_page() -> Frames:
+    yield b"P", struct.pack(">II", 2, 3) + bytes(2 * 3 * 3)
+    yield b"T", b'{"words": [[10, 20, 30, 40, "word"]]}'
 
 
 @dataclass
