@@ -167,6 +167,10 @@ class Action(StrEnum):
     MESSAGE_WRITE = "message.write"
     STANDING_READ = "standing.read"
     """How the marks given so far stand: differences, tolerance, order."""
+    STANDARDISATION_READ = "standardisation.read"
+    STANDARDISATION_WRITE = "standardisation.write"
+    STANDARDISATION_MARK = "standardisation.mark"
+    """One's own marks of works with an agreed mark."""
     HOLD_READ = "hold.read"
     HOLD_WRITE = "hold.write"
     TEAM_READ = "team.read"
@@ -299,6 +303,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.MESSAGE_READ: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.MESSAGE_WRITE: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.STANDING_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.STANDARDISATION_READ: {_P: _COMPONENT, _A: _ALL},
+    Action.STANDARDISATION_WRITE: {_P: _COMPONENT, _A: _ALL},
+    Action.STANDARDISATION_MARK: {_M: _OWN},
     Action.HOLD_READ: {_A: _ALL},
     Action.HOLD_WRITE: {_A: _ALL},
     Action.TEAM_READ: {_A: _ALL},

@@ -73,6 +73,7 @@ from repository.web.pages import rules as rules_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
+from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
 from repository.web.pages import teams as teams_pages
@@ -259,6 +260,19 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", "/cases/{case_id}/sample/submit", samples_pages.submit, A.SAMPLE_SUBMIT),
     Route("POST", "/sample-items/{item_id}/no-work", samples_pages.explain, A.SAMPLE_SUBMIT),
+    # Before it is sent: looking as the moderator will, moving files, declaring
+    Route("GET", "/cases/{case_id}/sample/preview", sending_pages.preview, A.SAMPLE_PREVIEW),
+    Route("GET", "/cases/{case_id}/sample/preview/{item_id}", sending_pages.preview, A.SAMPLE_PREVIEW),
+    Route("GET", "/cases/{case_id}/sample/swap", sending_pages.show_swap, A.DOCUMENT_MOVE),
+    Route("POST", "/cases/{case_id}/sample/swap", sending_pages.swap, A.DOCUMENT_MOVE),
+    Route("GET", "/cases/{case_id}/sample/declarations", sending_pages.show_declarations, A.DECLARE),
+    Route("POST", "/cases/{case_id}/sample/declare", sending_pages.declare, A.DECLARE),
+    Route("POST", "/sample-items/{item_id}/declaration/take-back", sending_pages.take_back, A.DECLARE),
+    Route("GET", "/documents/{document_id}/change", sending_pages.change, A.DOCUMENT_MOVE),
+    Route("POST", "/documents/{document_id}/move", sending_pages.move, A.DOCUMENT_MOVE),
+    Route("POST", "/documents/{document_id}/order", sending_pages.order, A.DOCUMENT_MOVE),
+    Route("GET", "/rules/declarations", sending_pages.show_rules, A.RULES_WRITE),
+    Route("POST", "/rules/declarations", sending_pages.set_rule, A.RULES_WRITE),
     Route("GET", "/receipts", receipts_pages.index, A.RECEIPT_READ),
     Route("GET", "/receipts/{receipt_id}", receipts_pages.show, A.RECEIPT_READ),
     Route("GET", "/receipts/{receipt_id}/download", receipts_pages.download, A.RECEIPT_READ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from moderation.slots import COHORT_SLOT, WORK_SLOT, Slot, SlotScope, required_s
 from moderation.tracking import LOSS_WORDS, MISSING_WORDS, STATE_WORDS, Finding, LossReason, MissingCode
 from repository import places, receiving, records
 from repository.access import Action, scope_of
-from repository.acts import samples
+from repository.acts import samples, unfinished
 from repository.acts.samples import ItemPage, SamplePage
 from repository.documents import MEDIA_TYPES
 from repository.documents import STATE_WORDS as DOCUMENT_WORDS
@@ -148,7 +149,8 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
     services, context = services_of(request), context_of(request)
     item, case_id = fields.get("item") or None, request.match_info["case_id"]
     slot = fields.get("slot") or (WORK_SLOT if item else COHORT_SLOT)
-    asked = NewUpload(item, slot, read_filename(part.filename or ""), None, None, 0, case_id=case_id)
+    replaces = fields.get("replaces") or None
+    asked = NewUpload(item, slot, read_filename(part.filename or ""), None, None, 0, case_id=case_id, replaces=replaces)
     limit = services.settings.upload_limit_bytes
     # Whoever is refused hears it before the file is read.
     _, place = await services.database.read(lambda s: records.place_of(s, context, asked, limit))
@@ -163,7 +165,7 @@ async def _take(request: web.Request, fields: dict[str, str], part: BodyPartRead
             raise FieldRefused(
                 "This file is too large to send without scripts; turn scripts on in the browser.", field="file"
             )
-    sized = NewUpload(item, slot, asked.filename, None, None, len(body), case_id=case_id)
+    sized = dataclasses.replace(asked, total_bytes=len(body))
     made = await receiving.open_upload(services, context, sized)
 
     async def whole() -> AsyncIterator[bytes]:
@@ -206,6 +208,9 @@ async def _sample_page(
         others = numbers - {number} if number else set()
         return [document_row(one, titles, others, may_view=may_view, may_remove=may_upload) for one in documents]
 
+    begun = ()
+    if may_upload and uploaded:
+        begun = await services.database.read(lambda s: unfinished.of_case(s, context, case_id))
     return await render(
         request,
         "samples/show.html",
@@ -213,6 +218,7 @@ async def _sample_page(
         page=page,
         rows=[_row(page, one, files(one.documents, one.item.candidate_number), limit) for one in page.items],
         cohort=cohort_row(page, files(page.cohort_documents), limit) if uploaded else None,
+        unfinished=begun,
         accept=ACCEPT,
         maximum_bytes=limit,
         may_upload=may_upload and uploaded,
@@ -262,6 +268,8 @@ def document_row(
         "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
         "remove_href": f"/documents/{document.document_id}/withdraw" if may_remove else None,
         "slot_title": titles.get(document.slot, document.slot),
+        "slot": document.slot,
+        "sha256": document.sha256 or "",
     }
 
 
@@ -272,6 +280,8 @@ def _row(page: SamplePage, one: ItemPage, documents: list[dict[str, Any]], limit
         "id": one.item.item_id,
         "candidate_number": one.item.candidate_number,
         "candidate_name": f"{one.item.surname}, {one.item.forenames}",
+        "surname": one.item.surname,
+        "forenames": one.item.forenames,
         "reason": one.item.explanation,
         "complete": one.is_complete,
         "state": tracked.standing.state.value,
