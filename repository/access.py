@@ -167,6 +167,8 @@ class Action(StrEnum):
     MESSAGE_WRITE = "message.write"
     STANDING_READ = "standing.read"
     """How the marks given so far stand: differences, tolerance, order."""
+    STANDARDISATION = "standardisation"
+    """The list of components that one practises in, or answers for."""
     STANDARDISATION_READ = "standardisation.read"
     STANDARDISATION_WRITE = "standardisation.write"
     STANDARDISATION_MARK = "standardisation.mark"
@@ -303,6 +305,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.MESSAGE_READ: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.MESSAGE_WRITE: {_E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.STANDING_READ: {_M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
+    Action.STANDARDISATION: {_M: _OWN, _P: _OWN, _A: _ALL},
     Action.STANDARDISATION_READ: {_P: _COMPONENT, _A: _ALL},
     Action.STANDARDISATION_WRITE: {_P: _COMPONENT, _A: _ALL},
     Action.STANDARDISATION_MARK: {_M: _OWN},

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from moderation.criteria import CriterionRule, adds_up
 from moderation.errors import UnknownSampleItem
 from moderation.marking import StageReport
 from moderation.outcome import Stage
+from moderation.records import looks, messages, outcomes, samples
 from moderation.records import marking as records
-from moderation.records import outcomes, samples
 from moderation.records.cases import CaseView
 from moderation.records.marking import WorklistLine
-from moderation.records.moderator_marks import ModeratorMarkView
+from moderation.records.moderator_marks import ModeratorMarkView, rules_of
 from moderation.records.outcomes import OutcomeView
 from moderation.records.postal import ConsignmentView, consignments_of
 from moderation.records.samples import SampleItemView, SampleView
-from moderation.submission import READABLE
-from repository import audit, evidence
+from moderation.records.standardisation import need_approved
+from moderation.submission import READABLE, CaseEvent
+from repository import audit, blinding, evidence
 from repository.access import Action
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
@@ -54,6 +57,12 @@ class Desk:
     report: StageReport
     outcome: OutcomeView | None
     consignments: tuple[ConsignmentView, ...]
+    criteria: tuple[CriterionRule, ...] = ()
+
+    @property
+    def has_total_of_criteria(self) -> bool:
+        """Say whether a mark is the sum of its marks by criterion."""
+        return adds_up(self.criteria, self.case.maximum_mark)
 
     @property
     def stage(self) -> Stage:
@@ -86,6 +95,14 @@ class Desk:
         return tuple(item for item in self.items if item.mark is None and not item.is_wanted_now)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is new in a case to who looks after it: what others did, ``None`` for a case never opened, and messages."""
+
+    happened: tuple[CaseEvent, ...] | None
+    messages: int
+
+
 def worklist(session: Session, context: Context) -> tuple[WorklistLine, ...]:
     """Return the moderator's cases, those that can be read first and then by due date."""
     lines = records.worklist(session, actor_of(context).person_id, context.now)
@@ -93,8 +110,19 @@ def worklist(session: Session, context: Context) -> tuple[WorklistLine, ...]:
     return tuple(sorted(lines, key=lambda line: (not line.is_readable, line.case.sample_due_at or late)))
 
 
+def news(session: Session, context: Context, lines: Sequence[WorklistLine]) -> dict[str, News]:
+    """Return what is new to a moderator in each of their cases."""
+    person_id = actor_of(context).person_id
+    events = looks.news_of(session, [line.case.case_id for line in lines], person_id)
+    unread = messages.unread_by_case(session, person_id, actor_of(context).role.value)
+    return {case_id: News(happened, unread.get(case_id, 0)) for case_id, happened in events.items()}
+
+
 def desk(session: Session, context: Context, case_id: str) -> Desk:
-    """Return a case as its moderator works on it; only released documents are shown."""
+    """Return a case as its moderator works on it; only released documents are shown.
+
+    The look is recorded, and kept: what happens after it is new on the worklist.
+    """
     case = permitted(session, context, Action.MODERATOR_MARK_READ, case_id)
     if case.sample_due_at is None:
         raise NotFound("No sample has been chosen for this component yet.")
@@ -115,17 +143,32 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
         for item in sample.items
     )
     audit.record(session, context, Action.MODERATOR_MARK_READ, "case", case_id)
-    return Desk(
-        case, sample, items, report, outcomes.outcome_of(session, case_id), tuple(consignments_of(session, case_id))
+    looks.note_look(session, case_id, actor_of(context).person_id, context.now)
+    found = Desk(
+        case,
+        sample,
+        items,
+        report,
+        outcomes.outcome_of(session, case_id),
+        tuple(consignments_of(session, case_id)),
+        rules_of(session, case.series_key, case.component_code),
     )
+    return blinding.mask(session, context, case_id, found)
 
 
 def record_mark(
-    session: Session, context: Context, item_id: str, mark: int, comment: str, expected_number: int | None = None
+    session: Session,
+    context: Context,
+    item_id: str,
+    mark: int | None,
+    comment: str,
+    expected_number: int | None = None,
+    criteria: Mapping[str, int | None] | None = None,
 ) -> str:
     """Record a moderator's mark for one work; an earlier one is kept beside it. Returns the case's id.
 
-    Takes: ``expected_number``, the number of the mark the person saw on the page, 0 for none.
+    Takes: ``expected_number``, the number of the mark the person saw on the page, 0 for none; ``criteria``, marks by
+    criterion, from which the total follows.
 
     The last wanted mark decides the stage: the outcome is proposed, or the rest of the sample is called.
     Raises: ``NotFound`` for an item that is not the moderator's; errors of moderation for a mark out of range or a
@@ -135,12 +178,14 @@ def record_mark(
         item = samples.sample_item_of(session, item_id)
     except UnknownSampleItem as error:
         raise NotFound from error
-    permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
+    case = permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
+    need_approved(session, case.series_key, case.component_code, actor_of(context).person_id, context.now)
     records.record_moderator_mark(
         session,
         item_id,
         mark=mark,
         comment=comment,
+        criteria=criteria,
         moderator=actor_of(context).person_id,
         now=context.now,
         expected_number=expected_number,

@@ -85,6 +85,14 @@ class Viewings:
             self._standing.popitem(last=False)
 
 
+def of_released(session: Session, document_id: str) -> Viewing:
+    """Return a released document as it is shown, to a part of the service that has found out that it may be."""
+    found = evidence.find(session, document_id)
+    if found is None or found[0].state != DocumentState.RELEASED or found[0].media_type is None:
+        raise NotFound
+    return _seen(session, *found)
+
+
 def view(session: Session, context: Context, document_id: str, *, recorded: bool = False) -> Viewing:
     """Permit one viewing of a released document, and record it unless it is ``recorded`` already.
 
@@ -99,10 +107,14 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         raise DocumentNotReady(document.reason or "", state=document.state)
     if not recorded:
         audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, case=case.id)
-    seen = Viewing(
+    return blinding.mask(session, context, case.id, _seen(session, document, item, case))
+
+
+def _seen(session: Session, document: DocumentRow, item: SampleItem | None, case: ModerationCase) -> Viewing:
+    return Viewing(
         document.id,
         document.filename,
-        document.media_type,
+        document.media_type or "",
         document.size_bytes,
         document.page_count,
         case.id,
@@ -111,7 +123,6 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
         objects.stored_object(session, document.oid),
         _pages(document),
     )
-    return blinding.mask(session, context, case.id, seen)
 
 
 def _pages(document: DocumentRow) -> tuple[PageShape, ...]:

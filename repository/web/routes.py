@@ -76,6 +76,7 @@ from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
+from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
 from repository.web.pages import what_if as what_if_pages
@@ -398,6 +399,37 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/teams/principal", teams_pages.set_principal, A.TEAM_WRITE),
     Route("POST", "/api/teams", checking_api.set_team, A.TEAM_WRITE),
     Route("POST", "/api/principals", checking_api.set_principal, A.TEAM_WRITE),
+    # Standardisation
+    Route("GET", "/standardisation", standardisation_pages.index, A.STANDARDISATION),
+    Route(
+        "GET",
+        "/series/{series_key}/component/standardisation",
+        standardisation_pages.show_component,
+        A.STANDARDISATION_READ,
+    ),
+    Route(
+        "POST",
+        "/series/{series_key}/component/standardisation/plan",
+        standardisation_pages.set_plan,
+        A.STANDARDISATION_WRITE,
+    ),
+    Route(
+        "POST",
+        "/series/{series_key}/component/standardisation/works",
+        standardisation_pages.propose,
+        A.STANDARDISATION_WRITE,
+    ),
+    Route(
+        "POST",
+        "/series/{series_key}/component/standardisation/approvals",
+        standardisation_pages.decide,
+        A.STANDARDISATION_WRITE,
+    ),
+    Route("POST", "/standardisation/works/{work_id}/confirm", standardisation_pages.confirm, A.STANDARDISATION_WRITE),
+    Route("POST", "/standardisation/works/{work_id}/retire", standardisation_pages.retire, A.STANDARDISATION_WRITE),
+    Route("GET", "/series/{series_key}/component/practice", standardisation_pages.show_mine, A.STANDARDISATION_MARK),
+    Route("GET", "/standardisation/works/{work_id}", standardisation_pages.show_work, A.STANDARDISATION_MARK),
+    Route("POST", "/standardisation/works/{work_id}/mark", standardisation_pages.mark_work, A.STANDARDISATION_MARK),
     Route("GET", "/holds", holds_pages.index, A.HOLD_READ),
     Route("GET", "/cases/{case_id}/holds", holds_pages.show, A.HOLD_READ),
     Route("POST", "/cases/{case_id}/holds", holds_pages.hold, A.HOLD_WRITE),

@@ -24,6 +24,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.MARKS_READ, "/cases", "Marks and samples"),
     (Action.WORKLIST_READ, "/worklist", "Worklist"),
     (Action.CHECK_LIST, "/checks", "Checks"),
+    (Action.STANDARDISATION, "/standardisation", "Standardisation"),
     (Action.HOLD_READ, "/holds", "Holds"),
     (Action.CONFLICT_DECLARE, "/conflicts", "Conflicts of interest"),
     (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),

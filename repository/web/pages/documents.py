@@ -8,8 +8,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from repository import people
-from repository.access import Role
-from repository.acts import reading, viewing
+from repository.access import Action, Role, scope_of
+from repository.acts import reading, standardisation, viewing
 from repository.acts.viewing import Viewing
 from repository.errors import NotFound, RangeRefused
 from repository.web import keys, viewer
@@ -174,9 +174,14 @@ async def _view(request: web.Request) -> Viewing:
     document_id, signed_in = request.match_info["document_id"], request[keys.SESSION]
     # A page and the pictures on it come by two host names under one sign-in, and are one viewing.
     sign_in = people.hash_token(signed_in.token).hex() if signed_in else request[keys.SIGN_IN]
-    if viewings.stands(sign_in, document_id, context.now):
-        return await database.read(lambda s: viewing.view(s, context, document_id, recorded=True))
-    seen = await database.write(lambda s: viewing.view(s, context, document_id))
+    recorded = viewings.stands(sign_in, document_id, context.now)
+    run = database.read if recorded else database.write
+    try:
+        seen = await run(lambda s: viewing.view(s, context, document_id, recorded=recorded))
+    except NotFound:
+        if scope_of(actor_of(request), Action.STANDARDISATION_MARK) is None:
+            raise
+        seen = await run(lambda s: standardisation.view(s, context, document_id, recorded=recorded))
     viewings.note(sign_in, document_id, context.now)
     return seen
 

@@ -24,6 +24,8 @@ PLACES = {
     "web/looks.py",
     # A candidate is named as a tie by whoever must not see the work.
     "acts/conflicts.py",
+    # Works with an agreed mark are of centres that the moderator does not moderate; whose they are is not said.
+    "acts/standardisation.py",
 }
 
 

@@ -66,7 +66,7 @@ NOT_OF_A_CENTRE = {
 """What belongs to no centre; what is the body's own (an incident, a proposal) or the person's own (a passkey) likewise."""
 OF_THE_BODY_OR_ONE_SELF = {
     "incident_id", "exemption_id", "conflict_id", "person_id", "proposal_id", "message_id", "passkey_id", "token_id",
-    "integration_id", "account_id", "session_id", "device_id",
+    "integration_id", "account_id", "session_id", "device_id", "work_id",
 }  # fmt: skip
 NARROW = {Scope.MY_CENTRE, Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT, Scope.TAUGHT, Scope.OWN}
 VARYING = {"date", "x-request-id", "content-security-policy"}
