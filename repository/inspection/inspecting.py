@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from repository.errors import InspectionFailed
-from repository.inspection import children, frames, verdicts, words
+from repository.inspection import bounds, children, frames, verdicts, words
 from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits
 from repository.inspection.verdicts import Verdict
 
@@ -18,23 +18,8 @@ VERDICT_LIMIT_BYTES = 64 * 1024
 PAGE_LIMIT_BYTES = frames.PAYLOADS[b"P"]
 PAGE_CPU_SECONDS = 2
 """For each page that a child draws, on top of what every child has."""
-RECORDING_SECONDS = 120
-RECORDING_CPU = 8
-"""Seconds of computing, and of waiting, for each second of a recording; project policy."""
-RECORDING_BYTES = 1_000_000
-"""What a second of a recording that was coded anew may hold at most."""
-CONVERTED_LIMIT_BYTES = 256 * 1024 * 1024
-OFFICE_LIMITS = Limits(
-    cpu_seconds=120,
-    wall_seconds=150,
-    address_space_bytes=6 * 1024**3,
-    file_size_bytes=256 * 1024**2,
-    open_files=512,
-    scratch_bytes=1024**3,
-    also_shown=("/etc/fonts", "/etc/libreoffice", "/var/cache/fontconfig", "/etc/passwd"),
-)
-TWICE = frozenset({"audio/mp4", "video/mp4", "video/quicktime", "video/3gpp"})
-"""Recordings whose index may come last: the child, which cannot go back, is given them twice."""
+INSPECT_LIMITS = Limits(wall_seconds=300)
+"""A recording is read to its end, from a store that may be slow; what computes is ended by its processor time."""
 Frames = AsyncIterator[tuple[bytes, bytes]]
 
 
@@ -51,11 +36,7 @@ class Inspection:
         Returns: the verdict; a child that crashes, hangs or talks nonsense gives a held one.
         """
         try:
-            untrusted_answer = await self.run(
-                [*CHILD, "inspect"],
-                content,
-                VERDICT_LIMIT_BYTES,
-            )
+            untrusted_answer = await self.run([*CHILD, "inspect"], content, VERDICT_LIMIT_BYTES, INSPECT_LIMITS)
             untrusted = json.loads(untrusted_answer)
             return verdicts.checked(filename, untrusted)
         except (InspectionFailed, ValueError, TypeError, AttributeError):
@@ -94,24 +75,35 @@ class Inspection:
         size_bytes: int,
         duration_seconds: float,
     ) -> AbstractAsyncContextManager[Frames]:
-        """Make a recording playable: gives the child's frames, as ``derive``; ``read`` begins to read it from its start."""
+        """Make a recording playable: gives the child's frames, as ``derive``; ``read`` begins to read it from its start.
+
+        Takes: ``duration_seconds``, zero if it is not known.
+        Raises: ``InspectionFailed``, without a sandbox always: ffmpeg would have a network and files.
+        """
+        self._check_shut_in()
         asked = ["--kind", media_type, "--size", str(size_bytes)]
-        limits = Limits(
-            cpu_seconds=RECORDING_SECONDS + round(RECORDING_CPU * duration_seconds),
-            wall_seconds=RECORDING_SECONDS + RECORDING_CPU * duration_seconds,
-        )
-        limit_bytes = 2 * size_bytes + round(RECORDING_BYTES * duration_seconds) + 2**26
+        seconds = bounds.seconds_of(media_type, size_bytes, duration_seconds)
+        limit_bytes = bounds.output_bytes(size_bytes, seconds)
+        limits = bounds.recording(media_type, seconds)
         return self.frames([*CHILD, "transcode", *asked], _times(read, media_type), limit_bytes, limits)
 
     async def convert(self, media_type: str, content: AsyncIterator[bytes]) -> bytes:
-        """Turn an office document into a PDF, which is a stranger's file again. Raises: ``InspectionFailed``."""
+        """Turn an office document into a PDF, which is a stranger's file again.
+
+        Raises: ``InspectionFailed``, without a sandbox always: LibreOffice would have a network and files.
+        """
+        self._check_shut_in()
         pieces: list[bytes] = []
         command = [*CHILD, "convert", "--kind", media_type]
-        async with self.frames(command, content, CONVERTED_LIMIT_BYTES, OFFICE_LIMITS) as found:
+        async with self.frames(command, content, bounds.PDF_LIMIT_BYTES, bounds.OFFICE) as found:
             async for letter, payload in found:
                 if letter == b"M":
                     pieces.append(payload)
         return b"".join(pieces)
+
+    def _check_shut_in(self) -> None:
+        if self.sandbox is None:
+            raise InspectionFailed(refused="no-sandbox")
 
     @contextlib.asynccontextmanager
     async def frames(
@@ -156,7 +148,7 @@ async def choose() -> Inspection:
 
 
 async def _times(read: Callable[[], AsyncIterator[bytes]], media_type: str) -> AsyncIterator[bytes]:
-    for _ in range(2 if media_type in TWICE else 1):
+    for _ in range(2 if media_type in bounds.INDEX_MAY_COME_LAST else 1):
         async for piece in read():
             yield piece
 

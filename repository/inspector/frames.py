@@ -48,7 +48,7 @@ def write(target: BinaryIO, found: Iterable[Frame]) -> None:
             target.write(letter + struct.pack(">I", len(payload)))
             target.write(payload)
     except Refused as refusal:
-        payload = json.dumps({"code": "refused", "why": str(refusal)}).encode()
+        payload = json.dumps({"refused": str(refusal)}).encode()
         target.write(b"N" + struct.pack(">I", len(payload)) + payload)
         target.flush()
         raise

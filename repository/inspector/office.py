@@ -277,7 +277,7 @@ class _OpenDocument(_Look):
         elif name in {"object", "object-ole"}:
             self.notes.add("embedded-object")
         href = attributes.get("xlink:href", "")
-        if href and not _LOCAL.match(href):
+        if href and name != "event-listener" and not _LOCAL.match(href):
             self.notes.add("links" if name == "a" else "outside-template" if name == "template" else "outside-content")
 
     def end(self) -> None:

@@ -79,6 +79,8 @@ class Recording(NamedTuple):
     channels: int = 0
     copies_video: bool = False
     copies_sound: bool = False
+    sound_rate: int = 0
+    bits_per_second: float = 0.0
 
 
 def reading(kind: str) -> list[str]:
@@ -128,7 +130,7 @@ def _checked(streams: list[dict[str, object]], form: dict[str, object]) -> Recor
     seconds = max([_number(form, "duration"), *(_number(one, "duration") for one in (*pictures, *sounds))])
     if seconds > DURATION_LIMIT_SECONDS:
         raise Refused("recording-too-long")
-    found = Recording(seconds)
+    found = Recording(seconds, bits_per_second=_number(form, "bit_rate"))
     if pictures:
         found = _with_picture(found, pictures[0], _number(form, "bit_rate"))
     if sounds:
@@ -141,7 +143,11 @@ def _checked(streams: list[dict[str, object]], form: dict[str, object]) -> Recor
         ):
             raise Refused("recording-codec")
         copies = codec == "aac" and channels <= 2 and sound.get("profile") in {"LC", "HE-AAC", "HE-AACv2"}
-        found = found._replace(sound=codec, channels=channels, copies_sound=copies)
+        found = found._replace(
+            sound=codec, channels=channels, copies_sound=copies, sound_rate=int(_number(sound, "sample_rate"))
+        )
+        if not found.bits_per_second and not pictures:
+            found = found._replace(bits_per_second=_number(sound, "bit_rate"))
     return found
 
 
