@@ -41,6 +41,8 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "check_id": ("moderator_check", "id"),
     "hold_id": ("malpractice_hold", "id"),
     "suspicion_id": ("suspicion", "id"),
+    "concern_id": ("safeguarding_concern", "id"),
+    "thread_id": ("thread", "id"),
     "request_id": ("review_request", "id"),
     "report_id": ("missing_result", "id"),
     "sitting_id": ("sitting", "id"),
