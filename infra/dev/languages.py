@@ -45,7 +45,7 @@ def of_templates() -> Iterator[tuple[str, str | tuple[str, ...]]]:
             for _, _, message, _ in babel_extract(file, GETTEXT_FUNCTIONS, [], options):
                 if isinstance(message, str):
                     yield _place(path), message
-                else:
+                elif message is not None:  # None: words that are only known when the page is made
                     yield _place(path), tuple(part for part in message if isinstance(part, str))
 
 
