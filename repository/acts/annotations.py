@@ -68,6 +68,17 @@ def write(session: Session, context: Context, strokes: Sequence[Stroke]) -> list
     return [Result(one, results[one.key]) for one in strokes]
 
 
+def may_write(session: Session, context: Context, case_id: str) -> bool:
+    """Say whether the person keeps a journal of a case, so that a page offers notes."""
+    if access.scope_of(actor_of(context), Action.JOURNAL_WRITE) is None:
+        return False
+    try:
+        permitted(session, context, Action.JOURNAL_WRITE, case_id)
+    except NotFound:
+        return False
+    return True
+
+
 def mine(session: Session, context: Context, case_id: str) -> dict[str, tuple[End, ...]]:
     """Return the person's own entries of a case by their id: each with its ends, the newest first."""
     permitted(session, context, Action.JOURNAL_WRITE, case_id)

@@ -218,22 +218,35 @@ class Outbox {
   // ---- the light --------------------------------------------------------------------------------------------------
 
   update() {
-    const waiting = this.waiting().length;
-    const refused = this.pending.size - waiting;
+    const waiting = this.waiting().filter((stroke) => stroke.kind !== "place" || this.trouble).length;
+    const refused = [...this.pending.values()].filter((stroke) => stroke.refused && stroke.kind !== "place").length;
     if (waiting === 0) this.state = refused > 0 ? "refused" : "saved";
     else this.state = this.trouble ?? "saving";
     for (const light of document.querySelectorAll("[data-journal-light]")) this.show(light);
   }
 
+  // The words are seen at once; they are heard when they last, so that typing is not talked over.
   show(light) {
     const words = JSON.parse(light.dataset.words);
-    const said = words[this.state] ?? "";
     const isLasting = this.store?.isLasting ?? true;
-    const text = isLasting || this.state === "saved" ? said : `${said} ${words.memory}`;
-    light.dataset.state = this.state;
+    const text = isLasting || this.state === "saved" ? words[this.state] : `${words[this.state]} ${words.memory}`;
     light.hidden = false;
-    if (light.textContent !== text) light.textContent = text;
+    if (light.dataset.state !== this.state || !light.firstElementChild) {
+      light.dataset.state = this.state;
+      light.firstElementChild ?? light.append(makeSpan({ "aria-hidden": "true" }), makeSpan({ class: "govuk-visually-hidden", role: "status" }));
+      clearTimeout(light.saying);
+      light.saying = setTimeout(() => {
+        light.lastElementChild.textContent = light.firstElementChild.textContent;
+      }, this.state === "saving" ? 4000 : 1000);
+    }
+    if (light.firstElementChild.textContent !== text) light.firstElementChild.textContent = text;
   }
+}
+
+function makeSpan(attributes) {
+  const made = document.createElement("span");
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
 }
 
 async function post(entries) {
@@ -319,7 +332,8 @@ class Journal {
       own.written_at = new Date().toISOString();
       return this.put(own);
     }
-    const base = own && !settles ? [own] : settles ? shown : shown.slice(0, 1);
+    const all = settles || kind === "place"; // where one is needs nobody to decide between two windows
+    const base = all ? shown : own ? [own] : shown.slice(0, 1);
     const revisions = [...(this.known.get(entryId)?.values() ?? [])].map((one) => one.revision);
     const stroke = {
       entry_id: entryId,
