@@ -11,6 +11,7 @@ from .frames import Frame
 from .recordings import Recording
 
 FRONT_BYTES = 8 * 1024 * 1024
+SHORTEST_SECONDS = 0.05
 TAIL_BYTES = 128 * 1024
 
 
@@ -29,6 +30,8 @@ def inspect(source: Source, kind: str) -> Findings:
         size, tail = _to_the_end(front, source)
         _check_end(front, size, kind)
         found = found._replace(seconds=found.seconds or _seconds(found, size, tail, kind))
+    if not found.video and 0 < found.seconds < SHORTEST_SECONDS:
+        raise Refused("recording-empty")
     if found.seconds > recordings.DURATION_LIMIT_SECONDS:
         raise Refused("recording-too-long")
     notes = []

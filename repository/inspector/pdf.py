@@ -24,6 +24,9 @@ HEIGHT_LIMIT_WIDTHS = 4
 LETTER_LIMIT = 40_000
 WORD_LIMIT_LETTERS = 100
 TURN_SAMPLE = 400
+TURN_LETTERS = 20
+STRAIGHT_QUARTERS = 0.2
+ASLANT = -1
 
 ACTIVE: dict[str, str] = {
     "JavaScript": "javascript",
@@ -224,14 +227,14 @@ def _turned(raw: Any, page: Any, text: Any, codes: list[int]) -> str | None:
     step = max(1, len(codes) // TURN_SAMPLE)
     for number in range(0, len(codes), step):
         if codes[number] > 32:
-            angle = raw.FPDFText_GetCharAngle(text, number)
-            if angle >= 0:
-                seen[round(angle / (math.pi / 2)) % 4] += 1
+            quarters = raw.FPDFText_GetCharAngle(text, number) / (math.pi / 2)
+            straight = abs(quarters - round(quarters)) < STRAIGHT_QUARTERS
+            seen[round(quarters) % 4 if straight else ASLANT] += 1
     total = sum(seen.values())
-    if total < 20:
+    if total < TURN_LETTERS:
         return None
     way, often = seen.most_common(1)[0]
-    if often < 0.9 * total:
+    if way == ASLANT or often < 0.9 * total:
         return None
     way = (way + page.get_rotation() // 90) % 4
     return {2: "upside-down", 1: "sideways", 3: "sideways"}.get(way)

@@ -17,6 +17,8 @@ from .findings import Refused
 FFMPEG, FFPROBE = "/usr/bin/ffmpeg", "/usr/bin/ffprobe"
 CANNOT_START = frozenset((126, 127))
 """What a program answers when it, or a library that it needs, is not there."""
+NOT_TAKEN = b"not on whitelist"
+"""What ffprobe says of a codec that is not among ``CODECS``."""
 PROBE_SECONDS = 30
 PROBE_LIMIT_BYTES = 256 * 1024
 STREAM_LIMIT = 32
@@ -101,8 +103,7 @@ def probe(front: bytes, kind: str) -> Recording:
         answer = subprocess.run(  # noqa: S603  # nosec B603
             [FFPROBE, "-v", "error", "-hide_banner", *reading(kind), "-show_format", "-show_streams", "-of", "json"],
             input=front,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
             timeout=PROBE_SECONDS,
             check=False,
         )
@@ -112,6 +113,8 @@ def probe(front: bytes, kind: str) -> Recording:
         raise Refused("damaged") from error
     if answer.returncode in CANNOT_START:
         raise Refused("media-missing")
+    if NOT_TAKEN in answer.stderr:
+        raise Refused("recording-codec")
     if answer.returncode != 0 or len(answer.stdout) > PROBE_LIMIT_BYTES:
         raise Refused("damaged")
     said = json.loads(answer.stdout)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-MODULES = ("pdfs", "broken_pdfs", "pictures", "containers", "texts", "kinds", "office")
+MODULES = ("pdfs", "broken_pdfs", "pictures", "containers", "texts", "kinds", "office", "media")
 
 
 @dataclass(frozen=True, slots=True)
