@@ -212,6 +212,21 @@ def sandbox_check(services: Services) -> Check:
     )
 
 
+async def program_checks(services: Services) -> list[Check]:
+    """Say which kinds of files can be shown for which a program is needed."""
+    found = await services.inspection.programs()
+    packages = {
+        "office": ("LibreOffice turns office documents into pages", "office documents are held: LibreOffice cannot be started",
+                   "Install libreoffice-writer-nogui, libreoffice-calc-nogui and libreoffice-impress-nogui."),
+        "recordings": ("ffmpeg makes recordings playable", "sound and film are held: ffmpeg cannot be started",
+                       "Install ffmpeg."),
+    }  # fmt: skip
+    return [
+        ok(subject, works) if subject in found else warning(subject, lacks, remedy)
+        for subject, (works, lacks, remedy) in packages.items()
+    ]
+
+
 async def antivirus_check(services: Services) -> Check:
     """Try the virus scanner: whether it can be believed."""
     found = await services.antivirus.examine()

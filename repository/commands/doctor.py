@@ -94,6 +94,7 @@ async def _services(services: Services) -> list[Check]:
     checks = [
         *await health.key_checks(services),
         health.sandbox_check(services),
+        *await health.program_checks(services),
         await health.antivirus_check(services),
     ]
     checks += await provider_checks(services)

@@ -15,6 +15,7 @@ from typing import Any
 from repository import app, migrating, sign_in_lines
 from repository.care import health
 from repository.database import Database
+from repository.services import Services
 from repository.settings import Settings
 from repository.sign_in import ceremonies, providers_file, set_up_lines
 
@@ -126,6 +127,17 @@ def mail_words(settings: Settings) -> str:
     return f"from {mail.sender} by {mail.host}, port {mail.port}, {mail.tls}{name}"
 
 
+async def _program_words(services: Services) -> dict[str, str]:
+    """Say of each kind of file that a program is needed for whether it can be shown."""
+    found = await services.inspection.programs()
+    return {
+        "office documents": "shown as pages"
+        if "office" in found
+        else "held: LibreOffice cannot be started in a sandbox",
+        "sound and film": "made playable" if "recordings" in found else "held: ffmpeg cannot be started in a sandbox",
+    }
+
+
 def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
     async def check() -> int:
         services = await app.compose(settings)
@@ -136,6 +148,7 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             else "PostgreSQL's own, for every table of centres",
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
             "virus scanner": "none configured: documents are not virus-scanned",
+            "needs a program": await _program_words(services),
             "receipt public key": services.signer.public_key_hex,
             "mail": mail_words(settings),
             "passkeys": ceremonies.words_about(settings.base_url),

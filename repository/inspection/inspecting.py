@@ -20,6 +20,7 @@ PAGE_CPU_SECONDS = 2
 """For each page that a child draws, on top of what every child has."""
 INSPECT_LIMITS = Limits(wall_seconds=300)
 """A recording is read to its end, from a store that may be slow; what computes is ended by its processor time."""
+PROGRAMS = ("office", "recordings")
 Frames = AsyncIterator[tuple[bytes, bytes]]
 
 
@@ -100,6 +101,16 @@ class Inspection:
                 if letter == b"M":
                     pieces.append(payload)
         return b"".join(pieces)
+
+    async def programs(self) -> frozenset[str]:
+        """Return which kinds can be shown for which a program is needed: ``office``, ``recordings``; none without a sandbox."""
+        if self.sandbox is None:
+            return frozenset()
+        try:
+            untrusted = json.loads(await self.run([*CHILD, "programs"], _nothing(), VERDICT_LIMIT_BYTES, bounds.OFFICE))
+            return frozenset(name for name in PROGRAMS if untrusted.get(name) is True)
+        except (InspectionFailed, ValueError, AttributeError):
+            return frozenset()
 
     def _check_shut_in(self) -> None:
         if self.sandbox is None:

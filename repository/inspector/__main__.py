@@ -2,7 +2,8 @@
 
 ``inspect`` answers one JSON object. ``derive --kind MEDIA_TYPE --first N --count N --width PX``, ``convert --kind …`` and
 ``transcode --kind … --size BYTES`` answer frames (see ``frames``). ``page NUMBER WIDTH`` answers width and height as two
-big-endian 32-bit numbers, then RGB. Exit status 1 when the file could not be read. The parent believes nothing of it.
+big-endian 32-bit numbers, then RGB. ``programs`` answers which programs can be started here. Exit status 1 when the file
+could not be read. The parent believes nothing of it.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ def _answer(arguments: list[str]) -> None:
     elif command == "transcode":
         kind = _option(arguments, "kind")
         frames.write(target, kinds.room(kind).transcode(source, kind, int(_option(arguments, "size"))))
+    elif command == "programs":
+        from . import conversion, recordings
+
+        target.write(json.dumps({"office": conversion.works(), "recordings": recordings.work()}).encode())
     elif command == "page":
         data = source.read()
         kind = kinds.sniff(data)

@@ -7,8 +7,6 @@ and extensions are off; that there is no network, no home and no other file is t
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import subprocess  # nosec B404 - a fixed program with our own arguments
 import tempfile
 from collections.abc import Iterator
@@ -121,7 +119,7 @@ def _run(room: Path, source: Path, filters: Filters) -> None:
         f"--infilter={filters.reads}", "--convert-to", f"pdf:{filters.writes}:{options}",
         "--outdir", str(room / "out"), str(source),
     ]  # fmt: skip
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(room), "SAL_USE_VCLPLUGIN": "svp"}
+    environment = _environment(room)
     for _ in range(STARTS):
         status = _status(command, environment)
         if status != WANTS_A_SECOND_START:
@@ -149,8 +147,21 @@ def _status(command: list[str], environment: dict[str, str]) -> int:
         raise Refused("office-missing") from error
 
 
-def installed() -> bool:
-    """Return whether LibreOffice is here."""
-    with contextlib.suppress(OSError):
-        return PROGRAM.is_file() and shutil.which(str(PROGRAM)) is not None
-    return False
+def works() -> bool:
+    """Return whether LibreOffice is here and can be started."""
+    with tempfile.TemporaryDirectory(prefix="office-") as name:
+        profile = (Path(name) / "profile").as_uri()
+        try:
+            return (
+                _status(
+                    [str(PROGRAM), "--headless", f"-env:UserInstallation={profile}", "--version"],
+                    _environment(Path(name)),
+                )
+                == 0
+            )
+        except Refused:
+            return False
+
+
+def _environment(room: Path) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(room), "SAL_USE_VCLPLUGIN": "svp"}

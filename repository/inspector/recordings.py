@@ -191,3 +191,19 @@ def _number(found: dict[str, object], name: str) -> float:
     except ValueError:
         return 0.0
     return value if 0 <= value < 1e12 else 0.0
+
+
+def work() -> bool:
+    """Return whether ffmpeg and ffprobe are here and can be started."""
+    try:
+        for program in (FFMPEG, FFPROBE):
+            subprocess.run(  # noqa: S603  # nosec B603
+                [program, "-version"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=PROBE_SECONDS,
+                check=True,
+            )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
