@@ -20,7 +20,7 @@ SOURCES = [
     if "node_modules" not in path.parts
 ]
 STATIC = TOP / "repository" / "web" / "static"
-SCRIPTS = sorted(STATIC.glob("*.js"))
+SCRIPTS = sorted(path for path in STATIC.rglob("*.js") if "build" not in path.parts)
 PAGES = sorted((TOP / "repository" / "web" / "templates").rglob("*.html"))
 INVENTORY = TOP / "infra" / "docs" / "cryptography.md"
 CRYPTOGRAPHY = {"cryptography", "hashlib", "hmac", "secrets", "ssl", "joserfc", "fido2", "pyrage", "pkcs11"}

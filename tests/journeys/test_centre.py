@@ -47,6 +47,12 @@ def sampled(page: Page) -> list[str]:
     return [row.get_attribute("data-candidate-number") or "" for row in rows.all()]
 
 
+def title_of(page: Page, number: str) -> str:
+    """How a menu calls a candidate."""
+    row = row_of(page, number)
+    return f"{number}, {row.get_attribute('data-surname')}, {row.get_attribute('data-forenames')}"
+
+
 def row_of(page: Page, number: str):
     return page.locator(f"[data-candidate-number='{number}']")
 
@@ -92,11 +98,13 @@ def test_from_marks_to_a_receipt(visit: Visit, tmp_path: Path) -> None:
     assert len(numbers) == len(set(numbers)) >= 10
     expect(page.get_by_text("Still missing:")).to_contain_text(numbers[-1])
 
-    # Every file but one is dropped at once; the names say whose they are. One name says nothing.
+    # Every file but one is chosen at once; the names say whose they are. One name says nothing. Nothing is sent until she says so.
     named = [as_payload(work_of(number)) for number in numbers[2:]]
     page.locator("[data-drop-input]").set_input_files([*named, as_payload(work_of(numbers[1]), "film studies.pdf")])
-    page.get_by_label("film studies.pdf").select_option(label=numbers[1])
-    page.locator("[data-place]").get_by_role("button", name="Upload").click()
+    expect(page.locator("[data-plan-summary]")).to_contain_text(f"Still nothing for {numbers[0]}, {numbers[1]}")
+    page.get_by_text("1 file of nobody in this sample").click()
+    page.get_by_label("Where does film studies.pdf go?").select_option(label=title_of(page, numbers[1]))
+    page.get_by_role("button", name=f"Send {len(numbers) - 1} files").click()
     officer.look("Sample,")
     for number in numbers[1:]:
         expect(row_of(page, number).locator(".app-files__status")).to_have_text(RECEIVED, timeout=40_000)
@@ -236,9 +244,14 @@ def test_a_file_that_is_not_what_its_name_says_is_refused_with_what_to_do(visit:
     expect(status.last).to_contain_text("is not accepted here")
     field.set_input_files({"name": "empty.pdf", "mimeType": "application/pdf", "buffer": b""})
     expect(status.last).to_contain_text("This file is empty")
-    field.set_input_files({"name": "essay.pdf", "mimeType": "application/pdf", "buffer": b"MZ" + bytes(9000)})
-    expect(status.last).to_contain_text("not yet accepted: The file is not a PDF")
-    expect(status.last).to_contain_text(re.compile(r"file\. [A-Z].+\.$"))
+    field.set_input_files({"name": "film.pdf", "mimeType": "application/pdf", "buffer": b"MZ" + bytes(9000)})
+    expect(status.last).to_contain_text("The name ends in .pdf, but inside it is a program.")
+    # What only a look inside finds is the server's to say: here is a PDF without a page.
+    field.set_input_files(
+        {"name": "essay.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n" + bytes(900) + b"%%EOF"}
+    )
+    expect(status.last).to_contain_text("not yet accepted: ")
+    expect(status.last).to_contain_text(re.compile(r"\. [A-Z].+\.$"))
     window.look("Sample,")
     page.reload()
     expect(row_of(page, number)).to_contain_text("essay.pdf")

@@ -275,7 +275,7 @@ def test_chromium_is_killed_in_the_middle_and_the_page_sends_only_the_rest(
     service: Running, new_sender: Callable[[int], Sender], line: Line, tmp_path: Path
 ) -> None:
     sender, work, profile = new_sender(4), recording(4), tmp_path / "profile"
-    path = tmp_path / work.filename
+    path = tmp_path / "recording.wav"  # a name that carries another candidate's number would be asked about first
     path.write_bytes(work.content)
     sent: list[tuple[str, int]] = []
     documents: list[str] = []
