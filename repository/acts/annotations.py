@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records.cases import CaseView
 from moderation.records.checks import may_see_marks
+from moderation.records.outcomes import outcome_of
 from moderation.submission import READABLE
 from moderation.tables import SampleItem
 from repository import access, audit, evidence, journal
@@ -61,7 +62,7 @@ def write(session: Session, context: Context, strokes: Sequence[Stroke]) -> list
         fitting = [one for one in of_case if _is_about(session, case, one)]
         results |= {one.key: Kept.REFUSED for one in of_case}
         done = journal.keep(
-            session, actor.person_id, str(actor.role), fitting, context.now, is_late=_is_late(case, actor.role)
+            session, actor.person_id, str(actor.role), fitting, context.now, is_late=_is_late(session, case, actor.role)
         )
         results |= {stroke.key: kept for stroke, kept, _ in done}
         _record(session, context, case_id, done)
@@ -130,9 +131,9 @@ def _is_about(session: Session, case: CaseView, stroke: Stroke) -> bool:
     return True
 
 
-def _is_late(case: CaseView, role: Role) -> bool:
+def _is_late(session: Session, case: CaseView, role: Role) -> bool:
     """After the outcome is proposed, what a moderator's window still brings is kept apart: it decides nothing."""
-    return role is Role.MODERATOR and case.state not in READABLE
+    return role is Role.MODERATOR and case.state not in READABLE and outcome_of(session, case.case_id) is not None
 
 
 def _record(session: Session, context: Context, case_id: str, done: Sequence[tuple[Stroke, Kept, bool]]) -> None:

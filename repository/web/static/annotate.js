@@ -16,6 +16,7 @@ class Notes {
     this.caseId = viewer.node.dataset.case;
     this.item = viewer.node.dataset.item || null;
     this.words = JSON.parse(viewer.node.dataset.noteWords);
+    this.words.stamps = Object.fromEntries(this.words.stamps);
     this.views = new Map(); // document → {file, panel, marks, foreign}
     viewer.node.addEventListener("nea:file", (event) => this.attach(event.detail.file));
     this.stop = journal?.subscribe(() => this.drawSoon());
@@ -161,8 +162,8 @@ class Notes {
   followPlace() {
     const entryId = `place:${this.caseId}`;
     const kept = this.journal.entry(entryId)?.body;
-    const isAsked = this.viewer.node.dataset.start || Number(this.viewer.node.dataset.page) > 1;
-    if (kept && !isAsked) this.viewer.open(kept.document, { page: kept.page, zoom: kept.zoom, seconds: kept.seconds });
+    const { start: asked, page } = this.viewer.node.dataset;
+    if (kept && (!asked || asked === kept.document) && Number(page) <= 1) this.viewer.open(kept.document, { page: kept.page, zoom: kept.zoom, seconds: kept.seconds });
     let timer;
     this.viewer.node.addEventListener("nea:place", ({ detail }) => {
       clearTimeout(timer);
