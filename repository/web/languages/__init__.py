@@ -56,7 +56,7 @@ def accepted(untrusted_header: str) -> list[str]:
             weight = float(value) if name.strip() == "q" else 1.0
         except ValueError:
             continue
-        if 0 < weight <= 1 and tag.isascii():
+        if 0 < weight <= 1 and tag.strip():
             weighed.append((-weight, place, tag.partition("-")[0].lower()))
     return [code for _, _, code in sorted(weighed)]
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 
 from repository.web.languages import ENGLISH, Language
 
 LONDON = ZoneInfo("Europe/London")
 _WITH_WEEKDAY, _DAY = "EEEE d MMMM y", "d MMMM y"
-_HOUR = "h:mma"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,10 @@ class Wording:
         """Return a day as people say it: ``20 May 2026``."""
         return "" if day is None else self._of(day, _WITH_WEEKDAY if weekday else _DAY)
 
-    def hour(self, local: datetime) -> str:
+    @staticmethod
+    def hour(local: datetime) -> str:
         """Return the time of day: ``4:05pm``."""
-        if self.language is ENGLISH:
-            return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
-        return format_datetime(local, _HOUR, tzinfo=LONDON, locale=self.language.code)
+        return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
 
     def size(self, size_bytes: int | None) -> str:
         """Return a size in the largest unit that keeps it readable, as the uploader says it: ``1.2 MB``."""
