@@ -26,6 +26,8 @@ BLIND_ROLES = frozenset({Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERA
 LETTERS, DIGITS = "BCDFGHJKLMNPQRSTVWXZ", "23456789"
 """Without vowels, so that no code is a word; without digits that are read as letters."""
 PATTERN = (LETTERS, DIGITS, LETTERS, DIGITS, LETTERS, DIGITS)
+NUMBER_LIMIT = len(PATTERN)
+"""What stands for a candidate in a form is no longer than this: a number of four digits, or a code."""
 NUMBERS = frozenset({"candidate_number"})
 NUMBER_LISTS = frozenset({"candidate_numbers"})
 NAMES = frozenset({"surname", "forenames", "candidate_name", "uci", "upn", "uln"})

@@ -18,7 +18,7 @@ from moderation.records.tracking import Tracking
 from moderation.submission import WORK_EXPECTED
 from moderation.tables import Consignment
 from moderation.tracking import Finding
-from repository import audit
+from repository import audit, blinding
 from repository.access import Action
 from repository.acts import issuing
 from repository.acts.cases import actor_of, permitted
@@ -61,7 +61,8 @@ def page(session: Session, context: Context, case_id: str) -> PostalPage:
     late = records.overdue_consignments(session, context.now, case_id=case_id)
     tracked = tracking.track(session, case_id, {}, (), context.now)
     overdue = frozenset(parcel.consignment_id for parcel, _ in late)
-    return PostalPage(case, sample, parcels, tracked, overdue, case.state in WORK_EXPECTED)
+    found = PostalPage(case, sample, parcels, tracked, overdue, case.state in WORK_EXPECTED)
+    return blinding.mask(session, context, case_id, found)
 
 
 def despatch(

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
 from moderation.tables import ModerationCase, SampleItem
-from repository import access, audit, blinding, evidence, objects, people
+from repository import access, audit, blinding, derivatives, evidence, objects, people
 from repository.access import Action, Actor
 from repository.acts import issuing
 from repository.audit import Context
+from repository.derivatives import DerivativeKind, PageShape
 from repository.documents import DocumentState, is_viewable_as_pages
 from repository.errors import DocumentNotReady, NotFound, NotSignedIn, SlotClosed
+from repository.evidence import AttachedDocument
 from repository.receipts import Signer
 from repository.records import OPEN_STATES
+from repository.scoping.widening import widened
 from repository.tables import DocumentRow
 from storage.vault import StoredObject
 
+T = TypeVar("T")
 VIEWING_SECONDS = 15 * 60
 VIEWINGS_KEPT = 10_000
+WHAT_IS_SHOWN = "what is shown of a document that somebody was permitted to see"
 PAGE_PIXELS = (1240, 1754)
 """How large a page is taken to be while its picture is not made yet: A4, upright."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageShape:
-    """One page as it is shown: its picture's size, and what was noted about it (codes of ``inspection.words.NOTES``)."""
-
-    number: int
-    width_pixels: int
-    height_pixels: int
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Viewing:
     """A document that may be shown now, and where its bytes are.
 
-    ``notes`` are codes of ``inspection.words.NOTES`` about the whole of it.
+    ``notes`` say what a person should know of the whole of it, in sentences, and whether it was scanned for viruses.
     """
 
     document_id: str
@@ -56,13 +53,40 @@ class Viewing:
     pages: tuple[PageShape, ...] = ()
     duration_seconds: float | None = None
     notes: tuple[str, ...] = ()
+    scan_state: str | None = None
+    derived: bool = False
+    """Whether what is shown in its place is stored; what was released by an older version may have to wait for it."""
 
 
-def status(session: Session, context: Context, document_id: str) -> DocumentRow:
-    """Return a document's row to whoever may know its state; raises ``NotFound`` otherwise."""
-    document, _, case = _permitted(session, context, Action.DOCUMENT_STATUS, document_id)
-    del case
-    return document
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The bytes that are shown in place of a document, or of one page of it: stretches of objects, one after the other."""
+
+    media_type: str
+    stretches: tuple[tuple[str, int, int], ...]
+    """Of each: the object, and from where to where in it."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes there are."""
+        return sum(stop - start for _, start, stop in self.stretches)
+
+    def part(self, start: int, stop: int) -> Shown:
+        """Return the stretches of [start, stop)."""
+        found, at = [], 0
+        for oid, first, last in self.stretches:
+            size = last - first
+            begin, end = max(start - at, 0), min(stop - at, size)
+            if begin < end:
+                found.append((oid, first + begin, first + end))
+            at += size
+        return Shown(self.media_type, tuple(found))
+
+
+def status(session: Session, context: Context, document_id: str) -> AttachedDocument:
+    """Return how a document stands to whoever may know it; raises ``NotFound`` otherwise."""
+    _, _, case = _permitted(session, context, Action.DOCUMENT_STATUS, document_id)
+    return blinding.mask(session, context, case.id, evidence.attached_of(session, document_id))
 
 
 class Viewings:
@@ -111,6 +135,7 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
 
 
 def _seen(session: Session, document: DocumentRow, item: SampleItem | None, case: ModerationCase) -> Viewing:
+    pages = derivatives.shapes(session, document.id)
     return Viewing(
         document.id,
         document.filename,
@@ -121,14 +146,51 @@ def _seen(session: Session, document: DocumentRow, item: SampleItem | None, case
         item.candidate_id if item else None,
         item.id if item else None,
         objects.stored_object(session, document.oid),
-        _pages(document),
+        pages or _unmade_pages(document),
+        document.duration_seconds,
+        evidence.notes_of(document),
+        document.scan_state,
+        bool(pages) or derivatives.has(session, document.id, DerivativeKind.MEDIA),
     )
 
 
-def _pages(document: DocumentRow) -> tuple[PageShape, ...]:
+def _unmade_pages(document: DocumentRow) -> tuple[PageShape, ...]:
+    """Return the pages of a document that are drawn from it when they are asked for: it was released by an older version."""
     if not is_viewable_as_pages(document.media_type):
         return ()
     return tuple(PageShape(number, *PAGE_PIXELS) for number in range(1, (document.page_count or 0) + 1))
+
+
+def page(session: Session, seen: Viewing, kind: DerivativeKind, number: int) -> Shown | None:
+    """Return one page of what is shown of a document, None if it has none of the kind, or none yet."""
+    placed = _made_of(session, seen, lambda: derivatives.page(session, seen.document_id, kind, number))
+    return None if placed is None else Shown(placed.media_type, ((placed.oid, placed.start, placed.stop),))
+
+
+def whole(session: Session, seen: Viewing, kind: DerivativeKind) -> Shown | None:
+    """Return a recording as it is played, or the picture that stands for it, None if there is none, or none yet."""
+    found = _made_of(session, seen, lambda: derivatives.stretches(session, seen.document_id, kind))
+    return Shown(found[0].media_type, tuple((one.oid, 0, one.size_bytes) for one in found)) if found else None
+
+
+def _made_of(session: Session, seen: Viewing, find: Callable[[], T]) -> T:
+    """Find what was made of a document whose viewing was permitted, also where its own case is out of the reader's reach."""
+    found = find()
+    if found or not seen.derived:
+        return found
+    with widened(session, WHAT_IS_SHOWN):
+        return find()
+
+
+def original(session: Session, context: Context, seen: Viewing) -> StoredObject:
+    """Return the bytes as they were sent, to the centre that sent them; raises ``NotFound`` for anybody else.
+
+    No byte that an uploader chose reaches a moderator but as pixels, samples or words that were made anew.
+    """
+    del session
+    if _actor(context).role not in access.CENTRE_ROLES:
+        raise NotFound
+    return seen.stored
 
 
 def withdraw(session: Session, context: Context, signer: Signer, document_id: str) -> str:

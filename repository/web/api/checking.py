@@ -14,6 +14,7 @@ from moderation.records.amendments import AmendmentView
 from moderation.records.checks import CheckView
 from moderation.records.holds import HoldView, SuspicionDecision, SuspicionView
 from repository.acts import amendments, checks, holds, teams
+from repository.blinding import NUMBER_LIMIT
 from repository.errors import FieldRefused
 from repository.web import authentication
 from repository.web.api.cases import case_json
@@ -213,7 +214,7 @@ async def list_amendments(request: web.Request) -> web.Response:
 async def propose_amendment(request: web.Request) -> web.Response:
     """Propose a changed mark."""
     body = await _body(request)
-    number = text_field(body, "candidate_number", limit=4)
+    number = text_field(body, "candidate_number", limit=NUMBER_LIMIT)
     reason = text_field(body, "reason", limit=REASON_LIMIT)
     mark = number_field(body, "mark", 0, MARK_LIMIT) if body.get("mark") is not None else None
     status = _word(MarkStatus, body, "status") if body.get("status") else None
@@ -261,7 +262,7 @@ async def list_holds(request: web.Request) -> web.Response:
 async def hold(request: web.Request) -> web.Response:
     """Hold a case, or one candidate of it."""
     body = await _body(request)
-    number = text_field(body, "candidate_number", required=False, limit=4)
+    number = text_field(body, "candidate_number", required=False, limit=NUMBER_LIMIT)
     reason = text_field(body, "reason", limit=REASON_LIMIT)
     context, case_id = context_of(request), request.match_info["case_id"]
     made = await services_of(request).database.write(lambda s: holds.hold(s, context, case_id, number, reason))
@@ -279,7 +280,7 @@ async def release(request: web.Request) -> web.Response:
 async def raise_suspicion(request: web.Request) -> web.Response:
     """Report a suspicion to the awarding body."""
     body = await _body(request)
-    number = text_field(body, "candidate_number", required=False, limit=4)
+    number = text_field(body, "candidate_number", required=False, limit=NUMBER_LIMIT)
     statement = text_field(body, "statement", limit=LONG_LIMIT)
     context, case_id = context_of(request), request.match_info["case_id"]
     made = await services_of(request).database.write(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from repository.acts import viewing
-from repository.documents import STATE_WORDS, DocumentState
 from repository.web import authentication
 from repository.web.requests import context_of, services_of
 
@@ -14,20 +13,20 @@ async def status(request: web.Request) -> web.Response:
     """Answer how a document stands. Only ``released`` means received."""
     services, context = services_of(request), context_of(request)
     document_id = request.match_info["document_id"]
-    row = await services.database.read(lambda s: viewing.status(s, context, document_id))
+    found = await services.database.read(lambda s: viewing.status(s, context, document_id))
     return web.json_response(
         {
-            "id": row.id,
-            "state": row.state,
-            "state_words": STATE_WORDS[DocumentState(row.state)],
-            "filename": row.filename,
-            "size_bytes": row.size_bytes,
-            "media_type": row.media_type,
-            "page_count": row.page_count,
-            "sha256": row.sha256,
-            "sha256_declared": row.declared_sha256 is not None,
-            "reason": row.reason,
-            "remedy": row.remedy,
+            "id": found.document_id,
+            "state": found.state,
+            "state_words": found.state_words,
+            "filename": found.filename,
+            "size_bytes": found.size_bytes,
+            "media_type": found.media_type,
+            "page_count": found.page_count,
+            "sha256": found.sha256,
+            "sha256_declared": found.declared,
+            "reason": found.reason,
+            "remedy": found.remedy,
         }
     )
 

@@ -14,6 +14,7 @@ from repository.access import CENTRE_ROLES, Action, Role, scope_of
 from repository.acts import amendments
 from repository.acts.amendments import AmendmentsPage
 from repository.acts.cases import state_words
+from repository.blinding import NUMBER_LIMIT
 from repository.errors import FieldRefused
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.pages import redirect, render
@@ -44,7 +45,7 @@ async def propose(request: web.Request) -> web.Response:
     form = await read_form(request)
     context, case_id = context_of(request), request.match_info["case_id"]
     try:
-        number = text_field(form, "candidate_number", limit=4)
+        number = text_field(form, "candidate_number", limit=NUMBER_LIMIT)
         mark, status = _typed_mark(form)
         reason = text_field(form, "reason", limit=REASON_LIMIT)
         kind = _kind(str(form.get("kind", "")))

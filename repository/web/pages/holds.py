@@ -13,6 +13,7 @@ from moderation.records.holds import SuspicionDecision
 from repository.access import Action, Role
 from repository.acts import holds, series
 from repository.acts.cases import STATE_WORDS, permitted
+from repository.blinding import NUMBER_LIMIT
 from repository.errors import FieldRefused, NotFound
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.pages import redirect, render
@@ -58,7 +59,7 @@ async def hold(request: web.Request) -> web.Response:
     form = await read_form(request)
     context, case_id = context_of(request), request.match_info["case_id"]
     try:
-        number = text_field(form, "candidate_number", required=False, limit=4)
+        number = text_field(form, "candidate_number", required=False, limit=NUMBER_LIMIT)
         reason = text_field(form, "reason", limit=REASON_LIMIT)
         await services_of(request).database.write(lambda s: holds.hold(s, context, case_id, number, reason))
     except FORM_ERRORS as error:
@@ -111,7 +112,7 @@ async def report(request: web.Request) -> web.Response:
     form = await read_form(request)
     context, case_id = context_of(request), request.match_info["case_id"]
     try:
-        number = text_field(form, "candidate_number", required=False, limit=4)
+        number = text_field(form, "candidate_number", required=False, limit=NUMBER_LIMIT)
         statement = text_field(form, "statement", limit=STATEMENT_LIMIT)
         await services_of(request).database.write(
             lambda s: holds.raise_suspicion(s, context, case_id, number, statement)
