@@ -11,6 +11,8 @@ from moderation.errors import SlotsInvalid
 
 WORK_SLOT: Final = "work"
 COHORT_SLOT: Final = "cohort"
+COMMENTARY_SLOT: Final = "commentary"
+"""What the name of a slot begins with whose files say why the centre gave its marks. Source: project policy."""
 
 
 class SlotScope(StrEnum):

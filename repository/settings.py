@@ -21,6 +21,12 @@ MIB = 1024 * 1024
 LOG_FORMATS = ("text", "json")
 PASSPHRASE_CHARACTERS = 15
 DISTINCT_CHARACTERS = 5
+WORDS_LIMIT = 600
+SAFEGUARDING_WORDS = (
+    "If somebody is in danger now, call 999 first. Then write down here what you saw. Officers of the awarding body read "
+    "it at once and decide whom to call. Do not contact the centre or the candidate yourself."
+)
+"""Project policy; an awarding body puts its own words, and its own telephone number, in place of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +120,12 @@ class Settings:
     """The file that pins identity providers."""
     mail: MailSettings | None = None
     """None means that no mail is sent."""
+    safeguarding_words: str = ""
+    """What somebody reads who fears for a person's safety: what to do in an emergency, before anything is written."""
     clamd_socket: Path | None = None
     """Where the virus scanner listens; None means that no file is scanned."""
+    practice_days: int = 14
+    """After so many days a practice centre is wiped by itself."""
     clamd_signatures_hours: int = 0
     """How old its signatures may be; 0 takes those without a date."""
 
@@ -193,6 +203,11 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "NEA_MAIL_USER": ("", "name to sign in with; empty means that it asks for none"),
     "NEA_MAIL_PASSWORD_FILE": ("", "file that holds the password"),
     "NEA_MAIL_FROM": ("", "address that mail is sent from"),
+    "NEA_SAFEGUARDING_WORDS": (
+        SAFEGUARDING_WORDS,
+        "what is shown to who reports a concern for somebody's safety; up to 600 characters",
+    ),
+    "NEA_PRACTICE_DAYS": ("14", "after so many days a practice centre of an exams officer is wiped"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
     "NEA_SESSION_LIMIT_HOURS": ("10", "sign-in ends after this long in any case"),
@@ -248,6 +263,8 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         ),
         centres_need_two=_yes_or_no(value, "NEA_CENTRE_SECOND_FACTOR"),
         mail=_mail(value),
+        safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
+        practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),
         clamd_socket=_socket(value),
         clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),
         content_url=addresses.content_url(value, base_url),
@@ -370,6 +387,13 @@ def _s3(value: Mapping[str, str]) -> S3Settings | None:
 
 _MAIL_PORTS = {"starttls": "587", "implicit": "465", "none": "25"}
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+
+def _words(value: Mapping[str, str], name: str) -> str:
+    words = " ".join(value[name].split())
+    if not words or len(words) > WORDS_LIMIT or not words.isprintable():
+        raise SettingRefused(f"{name} must be a few sentences, of up to {WORDS_LIMIT} characters.", variable=name)
+    return words
 
 
 def _mail(value: Mapping[str, str]) -> MailSettings | None:

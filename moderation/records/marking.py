@@ -33,8 +33,9 @@ from moderation.records.moderator_marks import (
     views_of,
 )
 from moderation.records.outcomes import SYSTEM, last_reason_without_sample, propose_without_sample
-from moderation.records.stages import call_whole_sample, follow, report_on, stage_now
+from moderation.records.stages import call_whole_sample, follow, report_on, stage_now, standing_on
 from moderation.records.works import locked_group, works_of, works_of_samples
+from moderation.standing import Standing
 from moderation.submission import READABLE, CaseEvent, CaseState
 from moderation.tables import Allocation, ModerationCase, Sample, SampleItem
 
@@ -45,12 +46,18 @@ _JUST_ARRIVED = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED})
 
 @dataclass(frozen=True, slots=True)
 class WorklistLine:
-    """A case on a moderator's list: what there is to read, and how much of it is read."""
+    """A case on a moderator's list: what there is to read, how much of it is read, and what is wanted next."""
 
     case: CaseView
     sampled: int
     read: int
     is_readable: bool
+    wanted: int = 0
+    """How many works are to be read now."""
+    next_item_id: str | None = None
+    """The first of them."""
+    closes_at: datetime | None = None
+    """Until when the person may mark it; ``None`` where no end was set."""
 
 
 def allocate(
@@ -120,7 +127,7 @@ def is_allocated(session: Session, case_id: str, person_id: str, now: datetime, 
 def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLine]:
     """Return the cases allocated to a moderator now, in any state, by centre and component."""
     query = (
-        select(ModerationCase.id)
+        select(ModerationCase.id, Allocation.closes_at)
         .join(
             Allocation,
             and_(
@@ -132,11 +139,14 @@ def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLi
         .where(Allocation.person_id == person_id, Allocation.act == MODERATE, *_open_at(now))
         .order_by(ModerationCase.centre_number, ModerationCase.component_code)
     )
-    case_ids = list(session.scalars(query).unique())
+    windows = {case_id: closes_at for case_id, closes_at in session.execute(query)}  # noqa: C416
+    case_ids = list(windows)
     cases = {case.id: case for case in session.scalars(select(ModerationCase).where(ModerationCase.id.in_(case_ids)))}
     views = {view.case_id: view for view in list_cases(session, case_ids=case_ids)}
     sample_ids = {case.sample_id for case in cases.values() if case.sample_id is not None}
     works = works_of_samples(session, sample_ids)
+    rows = session.execute(select(Sample.id, Sample.stage).where(Sample.id.in_(sample_ids)))
+    stages = {row[0]: Stage(row[1]) for row in rows}
     together: dict[str | None, list[ModerationCase]] = {}
     for member in session.scalars(select(ModerationCase).where(ModerationCase.sample_id.in_(sample_ids))):
         together.setdefault(member.sample_id, []).append(member)
@@ -146,7 +156,20 @@ def worklist(session: Session, person_id: str, now: datetime) -> list[WorklistLi
         own = [work for work in works.get(case.sample_id or "", ()) if work.item.case_id == case.id and work.counts]
         read = [work for work in own if work.mark is not None]
         is_ready = _why_not(case, together.get(case.sample_id, [case])) is None
-        lines.append(WorklistLine(views[case_id], len(own), len(read), is_ready))
+        is_first = stages.get(case.sample_id or "") is Stage.SUB_SAMPLE
+        wanted = [work.item.id for work in own if work.mark is None and (work.item.first_stage or not is_first)]
+        wanted = wanted if is_ready else []
+        lines.append(
+            WorklistLine(
+                views[case_id],
+                len(own),
+                len(read),
+                is_ready,
+                len(wanted),
+                wanted[0] if wanted else None,
+                windows[case_id],
+            )
+        )
     return lines
 
 
@@ -164,6 +187,17 @@ def stage_of(session: Session, case_id: str) -> StageReport:
     if component.tolerance_marks is None:
         raise ToleranceMissing(component_code=component.component_code)
     return report_on(session, case, works_of(session, case))
+
+
+def standing(session: Session, case_id: str) -> Standing:
+    """Return how the marks given so far in the sample of a case stand; raises ``NoSample``, ``ToleranceMissing``."""
+    case = case_of(session, case_id)
+    if case.sample_id is None:
+        raise NoSample(case_id=case_id)
+    component = component_of(session, case)
+    if component.tolerance_marks is None:
+        raise ToleranceMissing(component_code=component.component_code)
+    return standing_on(session, case, works_of(session, case))
 
 
 def record_moderator_mark(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
+from moderation.adjustment import OrderLimits
 from moderation.marking import StageReport, Work, report_stage
 from moderation.outcome import OutcomeKind, Stage
 from moderation.profiles import AllWorkOutcome
@@ -14,6 +16,7 @@ from moderation.records.cases import advance, component_of, group_of
 from moderation.records.outcomes import propose_outcome
 from moderation.records.rules import policy_for, profile_for
 from moderation.records.works import SampledWork, unread_candidates, works_of
+from moderation.standing import Standing, standing_of
 from moderation.submission import CaseEvent, CaseState
 from moderation.tables import ModerationCase, Sample
 
@@ -52,22 +55,40 @@ def follow(
 
 def report_on(session: Session, case: ModerationCase, works: Sequence[SampledWork]) -> StageReport:
     """Return where the marking of a sample stands, by the rules that govern its component."""
+    return report_stage(_compared(works), stage_now(session, case), **_governed(session, case, works))
+
+
+def standing_on(session: Session, case: ModerationCase, works: Sequence[SampledWork]) -> Standing:
+    """Return how the marks given so far stand, by the same rules."""
+    return standing_of(_compared(works), stage_now(session, case), **_governed(session, case, works))
+
+
+class _Governed(TypedDict):
+    tolerance_marks: int
+    maximum: int
+    limits: OrderLimits
+    all_work_outcome: AllWorkOutcome
+    nobody_unread: bool
+
+
+def _governed(session: Session, case: ModerationCase, works: Sequence[SampledWork]) -> _Governed:
     component = component_of(session, case)
-    stage = stage_now(session, case)
-    all_read = stage is Stage.ALL_WORK
-    return report_stage(
-        [
-            Work(work.item.id, work.centre_mark, None if work.mark is None else work.mark.mark, work.item.first_stage)
-            for work in works
-            if work.counts and work.centre_mark is not None
-        ],
-        stage,
-        tolerance_marks=component.tolerance_marks or 0,
-        maximum=component.maximum_mark,
-        limits=policy_for(session, component).limits,
-        all_work_outcome=AllWorkOutcome(profile_for(session, component).all_work_outcome),
-        nobody_unread=not (all_read and unread_candidates(session, group_of(session, case), works)),
-    )
+    all_read = stage_now(session, case) is Stage.ALL_WORK
+    return {
+        "tolerance_marks": component.tolerance_marks or 0,
+        "maximum": component.maximum_mark,
+        "limits": policy_for(session, component).limits,
+        "all_work_outcome": AllWorkOutcome(profile_for(session, component).all_work_outcome),
+        "nobody_unread": not (all_read and unread_candidates(session, group_of(session, case), works)),
+    }
+
+
+def _compared(works: Sequence[SampledWork]) -> list[Work]:
+    return [
+        Work(work.item.id, work.centre_mark, None if work.mark is None else work.mark.mark, work.item.first_stage)
+        for work in works
+        if work.counts and work.centre_mark is not None
+    ]
 
 
 def call_whole_sample(session: Session, case: ModerationCase) -> None:

@@ -37,7 +37,7 @@ class Board:
 
 def board(session: Session, context: Context) -> Board:
     """Return the board of the person who asks; tasks whose clock runs out first come first."""
-    from repository.acts import tasks_of_body, tasks_of_centre, tasks_of_reviews, tasks_of_scripts
+    from repository.acts import tasks_of_body, tasks_of_centre, tasks_of_messages, tasks_of_reviews, tasks_of_scripts
 
     if context.actor is None:
         raise NotSignedIn
@@ -52,6 +52,6 @@ def board(session: Session, context: Context) -> Board:
     }
     found = boards[context.actor.role](session, context)
     late = datetime.max.replace(tzinfo=context.now.tzinfo)
-    every = (*found.tasks, *tasks_of_reviews.tasks(session, context))
+    every = (*found.tasks, *tasks_of_reviews.tasks(session, context), *tasks_of_messages.tasks(session, context))
     tasks = tuple(sorted(every, key=lambda task: (not task.urgent, task.due_at or late, task.title)))
     return Board(tasks, found.waiting, found.figures, found.inbox)

@@ -30,6 +30,7 @@ from moderation.tables import (
 from moderation.tracking import Subject
 from repository import mail
 from repository.audit import Context
+from repository.care import telling_of_messages
 from repository.contacts import NoticeKind
 from repository.mail.letters import Facts
 from repository.mail.tables import MailMessage
@@ -73,6 +74,9 @@ async def tell(services: Services) -> int:
     for start in range(0, len(centres), TOGETHER):
         some = centres[start : start + TOGETHER]
         queued += await services.database.write(partial(_digests, context=context, centres=some))
+    people = await services.database.read(lambda session: telling_of_messages.concerned(session, since - AGAIN))
+    if people:
+        queued += await services.database.write(lambda session: telling_of_messages.tell(session, context, people))
     await services.database.write(lambda session: _note(session, now))
     return queued
 

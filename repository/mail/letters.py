@@ -110,6 +110,21 @@ LETTERS: Mapping[str, Letter] = {
         ("Results of {series} have been released for centre {centre_number}.", IN_SERVICE),
         ("/results", "Open the results"),
     ),
+    "messages": Letter(
+        "New messages about moderation",
+        ("New messages are waiting for you in the service, about work that you have to do with.", IN_SERVICE),
+        ("/messages", "Read the messages"),
+    ),
+    "safeguarding": Letter(
+        "Urgent: something waits for an officer",
+        (
+            "Somebody who reads candidates’ work has reported something that an officer of the awarding body must look "
+            "at now.",
+            IN_SERVICE,
+        ),
+        ("/safeguarding", "See what was reported"),
+        always=True,
+    ),
     "more-notices": Letter(
         "More has happened today",
         (

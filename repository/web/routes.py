@@ -48,6 +48,7 @@ from repository.web.pages import (
     worklist,
 )
 from repository.web.pages import conflicts as conflicts_pages
+from repository.web.pages import desk as desk_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
@@ -57,10 +58,12 @@ from repository.web.pages import imports as imports_pages
 from repository.web.pages import languages as languages_pages
 from repository.web.pages import mail as mail_pages
 from repository.web.pages import marking as marking_pages
+from repository.web.pages import messages as messages_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import postal as postal_pages
+from repository.web.pages import practice as practice_pages
 from repository.web.pages import providers as providers_pages
 from repository.web.pages import readiness as readiness_pages
 from repository.web.pages import receipts as receipts_pages
@@ -70,6 +73,7 @@ from repository.web.pages import review_decisions as review_decisions_pages
 from repository.web.pages import review_desk as review_desk_pages
 from repository.web.pages import reviews as reviews_pages
 from repository.web.pages import rules as rules_pages
+from repository.web.pages import safeguarding as safeguarding_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scripts as scripts_pages
@@ -303,6 +307,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/who-looked", who_looked_pages.show, A.WHO_LOOKED),
     Route("GET", "/who-looked.csv", who_looked_pages.download, A.WHO_LOOKED),
     Route("GET", "/audit", who_looked_pages.show_log, A.AUDIT_READ),
+    Route("GET", "/practice", practice_pages.show, A.PRACTICE),
+    Route("POST", "/practice/begin", practice_pages.begin, A.PRACTICE),
+    Route("POST", "/practice/leave", practice_pages.leave, A.PRACTICE),
+    Route("POST", "/practice/wipe", practice_pages.wipe, A.PRACTICE),
     Route("GET", "/readiness", readiness_pages.show, A.READINESS_READ),
     Route("GET", "/readiness.csv", readiness_pages.download, A.READINESS_READ),
     Route("GET", "/outstanding", outstanding_pages.show, A.OUTSTANDING_READ),
@@ -356,6 +364,23 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/worklist", worklist.show, A.WORKLIST_READ),
     Route("GET", "/marking/{case_id}", marking_pages.show, A.MODERATOR_MARK_READ),
     Route("POST", "/marking/{case_id}/marks", marking_pages.record_mark, A.MODERATOR_MARK_WRITE),
+    Route("GET", "/marking/{case_id}/works/{item_id}", desk_pages.show, A.MODERATOR_MARK_READ),
+    Route("GET", "/marking/{case_id}/standing", desk_pages.show_standing, A.STANDING_READ),
+    Route("POST", "/marking/{case_id}/requests/more", desk_pages.ask_more, A.SAMPLE_REQUEST),
+    Route("POST", "/marking/{case_id}/requests/all", desk_pages.ask_all, A.SAMPLE_REQUEST),
+    Route("POST", "/marking/{case_id}/requests/replace", desk_pages.replace, A.SAMPLE_REQUEST),
+    Route("POST", "/marking/{case_id}/works/{item_id}/suspicion", desk_pages.report_suspicion, A.SUSPICION_RAISE),
+    Route("POST", "/marking/{case_id}/works/{item_id}/safeguarding", desk_pages.report_concern, A.SAFEGUARDING_RAISE),
+    Route("GET", "/cases/{case_id}/safeguarding", safeguarding_pages.ask, A.SAFEGUARDING_RAISE),
+    Route("POST", "/cases/{case_id}/safeguarding", safeguarding_pages.report, A.SAFEGUARDING_RAISE),
+    Route("GET", "/safeguarding", safeguarding_pages.index, A.SAFEGUARDING_READ),
+    Route("POST", "/safeguarding/{concern_id}/take", safeguarding_pages.take, A.SAFEGUARDING_WRITE),
+    Route("POST", "/safeguarding/{concern_id}/close", safeguarding_pages.close, A.SAFEGUARDING_WRITE),
+    Route("GET", "/messages", messages_pages.index, A.MESSAGE_READ),
+    Route("GET", "/cases/{case_id}/messages", messages_pages.show_case, A.MESSAGE_READ),
+    Route("POST", "/cases/{case_id}/messages", messages_pages.start, A.MESSAGE_WRITE),
+    Route("GET", "/threads/{thread_id}", messages_pages.show, A.MESSAGE_READ),
+    Route("POST", "/threads/{thread_id}/messages", messages_pages.reply, A.MESSAGE_WRITE),
     Route("GET", "/cases/{case_id}/outcome", outcomes_pages.show, A.OUTCOME_READ),
     Route("POST", "/cases/{case_id}/outcome/confirm", outcomes_pages.confirm, A.OUTCOME_CONFIRM),
     Route("POST", "/cases/{case_id}/outcome/accept", outcomes_pages.accept, A.OUTCOME_CONFIRM),

@@ -21,6 +21,7 @@ from repository.web.pages.allocations import act_field
 from repository.web.requests import context_of, number_field, read_json, services_of, text_field
 
 MARK_LIMIT = 999
+CRITERIA_LIMIT = 50
 
 
 def outcome_json(outcome: OutcomeView | None) -> dict[str, Any] | None:
@@ -101,6 +102,7 @@ async def desk(request: web.Request) -> web.Response:
             "stage": found.stage,
             "tolerance_marks": found.case.tolerance_marks,
             "maximum": found.case.maximum_mark,
+            "criteria": [{"code": one.code, "title": one.title, "maximum": one.maximum_mark} for one in found.criteria],
             "items": [
                 {
                     "id": one.item.item_id,
@@ -109,6 +111,7 @@ async def desk(request: web.Request) -> web.Response:
                     "mark_number": one.mark.number if one.mark else 0,
                     "moderator_mark": one.mark.mark if one.mark else None,
                     "comment": one.mark.comment if one.mark else "",
+                    "criteria": {given.code: given.mark for given in one.mark.criteria} if one.mark else {},
                     "difference": one.difference,
                     "in_sub_sample": one.item.first_stage,
                     "wanted_now": one.is_wanted_now,
@@ -125,12 +128,13 @@ async def record_mark(request: web.Request) -> web.Response:
     """Record a moderator's mark; answers the stage and what was proposed."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     body = await read_json(request)
-    mark = number_field(body, "mark", 0, MARK_LIMIT)
+    criteria = _criteria(body)
+    mark = None if criteria and "mark" not in body else number_field(body, "mark", 0, MARK_LIMIT)
     comment = text_field(body, "comment", required=False, limit=2000)
     seen = number_field(body, "number", 0, 10_000) if "number" in body else None
     context, item_id = context_of(request), request.match_info["item_id"]
     database = services_of(request).database
-    case_id = await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen))
+    case_id = await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen, criteria))
     found = await database.write(lambda s: marking.desk(s, context, case_id))
     return web.json_response(
         {
@@ -140,6 +144,14 @@ async def record_mark(request: web.Request) -> web.Response:
             "outcome": outcome_json(found.outcome),
         }
     )
+
+
+def _criteria(body: dict[str, Any]) -> dict[str, int | None]:
+    """Return the marks by criterion of a body; raises ``FieldRefused`` for anything but whole numbers by code."""
+    given = body.get("criteria", {})
+    if not isinstance(given, dict) or len(given) > CRITERIA_LIMIT:
+        raise FieldRefused("criteria must be an object of criterion codes and marks.", field="criteria")
+    return {str(code): number_field(given, code, 0, MARK_LIMIT) for code in given}
 
 
 async def outcome(request: web.Request) -> web.Response:

@@ -7,18 +7,23 @@ from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
+from sqlalchemy.orm import Session
 
 from moderation.errors import StaleVersion
 from moderation.outcome import OutcomeKind, Stage
+from moderation.records.marking import WorklistLine
 from moderation.submission import CaseState
 from moderation.tracking import FINDING_WORDS
 from moderation.tracking import STATE_WORDS as ITEM_WORDS
 from repository.access import Action, scope_of
 from repository.acts import marking, samples
 from repository.acts.cases import MODE_WORDS, STATE_WORDS
-from repository.acts.marking import Desk, DeskItem
+from repository.acts.desk import next_wanted, standing
+from repository.acts.marking import Desk
+from repository.audit import Context
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
+from repository.web.pages.desk import CRITERION, criteria_in, work_page
 from repository.web.pages.samples import STATE_COLOURS
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
 
@@ -30,6 +35,9 @@ READING_WORDS: Mapping[Stage, str] = {
 }
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
+WORKS_ON_A_PAGE = 50
+FOUND_ON_THE_OVERVIEW = 30
+"""Of so many works the overview has a form for what is wrong with each; of more, the page of each work has it."""
 FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
 """States in which a moderator can say that something is wrong with what was sent."""
 
@@ -40,22 +48,36 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def record_mark(request: web.Request) -> web.Response:
-    """Record one mark; the last wanted mark decides what follows, and the notice says what it is."""
+    """Record one mark and go on to the next work; the last wanted mark decides what follows, and the notice says what."""
     form = await read_form(request)
     context, case_id = context_of(request), request.match_info["case_id"]
     database = services_of(request).database
-    item_id = str(form.get("item_id", ""))
+    item_id = str(form.get("item_id", ""))[:64]
     try:
-        mark = number_field(form, "mark", 0, MARK_LIMIT)
+        criteria = criteria_in(form)
+        is_blank = not str(form.get("mark", "")).strip()
+        mark = None if is_blank else number_field(form, "mark", 0, MARK_LIMIT)
         comment = text_field(form, "comment", required=False, limit=COMMENT_LIMIT)
         seen = number_field(form, "number", 0, 10_000)
-        await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen))
+        await database.write(lambda s: marking.record_mark(s, context, item_id, mark, comment, seen, criteria))
     except FORM_ERRORS as error:
-        conflict = isinstance(error, StaleVersion)
-        return await _desk_page(request, form=form, errors=errors_of(error), conflict=conflict, status=422)
+        ids = {code: f"{CRITERION}{code}" for code in criteria_codes(form)} | {"mark": "mark"}
+        errors = errors_of(error, ids)
+        desk = await database.write(lambda s: marking.desk(s, context, case_id))
+        if not desk.is_readable or all(one.item.item_id != item_id for one in desk.items):
+            return await _desk_page(request, form=form, errors=errors, status=422)
+        errors = [one | {"href": "#mark" if one["href"] == "#main-content" else one["href"]} for one in errors]
+        is_stale = isinstance(error, StaleVersion)
+        return await work_page(request, item_id=item_id, form=form, errors=errors, conflict=is_stale, status=422)
     desk = await database.write(lambda s: marking.desk(s, context, case_id))
     number = next((one.item.candidate_number for one in desk.items if one.item.item_id == item_id), "")
-    return await redirect(request, f"/marking/{case_id}", title=f"Mark saved for {number}", text=next_words(desk))
+    following = next_wanted(desk, item_id) if form.get("then") != "stay" else None
+    there = f"/marking/{case_id}"
+    if form.get("then") == "stay":
+        there = f"{there}/works/{item_id}"
+    elif following is not None:
+        there = f"{there}/works/{following.item.item_id}"
+    return await redirect(request, there, title=f"Mark saved for {number}", text=next_words(desk))
 
 
 def next_words(desk: Desk) -> str:
@@ -108,68 +130,70 @@ async def _desk_page(
     *,
     form: MultiDictProxy[Any] | None = None,
     errors: list[dict[str, str]] | None = None,
-    conflict: bool = False,
     status: int = 200,
 ) -> web.Response:
-    context, case_id = context_of(request), request.match_info["case_id"]
-    desk = await services_of(request).database.write(lambda s: marking.desk(s, context, case_id))
-    arrival = await services_of(request).database.read(lambda s: samples.arrival(s, context, case_id))
+    """Return the overview of a case: how it stands, its works, and the way to the next one."""
+    context, case_id, actor = context_of(request), request.match_info["case_id"], actor_of(request)
+    database = services_of(request).database
+    desk = await database.write(lambda s: marking.desk(s, context, case_id))
+    arrival = await database.read(lambda s: samples.arrival(s, context, case_id))
+    running = await database.write(lambda s: standing(s, context, case_id))
+    is_mine = scope_of(actor, Action.WORKLIST_READ) is not None
+    following = await database.read(lambda s: _next_case(s, context, case_id)) if is_mine else None
     typed_id = str(form.get("item_id", "")) if form is not None else ""
-    errors = [
-        {"text": error["text"], "href": _href(desk, typed_id, error["href"]) if typed_id else error["href"]}
-        for error in errors or []
-    ]
-    may_mark = scope_of(actor_of(request), Action.MODERATOR_MARK_WRITE) is not None
-
-    def row(one: DeskItem) -> dict[str, Any]:
-        mine = form is not None and one.item.item_id == typed_id
-        return {
-            "one": one,
-            "number": 0 if one.mark is None else one.mark.number,
-            "mark": str(form.get("mark", "")) if mine and form else ("" if one.mark is None else str(one.mark.mark)),
-            "comment": str(form.get("comment", "")) if mine and form else (one.mark.comment if one.mark else ""),
-            "error": errors[0]["text"] if mine and errors else "",
-            "is_open": mine,
-            "saved": one.mark if mine and conflict else None,
-        }
-
+    page, pages = _page_of(request, len(desk.items))
+    may_receive = scope_of(actor, Action.CONSIGNMENT_RECEIVE) is not None
     return await render(
         request,
         "marking/show.html",
         status=status,
         desk=desk,
-        wanted=[row(one) for one in desk.wanted],
-        read=[row(one) for one in desk.read],
-        later=desk.later,
+        works=desk.items[(page - 1) * WORKS_ON_A_PAGE : page * WORKS_ON_A_PAGE],
+        page=page,
+        pages=pages,
+        next_work=next((one for one in desk.items if one.is_wanted_now), None),
+        next_case=following,
+        standing=running.standing,
+        labels=running.labels,
         state=STATE_WORDS[desk.case.state],
         mode=MODE_WORDS[desk.case.submission_mode],
-        may_mark=may_mark and desk.is_readable,
-        may_receive=scope_of(actor_of(request), Action.CONSIGNMENT_RECEIVE) is not None,
+        may_mark=scope_of(actor, Action.MODERATOR_MARK_WRITE) is not None and desk.is_readable,
+        may_receive=may_receive,
         arrival=arrival,
-        may_find=desk.case.state in FINDABLE and scope_of(actor_of(request), Action.CONSIGNMENT_RECEIVE) is not None,
-        may_view=scope_of(actor_of(request), Action.DOCUMENT_VIEW) is not None,
+        may_find=desk.case.state in FINDABLE and may_receive and len(desk.items) <= FOUND_ON_THE_OVERVIEW,
+        may_view=scope_of(actor, Action.DOCUMENT_VIEW) is not None,
         item_words=ITEM_WORDS,
         item_colours=STATE_COLOURS,
         finding_words=FINDING_WORDS,
         numbers={one.item.item_id: one.item.candidate_number for one in desk.items},
         next_words=next_words(desk),
         reading=READING_WORDS[desk.stage],
-        may_propose=may_mark and desk.may_propose,
-        unsaved=None if form is None or desk.is_readable else _unsaved(desk, typed_id, form),
-        maximum_comment=COMMENT_LIMIT,
-        errors=errors,
+        may_propose=scope_of(actor, Action.MODERATOR_MARK_WRITE) is not None and desk.may_propose,
+        unsaved=None if form is None else _unsaved(desk, typed_id, form),
+        errors=errors or [],
     )
+
+
+def _next_case(session: Session, context: Context, case_id: str) -> WorklistLine | None:
+    """Return the case to go on with after this one: the first on the worklist that has something to read."""
+    lines = marking.worklist(session, context)
+    return next((line for line in lines if line.wanted and line.case.case_id != case_id), None)
+
+
+def _page_of(request: web.Request, total: int) -> tuple[int, int]:
+    """Return which page of the works is asked for, and how many there are; what is no page is the first."""
+    pages = max(1, -(-total // WORKS_ON_A_PAGE))
+    asked = request.query.get("page", "1")
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+    return (page if 1 <= page <= pages else 1), pages
+
+
+def criteria_codes(form: MultiDictProxy[Any]) -> list[str]:
+    """Return the codes of the criteria that a form names."""
+    return [name.removeprefix(CRITERION) for name in form if name.startswith(CRITERION)]
 
 
 def _unsaved(desk: Desk, item_id: str, form: MultiDictProxy[Any]) -> dict[str, str]:
     """Return what a person typed for a case that takes no marks any more, so that it is not lost with the form."""
     number = next((one.item.candidate_number for one in desk.items if one.item.item_id == item_id), "")
     return {"number": number, "mark": str(form.get("mark", "")), "comment": str(form.get("comment", ""))}
-
-
-def _href(desk: Desk, item_id: str, href: str) -> str:
-    """Return where an error leads: the field of the candidate whose form was sent."""
-    number = next((one.item.candidate_number for one in desk.items if one.item.item_id == item_id), None)
-    if number is None:
-        return "#main-content"
-    return f"#comment-{number}" if href == "#comment" else f"#mark-{number}"

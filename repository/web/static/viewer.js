@@ -155,6 +155,8 @@ export function startViewers(root) {
   }
 }
 
+let here = location.pathname + location.search;
+
 // ---- the next work in place -----------------------------------------------------------------------------------------
 
 // An XMLHttpRequest makes a document of the answer by itself: the policy lets no script make markup of text.
@@ -171,8 +173,6 @@ function fetchPage(address) {
 }
 
 async function swap(address, { push }) {
-  const leaving = new CustomEvent("nea:leaving", { cancelable: true });
-  if (!document.dispatchEvent(leaving)) return;
   const old = document.getElementById("main-content");
   old.setAttribute("aria-busy", "true");
   let page;
@@ -182,27 +182,49 @@ async function swap(address, { push }) {
     location.assign(address); // the plain way says what is wrong
     return;
   }
+  old.removeAttribute("aria-busy");
+  showPage(page, address, { push });
+}
+
+/**
+ * Shows a page of ours in place of this one, without a reload: what another request answered with, such as a form sent.
+ * @param {Document} page
+ * @param {string} address
+ * @param {{push: boolean, focus?: string}} how  `focus`: what to go to instead of the heading
+ * @returns {boolean} whether it is shown, or the browser is on its way there
+ */
+export function showPage(page, address, { push, focus = "" }) {
+  const leaving = new CustomEvent("nea:leaving", { cancelable: true });
+  if (!document.dispatchEvent(leaving)) return false;
   const next = page.getElementById("main-content");
   if (!next) {
     location.assign(address);
-    return;
+    return true;
   }
   for (const viewer of [...viewers]) viewer.stop();
   const main = document.importNode(next, true);
-  old.replaceWith(main);
+  // The way back above the page belongs to the work, too.
+  const [above, below] = [document, page].map((one) => one.querySelector(".govuk-back-link"));
+  if (above && below) above.replaceWith(document.importNode(below, true));
+  document.getElementById("main-content").replaceWith(main);
   const token = page.querySelector('meta[name="csrf-token"]')?.content;
   if (token) document.querySelector('meta[name="csrf-token"]').content = token;
   document.title = page.title;
-  if (push) history.pushState({ work: true }, "", address);
+  if (push) {
+    history.pushState({ work: true }, "", address);
+    here = location.pathname + location.search;
+  }
   initAll({ scope: main });
   startViewers(main);
   document.dispatchEvent(new CustomEvent("nea:swapped", { detail: { main } }));
   const heading = main.querySelector("h1");
-  heading?.setAttribute("tabindex", "-1");
-  heading?.focus({ preventScroll: true });
+  const goal = (focus && main.querySelector(focus)) || heading;
+  goal?.setAttribute("tabindex", "-1");
+  goal?.focus({ preventScroll: true });
   scrollTo(0, 0);
   const [first] = viewers;
   first?.say(fill(first.words.workOpened, { title: heading?.textContent ?? page.title }));
+  return true;
 }
 
 document.addEventListener("click", (event) => {
@@ -211,7 +233,6 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   swap(link.href, { push: true });
 });
-let here = location.pathname + location.search;
 addEventListener("popstate", () => {
   const wanted = location.pathname + location.search;
   if (wanted !== here && viewers.length > 0) swap(location.href, { push: false });
