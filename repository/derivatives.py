@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository import objects
+from repository.inspection import words
 from repository.tables import Derivative, StoredObjectRow
 from storage.vault import StoredObject
 
@@ -39,7 +40,7 @@ MADE_AS = {
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """One page as it is shown: its picture's size, and what was noted about it (codes of ``inspection.words.NOTES``)."""
+    """One page as it is shown: its picture's size, and what was noted about it, in sentences."""
 
     number: int
     width_pixels: int
@@ -135,7 +136,7 @@ def shapes(session: Session, document_id: str) -> tuple[PageShape, ...]:
     found: list[PageShape] = []
     for row in _volumes(session, document_id, K.PAGES):
         for number, (_, _, width, height, *notes) in enumerate(row.index["entries"], row.first):
-            found.append(PageShape(number, width, height, tuple(notes)))
+            found.append(PageShape(number, width, height, words.of_notes(notes)))
     return tuple(found)
 
 

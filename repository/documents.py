@@ -90,6 +90,16 @@ def may_move(before: DocumentState, after: DocumentState) -> bool:
     return after in MOVES[before]
 
 
+def is_recording(media_type: str | None) -> bool:
+    """Return whether the document is played."""
+    return (media_type or "").startswith(("audio/", "video/"))
+
+
 def is_viewable_as_pages(media_type: str | None) -> bool:
     """Return whether the document is shown as page images that we rendered."""
-    return media_type in {"application/pdf", "text/plain"} or (media_type or "").startswith("image/")
+    return media_type in MEDIA_TYPES and not is_recording(media_type)
+
+
+def is_office(media_type: str | None) -> bool:
+    """Return whether the document is turned into a PDF before it is drawn."""
+    return (media_type or "").startswith("application/vnd.")

@@ -19,6 +19,7 @@ from repository import audit
 from repository.audit import Context
 from repository.documents import STATE_WORDS, DocumentState, may_move
 from repository.errors import ReplacementRefused, RequestMalformed, SlotClosed
+from repository.inspection import words
 from repository.tables import DocumentRow, Evidence, UploadRow
 
 CASES_AT_ONCE = 500
@@ -67,6 +68,12 @@ class AttachedDocument:
     """When it came to its present place."""
     replaces: str | None = None
     """The document that is withdrawn when this one is released."""
+    remedy_kind: str | None = None
+    """Who has to act on what is held (``inspection.words.RemedyKind``)."""
+    scan_state: str | None = None
+    duration_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+    """What was noted about the whole of it, and whether it was scanned for viruses, in sentences."""
 
     @property
     def state_words(self) -> str:
@@ -298,4 +305,14 @@ def _attached(link: Evidence, document: DocumentRow, declared_at: datetime | Non
         link.version,
         link.attached_at,
         link.replaces_document_id,
+        document.remedy_kind,
+        document.scan_state,
+        document.duration_seconds,
+        notes_of(document),
     )
+
+
+def notes_of(document: DocumentRow) -> tuple[str, ...]:
+    """Return what a person should know of a document where it is shown, in sentences."""
+    scan = words.SCANS.get(document.scan_state or "") if document.state == DocumentState.RELEASED else None
+    return (*words.of_notes(document.notes or ()), *((scan,) if scan else ()))

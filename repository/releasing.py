@@ -20,7 +20,7 @@ from repository import audit, derivatives, deriving, evidence, objects, places, 
 from repository.antivirus import ScanResult, ScanState
 from repository.audit import Context
 from repository.deriving import Source
-from repository.documents import IN_INSPECTION, DocumentState, is_viewable_as_pages
+from repository.documents import IN_INSPECTION, DocumentState, is_office, is_recording
 from repository.errors import DocumentDestroyed, InspectionFailed
 from repository.inspection import RemedyKind, Verdict
 from repository.inspection.words import HOLDS, Words, of_refusal
@@ -254,14 +254,14 @@ class _Inspecting:
         """Make what is shown; raises ``InspectionFailed`` when there can be nothing, and what ``permit`` raises."""
         services, media_type = self._services, facts.media_type or ""
         scope = facts.stored.scope_key.scope
-        if media_type.startswith(("audio/", "video/")):
+        if is_recording(media_type):
             duration = facts.duration_seconds or 0.0
             recording = Recording(self._id, scope, media_type, facts.size_bytes, duration, lambda: self._read(facts))
             await recordings.make(services, recording, permit)
             return
         begun = await services.database.read(lambda s: derivatives.pages_made(s, self._id))
         source = Source(self._id, scope, media_type, facts.page_count or 1, lambda: self._read(facts))
-        if not is_viewable_as_pages(media_type):
+        if is_office(media_type):
             source = await self._converted(facts, source)
         await deriving.pages(services, source, permit, begun)
 

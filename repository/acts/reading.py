@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from repository import objects
+from repository.acts.viewing import Shown
 from repository.audit import Context
 from repository.services import Services
 from storage.errors import KeyRefused, ObjectNotFound, ObjectTampered
@@ -30,3 +31,11 @@ async def pieces(
         damage = error
         await services.database.write(lambda s: objects.note_damage(s, context, "document", document_id, damage))
         raise
+
+
+async def shown(services: Services, context: Context, document_id: str, what: Shown) -> AsyncIterator[bytes]:
+    """Give the bytes that are shown in place of a document, object by object; raises and records as ``pieces``."""
+    for oid, start, stop in what.stretches:
+        stored = await services.database.read(lambda s, oid=oid: objects.stored_object(s, oid))  # type: ignore[misc]
+        async for piece in pieces(services, context, document_id, stored, start, stop):
+            yield piece

@@ -5,7 +5,7 @@ The child answers with codes only. Sentences stand here, so that no byte of a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -273,6 +273,18 @@ HOLDS: Mapping[str, Words] = {
     ),
 }
 """What a file may be held or rejected for that is not the child's finding."""
+
+
+SCANS: Mapping[str, str] = {
+    "none": "Not virus-scanned: no scanner was set up on this service when the file came.",
+    "partial": "Only the beginning was scanned for viruses: the file is too large for the scanner.",
+}
+"""What is said of a released file that was not scanned, or not all of it."""
+
+
+def of_notes(codes: Iterable[str]) -> tuple[str, ...]:
+    """Return the sentences of notes; codes that are not in the table are left out."""
+    return tuple(NOTES[code] for code in codes if code in NOTES)
 
 
 def of_refusal(code: str) -> Words:

@@ -59,7 +59,7 @@ async def test_a_truncated_body_is_asked_for_again_and_never_believed(stage: Sta
         sent = await stage.send()
         stage.lie(lambda request: part(request, "get"), truncate)
         await stage.serving.work_once()
-        await stage.not_received(sent, {"uploaded"})
+        await stage.not_received(sent, {"verifying"})
         assert stage.proxy.lied >= 5, "it was not asked for again"
         stage.lie(lambda request: part(request, "get"), truncate, times=2)
         await stage.serving.work()
@@ -120,7 +120,7 @@ async def test_absent_after_it_was_put_is_not_received(stage: Stage, rounds: ran
         sent = await stage.send()
         stage.lie(lambda request: part(request, "get") or part(request, "head"), absent)
         await stage.serving.work_once()
-        await stage.not_received(sent, {"uploaded"})
+        await stage.not_received(sent, {"verifying"})
         stage.proxy.rule = honest
         await stage.serving.work()
         await stage.received(sent)
@@ -136,7 +136,7 @@ async def test_a_put_acknowledged_and_lost_is_not_received(stage: Stage, rounds:
         stage.lie(lambda request: part(request, "put"), lose)
         sent = await stage.send()
         await stage.serving.work_once()
-        await stage.not_received(sent, {"uploaded"})
+        await stage.not_received(sent, {"verifying"})
 
 
 @lies
@@ -237,7 +237,7 @@ async def test_a_copy_from_the_wrong_source_is_never_released(stage: Stage, roun
         sent = await stage.serving.send(2 * P, stage.chosen.randrange(2**32), cut="one")
         stage.lie(lambda request: part(request, "copy"), wrong)
         await stage.serving.work_once()
-        await stage.not_received(sent, {"verified"})
+        await stage.not_received(sent, {"scanned"})
         stage.proxy.rule = honest  # what the lie left behind has the right size and description, and is not believed
         await stage.serving.work()
         await stage.received(sent)

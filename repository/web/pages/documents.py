@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
+from sqlalchemy.orm import Session
 
-from repository import people
-from repository.access import Action, Role, scope_of
+from repository import people, watermark
+from repository.access import CENTRE_ROLES, Action, Role, scope_of
+from repository.acts import annotations as annotating
 from repository.acts import reading, standardisation, viewing
-from repository.acts.viewing import Viewing
+from repository.acts.viewing import Shown, Viewing
+from repository.derivatives import DerivativeKind
+from repository.documents import is_recording
 from repository.errors import NotFound, RangeRefused
 from repository.web import keys, viewer
 from repository.web.headers import CONTENT_POLICY
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
 
+T = TypeVar("T")
 PAGE_WIDTH_PIXELS = 1240
 THUMBNAIL_WIDTH_PIXELS = 200
 UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9 ._()-]", re.ASCII)
@@ -25,12 +34,14 @@ UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9 ._()-]", re.ASCII)
 async def show(request: web.Request) -> web.Response:
     """Show a document on a page: its pages as images, or a player."""
     seen = await _view(request)
-    role = actor_of(request).role
+    context, role = context_of(request), actor_of(request).role
+    may_note = await services_of(request).database.read(lambda s: annotating.may_write(s, context, seen.case_id))
     desks = {Role.MODERATOR: "marking", Role.TEAM_LEADER: "checks", Role.PRINCIPAL_MODERATOR: "checks"}
     return await render(
         request,
         "documents/show.html",
         document=seen,
+        may_note=may_note,
         shown=viewer.shown(request, seen, first=_first_plain_page(request)),
         back_href=f"/{desks[role]}/{seen.case_id}" if role in desks else f"/cases/{seen.case_id}/sample",
         back_text="Back to the works" if role in desks else "Back to the sample",
@@ -50,25 +61,60 @@ def _first_plain_page(request: web.Request) -> int:
 
 
 async def content(request: web.Request) -> web.StreamResponse:
-    """Stream a document as it was sent to a program, to be kept as a file. A browser's cookie gives no leave to it."""
+    """Stream a document as it was sent, to a program of the centre that sent it. A browser's cookie gives no leave to it."""
     _programs_only(request)
+    services, context = services_of(request), context_of(request)
     seen = await _view(request)
-    return await _stream(request, seen, attachment_header(seen.filename))
+    stored = await services.database.read(lambda s: viewing.original(s, context, seen))
+    document_id = seen.document_id
+    return await _stream(
+        request,
+        seen.media_type,
+        seen.size_bytes,
+        attachment_header(seen.filename),
+        lambda start, stop: reading.pieces(services, context, document_id, stored, start, stop),
+    )
 
 
 async def recording(request: web.Request) -> web.StreamResponse:
-    """Stream a recording to the player of a page, on the content host; raises ``NotFound`` for any other kind of file."""
-    seen = await _view(request)
-    if not seen.media_type.startswith(("audio/", "video/")):
+    """Stream what is played in place of a recording, on the content host.
+
+    Raises: ``NotFound`` for any other kind of file, and to moderators for a recording that nothing was made of yet.
+    """
+    services, context = services_of(request), context_of(request)
+    seen, made = await _view_with(request, lambda s, seen: viewing.whole(s, seen, DerivativeKind.MEDIA))
+    if not is_recording(seen.media_type):
         raise NotFound
-    return await _stream(request, seen, "inline")
+    document_id = seen.document_id
+    if made is None:  # it was released by an older version
+        stored = await services.database.read(lambda s: viewing.original(s, context, seen))
+        return await _stream(
+            request,
+            seen.media_type,
+            seen.size_bytes,
+            "inline",
+            lambda start, stop: reading.pieces(services, context, document_id, stored, start, stop),
+        )
+    return await _stream(
+        request,
+        made.media_type,
+        made.size_bytes,
+        "inline",
+        lambda start, stop: reading.shown(services, context, document_id, made.part(start, stop)),
+    )
 
 
-async def _stream(request: web.Request, seen: Viewing, disposition: str) -> web.StreamResponse:
+async def _stream(
+    request: web.Request,
+    media_type: str,
+    size_bytes: int,
+    disposition: str,
+    read: Callable[[int, int], AsyncIterator[bytes]],
+) -> web.StreamResponse:
     """Answer the whole or one range, each segment authenticated before it leaves."""
-    start, stop, status = _range(request, seen.size_bytes)
+    start, stop, status = _range(request, size_bytes)
     headers = {
-        "Content-Type": seen.media_type,
+        "Content-Type": media_type,
         "Content-Length": str(stop - start),
         "Accept-Ranges": "bytes",
         "Content-Security-Policy": CONTENT_POLICY,
@@ -76,13 +122,13 @@ async def _stream(request: web.Request, seen: Viewing, disposition: str) -> web.
         "Content-Disposition": disposition,
     }
     if status == 206:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{seen.size_bytes}"
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size_bytes}"
     response = web.StreamResponse(status=status, headers=headers)
     if request.method == "HEAD" or start == stop:
         await response.prepare(request)
         return response
     # The first segment is opened before the headers leave, so that a damaged object still gets an honest answer.
-    pieces = reading.pieces(services_of(request), context_of(request), seen.document_id, seen.stored, start, stop)
+    pieces = read(start, stop)
     first = await anext(pieces)
     await response.prepare(request)
     await response.write(first)
@@ -100,40 +146,69 @@ async def _stream(request: web.Request, seen: Viewing, disposition: str) -> web.
 
 async def page_image(request: web.Request) -> web.Response:
     """Answer one page as a JPEG that we made from pixels; no byte the uploader chose reaches the browser."""
-    return await _picture(request, PAGE_WIDTH_PIXELS)
+    return await _picture(request, DerivativeKind.PAGES, PAGE_WIDTH_PIXELS)
 
 
 async def thumbnail(request: web.Request) -> web.Response:
     """Answer one page as a small JPEG that we made from pixels."""
-    return await _picture(request, THUMBNAIL_WIDTH_PIXELS)
+    return await _picture(request, DerivativeKind.THUMBNAILS, THUMBNAIL_WIDTH_PIXELS)
 
 
 async def poster(request: web.Request) -> web.Response:
     """Answer the picture that stands for a recording; raises ``NotFound`` for what has none."""
-    await _view(request)
-    raise NotFound
+    seen, made = await _view_with(request, lambda s, seen: viewing.whole(s, seen, DerivativeKind.POSTER))
+    if made is None:
+        raise NotFound
+    return _bytes(await _all_of(request, seen, made), made.media_type)
 
 
 async def text(request: web.Request) -> web.Response:
     """Answer the words of one page, each with its place in thousandths of the page, for marking and for reading aloud."""
-    seen = await _view(request)
-    number = _page_number(request, seen)
-    return web.json_response({"page": number, "words": []}, headers={"Cache-Control": "private, no-store"})
+    number = _number(request)
+    seen, made = await _view_with(request, lambda s, seen: viewing.page(s, seen, DerivativeKind.TEXT, number))
+    if number > len(seen.pages):
+        raise NotFound
+    found = json.loads(await _all_of(request, seen, made)) if made else {"words": []}
+    return web.json_response({"page": number, **found}, headers={"Cache-Control": "private, no-store"})
 
 
-async def _picture(request: web.Request, width_pixels: int) -> web.Response:
-    seen = await _view(request)
-    number = _page_number(request, seen)
+async def _picture(request: web.Request, kind: DerivativeKind, width_pixels: int) -> web.Response:
+    number = _number(request)
+    seen, made = await _view_with(request, lambda s, seen: viewing.page(s, seen, kind, number))
+    if number > len(seen.pages):
+        raise NotFound
+    if made is not None:
+        return _bytes(await _marked(request, kind, await _all_of(request, seen, made)), made.media_type)
+    # It was released by an older version, and what is shown in its place is not made yet.
     services = services_of(request)
     content = reading.pieces(services, context_of(request), seen.document_id, seen.stored)
     async with request.app[keys.TURNS].of(actor_of(request).assignment_id):
         jpeg = await services.inspection.page_jpeg(content, number, width_pixels)
-    return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
+    return _bytes(await _marked(request, kind, jpeg), "image/jpeg")
 
 
-def _page_number(request: web.Request, seen: Viewing) -> int:
+async def _marked(request: web.Request, kind: DerivativeKind, jpeg: bytes) -> bytes:
+    """Draw into a page who looks at it and when, unless it is the own centre's work."""
+    actor = actor_of(request)
+    if kind is not DerivativeKind.PAGES or actor.role in CENTRE_ROLES:
+        return jpeg
+    words = watermark.words_of(actor.person_id, services_of(request).clock())
+    async with request.app[keys.TURNS].of(actor.assignment_id):
+        return await asyncio.to_thread(watermark.marked, jpeg, words)
+
+
+async def _all_of(request: web.Request, seen: Viewing, made: Shown) -> bytes:
+    pieces = reading.shown(services_of(request), context_of(request), seen.document_id, made)
+    return b"".join([piece async for piece in pieces])
+
+
+def _bytes(body: bytes, media_type: str) -> web.Response:
+    return web.Response(body=body, content_type=media_type, headers={"Cache-Control": "private, no-store"})
+
+
+def _number(request: web.Request) -> int:
     number = request.match_info["number"]
-    if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= len(seen.pages):
+    if not (number.isascii() and number.isdigit() and len(number) < 6) or int(number) < 1:
         raise NotFound
     return int(number)
 
@@ -170,20 +245,32 @@ async def withdraw(request: web.Request) -> web.Response:
 
 
 async def _view(request: web.Request) -> Viewing:
+    return (await _view_with(request, lambda session, seen: None))[0]
+
+
+async def _view_with(request: web.Request, look: Callable[[Session, Viewing], T]) -> tuple[Viewing, T]:
+    """Permit and record a viewing, and look up in the same transaction what is shown."""
     database, context, viewings = services_of(request).database, context_of(request), request.app[keys.VIEWINGS]
     document_id, signed_in = request.match_info["document_id"], request[keys.SESSION]
     # A page and the pictures on it come by two host names under one sign-in, and are one viewing.
     sign_in = people.hash_token(signed_in.token).hex() if signed_in else request[keys.SIGN_IN]
-    recorded = viewings.stands(sign_in, document_id, context.now)
-    run = database.read if recorded else database.write
-    try:
-        seen = await run(lambda s: viewing.view(s, context, document_id, recorded=recorded))
-    except NotFound:
-        if scope_of(actor_of(request), Action.STANDARDISATION_MARK) is None:
-            raise
-        seen = await run(lambda s: standardisation.view(s, context, document_id, recorded=recorded))
+    stands = viewings.stands(sign_in, document_id, context.now)
+    is_standardised = scope_of(actor_of(request), Action.STANDARDISATION_MARK) is not None
+
+    def both(session: Session) -> tuple[Viewing, T]:
+        try:
+            seen = viewing.view(session, context, document_id, recorded=stands)
+        except NotFound:
+            if not is_standardised:
+                raise
+            seen = standardisation.view(session, context, document_id, recorded=stands)
+        return seen, look(session, seen)
+
+    if stands:
+        return await database.read(both)
+    found = await database.write(both)
     viewings.note(sign_in, document_id, context.now)
-    return seen
+    return found
 
 
 def _range(request: web.Request, size_bytes: int) -> tuple[int, int, int]:

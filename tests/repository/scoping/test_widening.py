@@ -24,8 +24,11 @@ PLACES = {
     "web/looks.py",
     # A candidate is named as a tie by whoever must not see the work.
     "acts/conflicts.py",
+    # A practice centre is made for somebody who is at another: its number is one that no real centre has.
+    "acts/practice.py",
     # Works with an agreed mark are of centres that the moderator does not moderate; whose they are is not said.
     "acts/standardisation.py",
+    "acts/viewing.py",
 }
 
 

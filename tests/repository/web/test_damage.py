@@ -144,11 +144,11 @@ async def test_a_range_shows_the_bad_segment_only_to_whom_it_touches(kept: Kept)
     assert await kept.cases() == [("object.tampered", "E5", kept.id)] * 4
 
 
-def first_of(table: type, column: str) -> Callable[[object], None]:
-    """Flip the last byte of a column of the only row of a table."""
+def first_of(table: type, column: str, oid: str | None = None) -> Callable[[object], None]:
+    """Flip the last byte of a column of the only row of a table, or of the only one of an object."""
 
     def change(session) -> None:  # type: ignore[no-untyped-def]
-        row = session.scalars(select(table)).one()
+        row = session.scalars(select(table).filter_by(**({"oid": oid} if oid else {}))).one()
         value = getattr(row, column)
         setattr(row, column, value[:-1] + bytes([value[-1] ^ 1]))
 
@@ -184,9 +184,9 @@ async def test_st12_whatever_the_code_the_answer_is_the_same(kept: Kept) -> None
         await ask(code)
         kept.alter(lambda stored: stored.__setitem__(slice(None), whole))
     for code, (table, column) in in_the_database.items():
-        await kept.stage.service.write(first_of(table, column))
+        await kept.stage.service.write(first_of(table, column, kept.id))
         await ask(code)
-        await kept.stage.service.write(first_of(table, column))
+        await kept.stage.service.write(first_of(table, column, kept.id))
     await kept.stage.service.write(first_of(ScopeKeyRow, "blob"))
     await ask("E1")
     await kept.stage.service.write(first_of(ScopeKeyRow, "blob"))
