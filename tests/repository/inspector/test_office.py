@@ -1,0 +1,177 @@
+"""Office documents become PDFs by the real LibreOffice in the real sandbox, whatever they ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from repository.errors import InspectionFailed
+from repository.inspection import Inspection, bounds, words
+from repository.inspection.children import find_sandbox
+from repository.inspector import conversion
+from tests.corpus import office
+
+from .answers import pieces
+
+WORDS = "Work of a candidate"
+
+
+@pytest.fixture(scope="module")
+def inspection() -> Inspection:
+    sandbox = find_sandbox()
+    assert sandbox, "bubblewrap is not installed, so nothing can be shown of the sandbox"
+    return Inspection(sandbox)
+
+
+def text_of(pdf: bytes) -> str:
+    return " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "said", "pages"),
+    [
+        (office.DOCX, partial(office.pages, 5), "the candidate describes", 5),
+        (office.XLSX, office.xlsx, "Mark", 2),
+        (office.PPTX, office.pptx, "Slide of a candidate", 1),
+        (office.ODT, partial(office.odf, office.ODT), WORDS, 1),
+        (office.ODS, partial(office.odf, office.ODS), "Mark", 1),
+        (office.ODP, partial(office.odf, office.ODP), "Slide of a candidate", 1),
+        (office.DOCM, partial(office.docx, "", office.VBA, macros=True), "Work", 1),
+    ],
+    ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "",
+)
+async def test_a_document_becomes_a_pdf_with_its_pages_and_words(
+    inspection: Inspection, kind: str, make: Callable[[], bytes], said: str, pages: int
+) -> None:
+    pdf = await inspection.convert(kind, pieces(make()))
+    assert said in text_of(pdf)
+    verdict = await inspection.inspect("work.pdf", pieces(pdf))
+    assert (verdict.held, verdict.page_count, verdict.notes) == (False, pages, ())
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server on this machine: its address, and what it was asked."""
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(100))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+@pytest.mark.fault("att:B08", "att:B13")
+async def test_a_document_reaches_no_server(inspection: Inspection) -> None:
+    """Pictures, templates, objects and sections of a server: the server is never asked, and the rest is shown."""
+    async with listening() as (address, asked):
+        settings = {
+            "word/settings.xml": f'{office.HEAD}<w:settings xmlns:w="{office.WORD}"/>',
+            "word/_rels/settings.xml.rels": office.relations(("attachedTemplate", f"{address}/t.dotm", "External")),
+        }
+        source = f'<text:section-source xlink:href="{address}/s.odt"/>'
+        section = f'<text:section text:name="S">{source}<text:p>{WORDS}</text:p></text:section>'
+        for kind, data in (
+            (office.DOCX, office.picture_elsewhere(f"{address}/p.png")),
+            (office.DOCX, office.docx(office.paragraph("Work with a template"), settings)),
+            (office.ODT, office.odf(office.ODT, section)),
+        ):
+            assert "Work" in text_of(await inspection.convert(kind, pieces(data)))
+        assert asked == []
+        _, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        writer.write(b"the server does listen")
+        await writer.drain()
+        writer.close()
+        async with asyncio.timeout(5):
+            while not asked:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.fault("att:B08")
+def test_a_macro_never_runs_even_where_it_could_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same document, outside the sandbox: with LibreOffice's own trust its macro writes a file; with our profile never."""
+    written = tmp_path / "written"
+    data = office.basic(f'Sub Main\nOpen "{written}" For Output As #1\nPrint #1, "ran"\nClose #1\nEnd Sub')
+    converted = b"".join(piece for _, piece in conversion.pdf(data, office.ODT))
+    assert WORDS in text_of(converted)
+    assert not written.exists()
+    trusting = tuple(
+        (path, name, "false" if value == "true" else "0")
+        for path, name, value in conversion._SETTINGS
+        if "Scripting" in path
+    )
+    monkeypatch.setattr(conversion, "_SETTINGS", trusting)
+    with contextlib.suppress(conversion.Refused):
+        list(conversion.pdf(data, office.ODT))
+    assert written.exists(), "the macro cannot run at all, so this test shows nothing"
+
+
+@pytest.mark.fault("att:C05", "att:C03")
+async def test_a_document_that_takes_too_long_ends_at_its_limit(
+    inspection: Inspection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f'<row r="{n}"><c r="A{n}"><v>{n}</v></c></row>' for n in range(1, 200_000))
+    monkeypatch.setattr(bounds, "OFFICE", replace(bounds.OFFICE, cpu_seconds=3))
+    begun = time.monotonic()
+    with pytest.raises(InspectionFailed):
+        await inspection.convert(office.XLSX, pieces(office.xlsx(cells=rows)))
+    assert time.monotonic() - begun < 60
+
+
+async def test_a_document_that_wants_too_much_memory_ends(
+    inspection: Inspection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "OFFICE", replace(bounds.OFFICE, address_space_bytes=256 * 1024**2))
+    with pytest.raises(InspectionFailed):
+        await inspection.convert(office.DOCX, pieces(office.pages(5)))
+
+
+async def test_what_is_no_document_says_so(inspection: Inspection) -> None:
+    with pytest.raises(InspectionFailed) as failure:
+        await inspection.convert(office.PPTX, pieces(b"PK\x03\x04" + bytes(100)))
+    assert failure.value.facts["refused"] == "office-unreadable"
+
+
+@pytest.mark.fault("inj:F14")
+async def test_without_a_sandbox_nothing_is_converted() -> None:
+    with pytest.raises(InspectionFailed) as failure:
+        await Inspection(None).convert(office.DOCX, pieces(office.docx()))
+    assert words.of_refusal(failure.value.facts["refused"]).remedy_kind is words.RemedyKind.RESCAN
+
+
+async def test_where_libreoffice_is_missing_the_file_is_held_with_the_reason(
+    inspection: Inspection, tmp_path: Path
+) -> None:
+    """The real child, with the folder of LibreOffice hidden from it."""
+    assert inspection.sandbox is not None
+    hiding = tmp_path / "bwrap"
+    hiding.write_text(
+        "#!/bin/sh\n"
+        'for word; do shift; [ "$word" = -- ] && [ -z "$seen" ] && { set -- "$@" --tmpfs /usr/lib/libreoffice; seen=1; }; '
+        'set -- "$@" "$word"; done\n'
+        f'exec {inspection.sandbox} "$@"\n'
+    )
+    hiding.chmod(0o700)
+    lacking = Inspection(str(hiding))
+    assert await lacking.programs() == {"recordings"}
+    with pytest.raises(InspectionFailed) as failure:
+        await lacking.convert(office.DOCX, pieces(office.docx()))
+    assert failure.value.facts["refused"] == "office-missing"
+    assert "save the work as a pdf" in words.of_refusal("office-missing").remedy.lower()
+
+
+async def test_the_profile_shuts_macros_and_links_off() -> None:
+    settings = {(path.rpartition("/")[2], name): value for path, name, value in conversion._SETTINGS}
+    assert settings["Scripting", "DisableMacrosExecution"] == "true"
+    assert settings["Update", "Link"] in {"0", "1"}
