@@ -10,6 +10,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from operator import mul
 
+PRACTICE_PREFIX = "P"
+"""How the numbers of practice centres and the keys of their series begin.
+
+A centre number of the register is exactly five digits, and an awarding body two, so no real one can begin so; nothing
+that is imported passes as one. Source: glossary, centre number; the letter is project policy.
+"""
+
+
+def is_practice(number: str | None) -> bool:
+    """Say whether a centre number, or the key of a series, is of a practice centre: what happens there counts nowhere."""
+    return number is not None and number.startswith(PRACTICE_PREFIX)
+
+
 MONTHS = {
     "1": "January",
     "2": "February",
@@ -43,7 +56,8 @@ class SubmissionMode(StrEnum):
 class Series:
     """An exam series of one awarding body, e.g. ``Series("01", "6A", 17)``: June 2017, OCR's 6A family.
 
-    Takes: ``awarding_body`` two digits; ``code`` month (1–9, A, B, C) and family letter; ``year`` two digits, 0–99.
+    Takes: ``awarding_body`` two digits, or P and another character for practice;
+    ``code`` month (1–9, A, B, C) and family letter; ``year`` two digits, 0–99.
     Raises: ``ValueError`` naming the part that is wrong.
     Source: JCQ formats for the exchange of examination related data, version 14.
     """
@@ -53,7 +67,7 @@ class Series:
     year: int
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9]{2}", self.awarding_body):
+        if not re.fullmatch(r"[0-9]{2}|P[0-9A-Z]", self.awarding_body):
             raise ValueError(f"awarding body {self.awarding_body!r} is not two digits")
         if not re.fullmatch(r"[1-9ABC][A-Z]", self.code):
             raise ValueError(f"series code {self.code!r} is not a month (1-9, A, B, C) followed by a letter")
@@ -78,7 +92,7 @@ class Series:
     @classmethod
     def from_key(cls, key: str) -> Series:
         """Return the series of a key such as ``01-6A17``; raises ``ValueError`` if it is not one."""
-        match = re.fullmatch(r"([0-9]{2})-([1-9ABC][A-Z])([0-9]{2})", key)
+        match = re.fullmatch(r"([0-9]{2}|P[0-9A-Z])-([1-9ABC][A-Z])([0-9]{2})", key)
         if match is None:
             raise ValueError(f"{key!r} is not a series key such as 01-6A17")
         return cls(match[1], match[2], int(match[3]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from moderation.entries import is_practice
 from repository.errors import NotFound, NotSignedIn
 
 
@@ -125,6 +126,8 @@ class Action(StrEnum):
     """Looking, before a sample is sent, at the works as a moderator will see them."""
     DECLARE = "declare"
     """Declaring that a candidate's work is the candidate's own."""
+    PRACTICE = "practice"
+    """A practice centre of one's own: made with one click, used, and wiped."""
     READINESS_READ = "readiness.read"
     """What is missing at one's own centre, of everything."""
     RECEIPT_READ = "receipt.read"
@@ -267,6 +270,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SAMPLE_PREVIEW: {_T: _TAUGHT, _E: _CENTRE},
     Action.DECLARE: {_T: _TAUGHT, _E: _CENTRE},
     Action.READINESS_READ: {_T: _TAUGHT, _E: _CENTRE},
+    Action.PRACTICE: {_E: _CENTRE},
     Action.RECEIPT_READ: {_T: _TAUGHT, _E: _CENTRE, _A: _ALL},
     Action.WHO_LOOKED: {_E: _CENTRE},
     Action.AUDIT_READ: {_A: _ALL},
@@ -348,6 +352,34 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONTACTS_READ: {_E: _CENTRE, _A: _ALL},
     Action.CONTACTS_MANAGE: {_E: _CENTRE},
 }
+
+
+IN_PRACTICE: frozenset[Action] = frozenset(
+    {
+        Action.ACCOUNT,
+        Action.ACCOUNT_SECURITY,
+        Action.CASE_READ,
+        Action.DECLARE,
+        Action.DOCUMENT_MOVE,
+        Action.DOCUMENT_STATUS,
+        Action.DOCUMENT_VIEW,
+        Action.DOCUMENT_WITHDRAW,
+        Action.HOME,
+        Action.MARKS_READ,
+        Action.MARKS_SAVE,
+        Action.MARKS_SUBMIT,
+        Action.PRACTICE,
+        Action.READINESS_READ,
+        Action.RECEIPT_READ,
+        Action.SAMPLE_PREVIEW,
+        Action.SAMPLE_READ,
+        Action.SAMPLE_SUBMIT,
+        Action.UPLOAD_CONTINUE,
+        Action.UPLOAD_CREATE,
+        Action.WHO_LOOKED,
+    }
+)
+"""All that can be done in a practice centre: nothing that reaches anybody else, by mail, token, file or request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,10 +476,17 @@ class Actor:
         """Return the role in plain words."""
         return ROLE_TITLES[self.role]
 
+    @property
+    def is_in_practice(self) -> bool:
+        """Say whether this person is in a practice centre, where nothing counts."""
+        return is_practice(self.centre_number)
+
 
 def scope_of(actor: Actor, action: Action) -> Scope | None:
     """Return over which rows ``actor`` may do ``action``, or None if the policy has no entry: denied."""
     if actor.actions is not None and action not in actor.actions:
+        return None
+    if actor.is_in_practice and action not in IN_PRACTICE:
         return None
     return POLICY.get(action, {}).get(actor.role)
 

@@ -197,6 +197,10 @@ class ReplacementRefused(RepositoryError):
     """The file to be replaced is not in this place any more. Load the page again and choose it anew."""
 
 
+class PracticeFull(RepositoryError):
+    """As many practice centres as there can be are in use. Try again tomorrow, when old ones have been wiped."""
+
+
 class RangeRefused(RepositoryError):
     """The requested range lies outside the document."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moderation import guards as of_moderation
-from moderation.guards.history import Kept, guards_of_history, guards_of_two_people
+from moderation.guards.history import Kept, guards_of_history, guards_of_two_people, of_practice
 from moderation.guards.independence import same
 from moderation.guards.trigger import Guard, Refusal, Row
 from repository.access import CENTRE_ROLES, ROLES_OF_TWO, Role
@@ -28,7 +28,8 @@ _TWO = "(" + ", ".join(f"'{role}'" for role in sorted(ROLES_OF_TWO)) + ")"
 
 
 def _is_tie(row: Row) -> str:
-    return f"{row.new}.role IN {_ROLES} AND {row.new}.centre_number IS NOT NULL"
+    real = f"NOT ({of_practice(f'{row.new}.centre_number')})"  # a practice centre ties nobody to anything
+    return f"{row.new}.role IN {_ROLES} AND {row.new}.centre_number IS NOT NULL AND {real}"
 
 
 def _ends(row: Row, at: str) -> str:
@@ -128,10 +129,14 @@ def _links() -> tuple[Guard, ...]:
 
 
 def _receipts() -> tuple[Guard, ...]:
-    """A receipt stays as it was signed; its proof is added once."""
+    """A receipt stays as it was signed; its proof is added once. Those of practice go with their centre."""
     receipt, proof = (one.metadata.tables[one.__tablename__] for one in (ReceiptRow, ReceiptProof))
-    proved = Kept(once=("proof", "log_key", "proved_at"))
-    return (*guards_of_history(receipt, Kept()), *guards_of_history(proof, proved))
+    of_receipt = (
+        "EXISTS (SELECT 1 FROM receipt pr WHERE pr.id = {row}.receipt_id AND " + of_practice("pr.centre_number") + ")"
+    )
+    proved = Kept(once=("proof", "log_key", "proved_at"), practice=of_receipt)
+    signed = Kept(practice=of_practice("{row}.centre_number"))
+    return (*guards_of_history(receipt, signed), *guards_of_history(proof, proved))
 
 
 TWO_PEOPLE = (

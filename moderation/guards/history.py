@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table
 
+from moderation.entries import PRACTICE_PREFIX
 from moderation.guards.independence import Conditions, same
 from moderation.guards.trigger import TRUNCATE, Guard, Refusal, Row
 from moderation.tables import Base
@@ -18,27 +19,48 @@ class Kept:
 
     once: tuple[str, ...] = ()
     freely: tuple[str, ...] = ()
+    practice: str = ""
+    """A condition in SQL on ``{row}``, that the row is of a practice centre: such a one may be deleted, and no other."""
+
+
+def of_practice(column: str) -> str:
+    """Return the condition that a centre number, or the key of a series, is one of practice."""
+    return f"substr({column}, 1, 1) = '{PRACTICE_PREFIX}'"
+
+
+_PRACTICE_CASE = (
+    "EXISTS (SELECT 1 FROM moderation_case pc WHERE pc.id = {row}.case_id AND " + of_practice("pc.centre_number") + ")"
+)
+_PRACTICE_ITEM = (
+    "EXISTS (SELECT 1 FROM sample_item pi JOIN moderation_case pc ON pc.id = pi.case_id "
+    "WHERE pi.id = {row}.sample_item_id AND " + of_practice("pc.centre_number") + ")"
+)
 
 
 _CONFIRMED_OR_SUPERSEDED = Kept(once=("confirmed_by", "confirmed_at", "superseded_at"))
 
 HISTORY: Mapping[str, Kept] = {
     "allocation": Kept(freely=("opens_at", "closes_at", "granted_by", "granted_at")),
-    "case_transition": Kept(),
+    "case_transition": Kept(practice=_PRACTICE_CASE),
     "moderator_mark": Kept(once=("superseded_at",)),
     "criterion_mark": Kept(),
     "safeguarding_concern": Kept(once=("taken_by", "taken_at", "closing_note", "closed_by", "closed_at")),
     "thread": Kept(),
     "moderator_approval": Kept(),
     "standardisation_work": Kept(once=("confirmed_by", "confirmed_at", "retired_at")),
-    "standardisation_reading": Kept(once=("mark", "marked_at"), freely=("comment",)),
+    "standardisation_reading": Kept(freely=("mark", "marked_at", "comment")),  # a seed's changes as live marks do
     "message": Kept(),
     "outcome": _CONFIRMED_OR_SUPERSEDED,
     "moderated_mark": Kept(),
-    "sample": Kept(once=("superseded_at",), freely=("stage", "due_at", "size", "swaps", "uncovered_sets")),
+    "sample": Kept(
+        once=("superseded_at",),
+        freely=("stage", "due_at", "size", "swaps", "uncovered_sets"),
+        practice=of_practice("{row}.series_key"),
+    ),
     "sample_item": Kept(
         once=("replaced_at", "replaced_by", "replacement_reason"),
         freely=("first_stage", "no_work_reason"),
+        practice=_PRACTICE_CASE,
     ),
     "sample_profile": Kept(),
     "moderation_policy": Kept(),
@@ -53,7 +75,7 @@ HISTORY: Mapping[str, Kept] = {
     "conflict": Kept(once=("ended_by", "ended_at", "end_reason"), freely=("valid_to",)),
     "involvement": Kept(),
     "person_alias": Kept(),
-    "missing_work": Kept(),
+    "missing_work": Kept(practice=_PRACTICE_ITEM),
     "item_finding": Kept(),
     "moderator_report": Kept(
         once=(
@@ -108,13 +130,17 @@ def guards_of_history(table: Table, kept: Kept) -> tuple[Guard, ...]:
 
     return (
         Guard(f"{table.name}_kept", table.name, "UPDATE", changed),
-        Guard(f"{table.name}_stays", table.name, "DELETE", lambda row: ((Refusal.HISTORY, _always(row)),)),
+        Guard(f"{table.name}_stays", table.name, "DELETE", lambda row: ((Refusal.HISTORY, _stays(row, kept)),)),
         Guard(f"{table.name}_stays_whole", table.name, TRUNCATE, lambda row: ((Refusal.HISTORY, _always(row)),)),
     )
 
 
 def _given(table: Table, name: str, at: str) -> str:
     return f"{at}.{name} IS NOT NULL" if table.columns[name].nullable else f"{at}.{name} <> ''"
+
+
+def _stays(row: Row, kept: Kept) -> str:
+    return f"NOT ({kept.practice.format(row=row.old)})" if kept.practice else _always(row)
 
 
 def _always(row: Row) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from moderation.entries import SubmissionMode
+from moderation.entries import PRACTICE_PREFIX, SubmissionMode
 from moderation.records.rules import policy_for
 from moderation.records.slots import slots_for
 from moderation.slots import required_slots
@@ -115,6 +115,8 @@ def outstanding(
     ):
         if value is not None:
             query = query.where(column == value)
+    if centre_number is None:
+        query = query.where(ModerationCase.centre_number.not_like(f"{PRACTICE_PREFIX}%"))  # practice counts nowhere
     ends: dict[date, datetime] = {}
     found = []
     for case_id, key, code, title, number, name, nation, mode, state, marks_due_on, sample_due_at in session.execute(

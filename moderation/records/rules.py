@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.entries import Series
+from moderation.entries import PRACTICE_PREFIX, Series
 from moderation.errors import PolicyInvalid, UnknownProfile
 from moderation.profiles import SampleProfile, sample_size
 from moderation.rule_files import (
@@ -111,13 +111,15 @@ def listed_assignments(session: Session) -> list[Assignment]:
 
 
 def governing_of(session: Session, series_key: str | None = None) -> list[Governing]:
-    """Return what governs each component that a centre marks, of one series or of all.
+    """Return what governs each component that a centre marks, of one series or of all; practice has none of its own.
 
     A component whose profile is not known is left out of nothing: it raises ``UnknownProfile``.
     """
     query = select(Component).where(Component.teacher_marks | Component.submission_mode.is_not(None))
     if series_key is not None:
         query = query.where(Component.series_key == series_key)
+    else:
+        query = query.where(Component.series_key.not_like(f"{PRACTICE_PREFIX}%"))
     components = session.scalars(query.order_by(Component.series_key, Component.component_code)).all()
     known = _KnownRules.of_body(session, None)
     return [known.governing(session, component) for component in components]

@@ -17,7 +17,7 @@ from moderation.records.cases import advance, case_of
 from moderation.records.draws import draw_when_complete
 from moderation.sampling import PickReason
 from moderation.submission import WORK_ASKED_FOR, WORK_EXPECTED, CaseEvent, CaseState
-from moderation.tables import Candidate, Sample, SampleItem, WorkRequest
+from moderation.tables import Candidate, ModerationCase, Sample, SampleItem, WorkRequest
 
 __all__ = [
     "SampleItemView",

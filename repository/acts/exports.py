@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from moderation.entries import Series
+from moderation.entries import Series, is_practice
 from moderation.exchange import exports_csv, marks_records, results_records
 from moderation.exchange.basedata import write_basedata
 from moderation.exchange.entry_files import write_entries
@@ -94,7 +94,7 @@ def run(session: Session, context: Context, wish: Wish) -> Exported:
     reader; ``ExportRefused`` naming a value that the format cannot carry; ``FieldRefused`` where a centre is missing.
     """
     wish = _permitted(context, wish)
-    row = session.get(SeriesRow, wish.series_key)
+    row = None if is_practice(wish.series_key) else session.get(SeriesRow, wish.series_key)
     if row is None:
         raise NotFound("There is no such series.")
     if wish.kind in OF_ONE_CENTRE and wish.centre_number is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from moderation.entries import PRACTICE_PREFIX
 from repository import access, teaching
 from repository.access import CENTRE_ROLES, Action, Role
 from repository.acts import people_proposals
@@ -28,7 +29,9 @@ from repository.teaching import Offered, Taught
 
 PAGE_PEOPLE = 50
 INVITATIONS_SHOWN = 100
-_OF_PEOPLE = Assignment.id.not_in(select(ApiToken.assignment_id))
+_REAL = or_(Assignment.centre_number.is_(None), Assignment.centre_number.not_like(f"{PRACTICE_PREFIX}%"))
+"""The roles that somebody has in a practice centre stand in no list."""
+_OF_PEOPLE = Assignment.id.not_in(select(ApiToken.assignment_id)) & _REAL
 """Tokens of school systems act under assignments too; they have a page of their own."""
 
 
@@ -214,7 +217,7 @@ def _of_people(session: Session, person_ids: Sequence[str]) -> tuple[PersonLine,
     rows = session.scalars(
         select(Assignment)
         .join(Person, Person.id == Assignment.person_id)
-        .where(Assignment.person_id.in_(person_ids))
+        .where(Assignment.person_id.in_(person_ids), _REAL)
         .order_by(Person.display_name, Person.id, Assignment.valid_from.desc(), Assignment.id)
     ).all()
     return _lines(session, rows)

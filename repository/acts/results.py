@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from moderation.entries import is_practice
 from moderation.exchange.csv_text import write_table
 from moderation.records import gate as gate_records
 from moderation.records import results as records
@@ -329,6 +330,8 @@ def released_series(session: Session, context: Context) -> tuple[tuple[SeriesRow
     audience_of(actor_of(context))
     found = []
     for series in session.scalars(select(SeriesRow).order_by(SeriesRow.year.desc(), SeriesRow.key)):
+        if is_practice(series.key):
+            continue
         released = records.release_of(session, series.key)
         if released is not None:
             found.append((series, released))

@@ -9,7 +9,7 @@ from fractions import Fraction
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.entries import SubmissionMode
+from moderation.entries import PRACTICE_PREFIX, SubmissionMode, is_practice
 from moderation.profiles import SampleProfile
 from moderation.records import reference, rules
 from moderation.records.cases import CaseView, list_cases
@@ -22,6 +22,8 @@ from repository.acts.allocations import moderators_of
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import NotFound
+
+_REAL = select(SeriesRow).where(SeriesRow.key.not_like(f"{PRACTICE_PREFIX}%"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,16 @@ class ComponentRules:
 
 
 def listed(session: Session, context: Context) -> tuple[SeriesRow, ...]:
-    """Return every series, newest first."""
+    """Return every series, newest first; those of practice centres are nobody's but their own."""
     access.require(actor_of(context), Action.SERIES_READ)
-    return tuple(session.scalars(select(SeriesRow).order_by(SeriesRow.year.desc(), SeriesRow.key)))
+    return tuple(session.scalars(_REAL.order_by(SeriesRow.year.desc(), SeriesRow.key)))
 
 
 def page(session: Session, context: Context, series_key: str) -> SeriesPage:
     """Return the progress of a series; for officers."""
     access.require(actor_of(context), Action.REFERENCE_IMPORT)
     series = session.get(SeriesRow, series_key)
-    if series is None:
+    if series is None or is_practice(series_key):
         raise NotFound
     cases = tuple(list_cases(session, series_key=series_key))
     counts = Counter(case.state for case in cases)
@@ -82,7 +84,7 @@ def component(session: Session, context: Context, series_key: str, component_cod
     """Return a component of a series; for officers."""
     access.require(actor_of(context), Action.REFERENCE_IMPORT)
     found = session.get(Component, (series_key, component_code))
-    if found is None:
+    if found is None or is_practice(series_key):
         raise NotFound
     return found
 

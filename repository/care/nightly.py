@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from repository.acts import practice
 from repository.audit import Context
 from repository.care import collecting, reconciling, reminding, scrubbing
 from repository.care.scrubbing import Wish
@@ -49,6 +50,7 @@ async def round_if_due(services: Services) -> bool:
     await _reconcile(services)
     await _collect(services)
     await _scrub(services)
+    await practice.wipe_ended(services, _context(services))
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from moderation.entries import is_practice
 from repository.access import Role
 from repository.audit import Context
 from repository.contacts import contacts_for
@@ -27,6 +28,8 @@ def addresses_for(session: Session, context: Context, centre_number: str, kind: 
 
     Takes: ``kind``: receipts, deadlines, samples or results.
     """
+    if is_practice(centre_number):
+        return ()  # what happens there is told to nobody
     now = context.now
     people = session.scalars(
         select(Assignment.person_id)

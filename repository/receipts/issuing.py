@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.entries import Series
+from moderation.entries import Series, is_practice
 from moderation.tables import Centre, Component
 from repository import audit, mail
 from repository.access import ROLE_TITLES, Actor, Role
@@ -140,7 +140,7 @@ def newest_of(session: Session, case_id: str, kind: ReceiptKind = ReceiptKind.SA
 
 
 def _mail(session: Session, context: Context, kind: ReceiptKind, what: About, by: By, receipt_id: str) -> None:
-    if not mail.is_sent_here(session):
+    if not mail.is_sent_here(session) or is_practice(what.place.centre_number):
         return
     addresses = set(mail.addresses_for(session, context, what.place.centre_number, CONTACTS))
     if own := mail.address_of(session, by.person):

@@ -18,6 +18,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from moderation.entries import is_practice
 from repository.receipts.bodies import LOCAL_ZONE, sha256_hex
 from repository.receipts.files import ReceiptFile
 from repository.receipts.kinds import title_of
@@ -87,6 +88,10 @@ def facts_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what every receipt says, as pairs of words, for the PDF and the page alike."""
     by = content.get("by", {})
     found = [
+        (
+            "Practice",
+            "This is of a practice centre: nothing here counts" if is_practice(content["centre_number"]) else "",
+        ),
         ("Receipt", content["receipt"]),
         ("Recorded", _both(content["issued_at"])),
         ("Centre", _joined(content["centre_number"], content.get("centre_name"))),

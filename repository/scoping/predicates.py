@@ -25,6 +25,7 @@ from sqlalchemy import (
     and_,
     column,
     false,
+    func,
     literal_column,
     or_,
     select,
@@ -34,6 +35,7 @@ from sqlalchemy import (
 
 import moderation.tables as m
 import scripts.tables as s
+from moderation.entries import PRACTICE_PREFIX
 from moderation.messages import ThreadKind
 from moderation.records.independence import holds_for, is_independent
 from moderation.records.marking import MODERATE
@@ -85,11 +87,23 @@ def criterion(
     """Return the condition on a row of ``table`` that somebody acting so may see it."""
     seen = sights(role, scoped.kind, action, writes=writes)
     if any(one.scope is Scope.ALL and not one.published for one in seen):
-        found: Condition = true()
+        found: Condition = everywhere(table)
     else:
         found = or_(false(), *(scoped.reach(table, one, facts) for one in seen))
     extra = ONLY.get((action, scoped.kind)) if action is not None else None
     return found if extra is None or role not in extra.roles else and_(found, extra.condition(table))
+
+
+def everywhere(table: FromClause) -> Condition:
+    """Return what who sees everything sees: every row, but for those that name a practice centre.
+
+    What hangs on such a row is found through it only: no list begins with a mark, a work or a file.
+    """
+    if "centre_number" not in table.c:
+        return true()
+    number = table.c.centre_number
+    real = func.substr(number, 1, 1) != literal_column(f"'{PRACTICE_PREFIX}'")
+    return or_(number.is_(None), real) if getattr(number, "nullable", True) else real
 
 
 # Cases: everything else is reached through them

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from moderation.entries import is_practice
 from repository import people
 from repository.access import ROLE_TITLES, Role
 from repository.errors import AttemptOver, CodeWrong, NotFound, RepositoryError, SignInFailed, TooManyTries
@@ -194,10 +195,16 @@ def role_items(choices: Any) -> list[dict[str, str]]:
     return [
         {
             "value": one.id,
-            "text": ROLE_TITLES[Role(one.role)] + (f", centre {one.centre_number}" if one.centre_number else ""),
+            "text": ROLE_TITLES[Role(one.role)] + _where(one.centre_number),
         }
         for one in choices
     ]
+
+
+def _where(centre_number: str | None) -> str:
+    if is_practice(centre_number):
+        return ", your practice centre (nothing there counts)"
+    return f", centre {centre_number}" if centre_number else ""
 
 
 def _open(session: Session, request: web.Request, token: str, assignment_id: str) -> tuple[str, str, str]:
