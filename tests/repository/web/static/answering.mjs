@@ -1,0 +1,39 @@
+// Answers lines of JSON on standard input: {"module", "name", "args"} calls a function of a module, {"steps"} a Pace.
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const folder = process.argv[2];
+const load = (module) => import(pathToFileURL(`${folder}/${module}`).href);
+
+const special = {
+  // a file from base64, as the browser would hand it over
+  async look({ name, base64, limits }) {
+    const { byContent, byName, readEnds } = await load("preflight.js");
+    const file = new Blob([Buffer.from(base64, "base64")]);
+    return byName(name, file.size, limits) ?? byContent(name, await readEnds(file));
+  },
+  async shared({ places }) {
+    const { shared } = await load("allocation.js");
+    return [...shared(places)];
+  },
+  async pace({ notes, left }) {
+    const { Pace } = await load("pace.js");
+    const pace = new Pace();
+    for (const [at, sent] of notes) pace.note(at, sent);
+    return [pace.bytesPerSecond(), pace.secondsFor(left)];
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const asked = JSON.parse(line);
+  let answer;
+  try {
+    const value = asked.special
+      ? await special[asked.special](asked)
+      : await (await load(asked.module))[asked.name](...asked.args);
+    answer = { value: value ?? null };
+  } catch (error) {
+    answer = { error: String(error?.stack ?? error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
