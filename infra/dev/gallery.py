@@ -1,258 +1,200 @@
 #!/usr/bin/env python3
-"""Take pictures of pages, wide and narrow, so that somebody looks at them.
+"""Pictures of the main pages of every role, so that somebody looks at them: `infra/check --gallery [FOLDER]`.
 
-Two ways:
+Walks a whole demo (or takes one that was kept), serves it, signs everybody in, follows the links, and takes one picture of each
+kind of page at 1280 and at 320 px; then pages as they are when something is wrong, in Welsh, and without scripts. FOLDER
+(default: build/gallery, which git ignores) gets the pictures and an index.html. What is wrong by itself, a page wider
+than its window or words on the browser's console, is printed and makes the exit status 1.
 
-    gallery.py styles OUT
-        renders infra/dev/gallery_pages/*.html and the error page with sample contexts, serves them on loopback,
-        and takes their pictures. Run `npm run build` in repository/web first.
-
-    gallery.py pages OUT --base http://127.0.0.1:8080 --pages pages.json
-        takes pictures of a running server. pages.json is a list of [name, sign-in link or "", path].
-
-Each page gives OUT/<name>-1280.png and OUT/<name>-320.png; a page wider than its window, a failed request or a message
-on the browser's console is printed, and makes the exit status 1.
+    gallery.py [FOLDER] [--kept DIR] [--role teacher] [--language cy]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import html
+import re
+import shutil
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from playwright.sync_api import Browser, sync_playwright
-
-from repository.web.pages import size_words
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-WEB = ROOT / "repository" / "web"
-PAGES = Path(__file__).resolve().parent / "gallery_pages"
+sys.path.insert(0, str(ROOT))
+
+from tests.journeys.conftest import CHROMIUM, FLAGS  # noqa: E402
+from tests.journeys.serving import NEA, Running, environment, running  # noqa: E402
+from tests.journeys.test_every_page import ID, LINKS, NOT_A_PAGE  # noqa: E402
+
 WIDTHS_PX = (1280, 320)
-CHROMIUM = os.environ.get("NEA_CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
-NONCE = "Z2FsbGVyeQ=="
-POLICY = (
-    f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'"
+PEOPLE = (
+    ("teacher", "99001"),
+    ("exams officer", "99001"),
+    ("moderator", None),
+    ("team leader", None),
+    ("principal moderator", None),
+    ("awarding body officer A", None),
+    ("script tracking clerk", None),
 )
+EXPECTED = re.compile(r"the server responded with a status of (404|422)")
+"""What the console says of the pages that are shown because something is wrong."""
+STYLE = (
+    "body{font:16px sans-serif;margin:2em} figure{display:inline-block;margin:0 1em 2em 0;vertical-align:top} "
+    "img{border:1px solid #999;max-height:600px;max-width:60vw}"
+)
+# The first form of the page with something to fill in, sent with nothing in it.
+SEND_EMPTY = """() => {
+  const forms = [...document.querySelectorAll("main form[method=post]")];
+  const form = forms.find((one) => one.querySelector("input[type=text], textarea"));
+  if (!form) return false;
+  for (const one of form.querySelectorAll("input[type=text], textarea")) one.value = "";
+  form.noValidate = true;
+  form.submit();
+  return true;
+}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One page to look at: its name, the link that signs somebody in (or ""), and its path."""
+@dataclass
+class Gallery:
+    """The pictures taken so far, and what was wrong by itself."""
 
-    name: str
-    sign_in: str
-    path: str
+    folder: Path
+    pictures: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Of each heading, (name of the picture's files without width, address)."""
+    faults: list[str] = field(default_factory=list)
 
+    def take(self, page: Page, heading: str, name: str, address: str) -> None:
+        """Take a page's pictures at every width."""
+        stem = re.sub(r"[^a-z0-9]+", "-", f"{heading} {name}".lower()).strip("-")[:120]
+        for width in WIDTHS_PX:
+            page.set_viewport_size({"width": width, "height": 900 if width > 400 else 640})
+            wide = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+            if wide > width:
+                self.faults.append(f"{address} is {wide} px wide in a window of {width}")
+            page.screenshot(path=self.folder / f"{stem}-{width}.png", full_page=True)
+        self.pictures.setdefault(heading, []).append((stem, address))
 
-def sample_contexts() -> dict[str, dict[str, Any]]:
-    """Contexts of the gallery's own pages: synthetic, one entry for each template's name."""
-    common: dict[str, Any] = {
-        "actor": {
-            "name": "EXAMPLE:TEA CHER",
-            "role": "teacher",
-            "role_title": "Teacher",
-            "centre_number": "99101",
-        },
-        "navigation": [
-            {"href": "/", "text": "Home", "current": False},
-            {"href": "/marks", "text": "Centre marks", "current": False},
-            {"href": "/sample", "text": "Samples", "current": True},
-            {"href": "/outcomes", "text": "Outcomes", "current": False},
-        ],
-        "csp_nonce": NONCE,
-        "csrf_token": "example",
-        "rehearsal": True,
-        "notice": None,
-        "now": datetime(2017, 6, 6, 14, 5, tzinfo=UTC),
-    }
-    released = {
-        "filename": "0042-essay.pdf",
-        "size_bytes": 1_400_000,
-        "state": "released",
-        "href": "/documents/1",
-        "remove_href": "/documents/1/remove",
-    }
-    held = {
-        "filename": "0007 final FINAL (2).pdf",
-        "size_bytes": 920_000,
-        "state": "held",
-        "reason": "This PDF needs a password to open. Save it without a password and upload it again.",
-        "remove_href": "/documents/2/remove",
-    }
-    slots = [{"key": "work", "title": "Candidate’s work"}, {"key": "record", "title": "Record sheet"}]
-    first = {"id": "i1", "candidate_number": "0042", "candidate_name": "EXAMPLE:ADA TEST", "reason": "Highest mark"}
-    second = {"id": "i2", "candidate_number": "0007", "reason": "Lowest mark that is not zero"}
-    items = [
-        {**first, "upload_href": "/samples/1/items/i1/documents", "complete": True, "documents": [released]},
-        {**second, "upload_href": "/samples/1/items/i2/documents", "complete": False, "documents": [held]},
-        {"id": "i3", "candidate_number": "0101", "upload_href": "/x", "complete": False, "slots": slots},
-    ]
-    errors = [{"text": "Enter a mark from 0 to 70", "href": "#mark"}, {"text": "Tick both", "href": "#declarations"}]
-    problem = {
-        "status": 409,
-        "heading": "This sample is locked",
-        "title": "Conflict",
-        "detail": "The sample was submitted at 4:05pm on 6 June 2017, so its files can no longer change.",
-        "reference": "7f3a-91c2",
-    }
-    fault = {"line": 12, "field": "Mark", "message": "71 is more than the maximum, 70", "remedy": "Correct the mark"}
-    refused = {"status": 422, "title": "Unprocessable", "detail": "Nothing was imported.", "facts": {"faults": [fault]}}
-    return {
-        "components": {**common, "errors": errors},
-        "sample": {
-            **common,
-            "items": items,
-            "notice": {"kind": "success", "title": "Received", "text": "0042-essay.pdf was received and checked."},
-        },
-        "marks": common,
-        "confirmation": common,
-        "problem": {**common, "actor": None, "navigation": [], "problem": problem},
-        "problem_refused": {**common, "problem": refused},
-    }
+    def write_index(self) -> None:
+        """Write the page that shows all pictures."""
+        parts = [
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>Gallery</title><style>{STYLE}</style><h1>Gallery</h1>"
+        ]
+        for heading, pictures in self.pictures.items():
+            parts.append(f"<h2>{html.escape(heading)}</h2>")
+            for stem, address in pictures:
+                parts.append(f"<h3>{html.escape(address)}</h3>")
+                for width in WIDTHS_PX:
+                    source, words = f"{stem}-{width}.png", f"{html.escape(address)}, {width} px"
+                    picture = f'<img src="{source}" loading=lazy alt="{words}">'
+                    parts.append(f'<figure><a href="{source}">{picture}</a></figure>')
+        (self.folder / "index.html").write_text("\n".join(parts), "utf-8")
 
 
-def render_samples() -> dict[str, bytes]:
-    """Render every sample page; undefined names are errors, as they are in the service.
+def context_of(browser: Browser, gallery: Gallery, language: str, *, scripts: bool = True) -> BrowserContext:
+    """Return a browser window in which what the console says is noted."""
+    context = browser.new_context(locale=language, timezone_id="Europe/London", java_script_enabled=scripts)
 
-    Returns: path → HTML.
-    """
-    environment = Environment(
-        loader=FileSystemLoader([WEB / "templates", PAGES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["display_zone"] = ZoneInfo("Europe/London")
-    environment.filters["size"] = size_words
-    pages = {}
-    for name, context in sample_contexts().items():
-        template = "errors/problem.html" if name.startswith("problem") else f"{name}.html"
-        pages[f"/{name}"] = environment.get_template(template).render(context).encode()
-    return pages
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not EXPECTED.search(message.text):
+            gallery.faults.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    context.on("console", note)
+    return context
 
 
-@contextmanager
-def served(pages: dict[str, bytes]) -> Iterator[str]:
-    """Serve rendered pages and the static files on loopback, under a policy as strict as the service's."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.split("?")[0]
-            body, suffix = pages.get(path), ".html"
-            if body is None and path.startswith("/static/") and ".." not in path:
-                file = WEB / path.lstrip("/")
-                if file.is_file():
-                    body, suffix = file.read_bytes(), file.suffix
-            self.send_response(200 if body is not None else 404)
-            self.send_header("Content-Type", CONTENT_TYPES.get(suffix, "application/octet-stream"))
-            self.send_header("Content-Security-Policy", POLICY)
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: failed requests are reported by the browser's side."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def walk(page: Page, service: Running, gallery: Gallery, heading: str) -> list[str]:
+    """Take a picture of the first page of each kind that links lead to; returns their addresses."""
+    to_see, met, kinds, seen = ["/"], {"/"}, set(), []
+    while to_see:
+        path = to_see.pop(0)
+        kind = ID.sub("…", path).partition("?")[0]
+        if kind in kinds:
+            continue
+        kinds.add(kind)
+        answer = page.goto(service.address + path)
+        if answer is None or answer.status >= 500:
+            gallery.faults.append(f"{heading}: {path} was answered with {answer.status if answer else 'nothing'}")
+            continue
+        if answer.status != 200:
+            continue
+        gallery.take(page, heading, kind, path)
+        seen.append(path)
+        for href in page.eval_on_selector_all("a[href]", LINKS):
+            if href.startswith("/") and not NOT_A_PAGE.search(href) and href not in met:
+                met.add(href)
+                to_see.append(href)
+    return seen
 
 
-def take(browser: Browser, base: str, picture: Picture, width_px: int, out: Path) -> list[str]:
-    """Take one picture.
+def show_faults(page: Page, service: Running, gallery: Gallery, heading: str, paths: list[str]) -> None:
+    """Take pictures of forms that were sent empty, and of a page that is not there."""
+    for path in paths:
+        page.goto(service.address + path)
+        if page.evaluate(SEND_EMPTY):
+            page.wait_for_load_state("load")
+            page.wait_for_timeout(300)
+            if page.locator(".govuk-error-summary").count():
+                gallery.take(page, f"{heading}: something is wrong", path, path)
+    page.goto(service.address + "/nothing-here")
+    gallery.take(page, f"{heading}: something is wrong", "nothing here", "/nothing-here")
 
-    Returns: what was wrong with the page, in words; empty when nothing was.
-    """
-    faults: list[str] = []
-    context = browser.new_context(viewport={"width": width_px, "height": 800}, locale="en-GB")
-    page = context.new_page()
-    try:
-        if picture.sign_in:
-            page.goto(picture.sign_in if "://" in picture.sign_in else base + picture.sign_in)
-        page.on("console", lambda m: faults.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        page.goto(base + picture.path, wait_until="load")
-        page.wait_for_timeout(200)
-        over_px = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if over_px > 0:
-            faults.append(f"{over_px} px wider than the window")
-        page.screenshot(path=out / f"{picture.name}-{width_px}.png", full_page=True)
-    finally:
+
+def fill(browser: Browser, service: Running, gallery: Gallery, only: str) -> None:
+    """Take all pictures."""
+    for who, centre in PEOPLE:
+        if only and who != only:
+            continue
+        heading = who + (f" of {centre}" if centre else "")
+        context = context_of(browser, gallery, "en-GB")
+        page = context.new_page()
+        page.goto(service.sign_in_url(who, centre))
+        paths = walk(page, service, gallery, heading)
+        show_faults(page, service, gallery, heading, paths)
         context.close()
-    return [f"{picture.name} at {width_px}: {fault}" for fault in faults]
+    if only:
+        return
+    for language, scripts, heading in (("cy", True, "In Welsh"), ("en-GB", False, "Without scripts")):
+        context = context_of(browser, gallery, language, scripts=scripts)
+        page = context.new_page()
+        for path in (
+            "/sign-in",
+            service.sign_in_url("exams officer", "99001").removeprefix(service.address),
+            "/cases",
+            "/account",
+        ):
+            page.goto(service.address + path)
+            gallery.take(page, heading, path.split("/")[1] or "home", page.url.removeprefix(service.address))
+        context.close()
 
 
-def photograph(base: str, pictures: list[Picture], out: Path) -> list[str]:
-    """Take every picture at every width into `out`.
-
-    Returns: what was wrong, in words.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            return [
-                fault
-                for picture in pictures
-                for width_px in WIDTHS_PX
-                for fault in take(browser, base, picture, width_px, out)
-            ]
-        finally:
+def main() -> int:
+    """Fill the folder, write its index, and say what is wrong."""
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "gallery")
+    reader.add_argument("--kept", type=Path, help="data that `nea demo --development-sign-in --keep` left")
+    reader.add_argument("--role", default="", help="only this role's pages")
+    asked = reader.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    gallery = Gallery(asked.folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch) / "data"
+        if asked.kept:
+            shutil.copytree(asked.kept, data)
+        else:
+            subprocess.run([*NEA, "demo", "--development-sign-in", "--keep", str(data)], check=True)
+        with running(environment(data), Path(scratch) / "log") as service, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            fill(browser, service, gallery, asked.role)
             browser.close()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["styles", "pages"])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--base", default="http://127.0.0.1:8080")
-    parser.add_argument("--pages", type=Path, help="a JSON list of [name, sign-in link or empty, path]")
-    options = parser.parse_args(arguments)
-    if options.what == "styles":
-        pages = render_samples()
-        with served(pages) as base:
-            faults = photograph(base, [Picture(path.strip("/"), "", path) for path in pages], options.out)
-    else:
-        if options.pages is None:
-            parser.error("pages needs --pages")
-        listed = [Picture(*entry) for entry in json.loads(options.pages.read_text("utf-8"))]
-        faults = photograph(options.base.rstrip("/"), listed, options.out)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
+            gallery.write_index()
+    print("\n".join(gallery.faults))
+    print(f"{sum(map(len, gallery.pictures.values()))} pages: {asked.folder / 'index.html'}")
+    return 1 if gallery.faults else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

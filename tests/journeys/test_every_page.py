@@ -1,4 +1,4 @@
-"""Every page that anybody can reach by links: its heading, language and title, and that it fits a narrow window."""
+"""Every page that anybody can reach by links: what axe finds wrong, its heading and title, and that it fits a narrow window."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from . import axe
 from .conftest import Visit, Visitor
 
 pytestmark = pytest.mark.journey
@@ -62,6 +63,7 @@ def crawl(window: Visitor) -> int:
     """Look at every page that links lead to, some of each kind, and fail on what is wrong; returns how many kinds."""
     seen: dict[str, int] = {}
     faults: list[str] = []
+    shapes: set[str] = set()
     to_see = ["/"]
     met = set(to_see)
     while to_see:
@@ -76,6 +78,7 @@ def crawl(window: Visitor) -> int:
             faults.append(f"{path}: {answer.status}")
             continue
         faults += [f"{path}: {words}" for words in window.page.evaluate(FAULTS)]
+        faults += [f"{path}: {words}" for words in axe.violations(window.page, shapes)]
         for href in window.page.eval_on_selector_all("a[href]", LINKS):
             if href.startswith("/") and not NOT_A_PAGE.search(href) and href not in met:
                 met.add(href)
@@ -88,5 +91,5 @@ def crawl(window: Visitor) -> int:
 def test_pages_for_strangers_are_sound_too(visit: Visit, path: str) -> None:
     window = visit(width=NARROW_PX, height=640)
     window.page.goto(window.service.address + path)
-    assert window.page.evaluate(FAULTS) == []
+    assert [*window.page.evaluate(FAULTS), *axe.violations(window.page)] == []
     window.complaints[:] = [words for words in window.complaints if "status of 404" not in words]

@@ -1,6 +1,8 @@
-// On every page: the Design System's own behaviour, and sortable tables. Pages work without it.
+// On every page: the Design System's own behaviour, and tables that sort, filter and download. Pages work without it.
 import { initAll } from "./build/govuk-frontend.min.js";
 import { makeTablesSortable } from "./sortable.js";
+import { equipTables } from "./tables.js";
 
 initAll();
 makeTablesSortable(document);
+equipTables(document);

@@ -1,7 +1,7 @@
 // Tables a reader can sort: <table data-sortable>. Each column heading becomes a button, except those marked
 // data-unsortable. A cell may carry data-sort (what to compare instead of its text, for dates and sizes).
 
-const collator = new Intl.Collator("en-GB", { numeric: true, sensitivity: "base" });
+const collator = new Intl.Collator(document.documentElement.lang, { numeric: true, sensitivity: "base" });
 
 function valueOf(row, index) {
   const cell = row.cells[index];
@@ -30,7 +30,8 @@ function sort(table, heading, index, announcer) {
   const rows = [...body.rows].map((row) => ({ row, value: valueOf(row, index) }));
   rows.sort((left, right) => compare(left.value, right.value) * (descending ? -1 : 1));
   body.append(...rows.map(({ row }) => row));
-  announcer.textContent = `Sorted by ${heading.textContent.trim()}, ${descending ? "descending" : "ascending"}`;
+  const words = descending ? table.dataset.sortedDown : table.dataset.sortedUp;
+  announcer.textContent = words.replace("{column}", heading.textContent.trim());
 }
 
 export function makeTablesSortable(root) {
@@ -40,7 +41,7 @@ export function makeTablesSortable(root) {
     const announcer = document.createElement("p");
     announcer.className = "govuk-visually-hidden";
     announcer.setAttribute("role", "status");
-    table.after(announcer);
+    (table.closest(".app-table-region") ?? table).after(announcer);
     [...headings].forEach((heading, index) => {
       if (heading.hasAttribute("data-unsortable") || !heading.textContent.trim()) return;
       const button = document.createElement("button");
