@@ -16,6 +16,12 @@ from repository.errors import InspectionFailed
 
 PACKAGES = Path(__file__).resolve().parent.parent.parent
 PIECE_BYTES = 256 * 1024
+TOO_HEAVY = "too-heavy"
+"""The refusal of a file whose child came to its end in time or memory."""
+ENDED_AT_A_LIMIT = frozenset(
+    value for number in (signal.SIGXCPU, signal.SIGKILL, signal.SIGABRT) for value in (-number, 128 + number)
+)
+"""How a child ends whose processor time is over, or whose library finds no more memory; the sandbox adds 128."""
 
 
 def module(name: str) -> tuple[str, ...]:
@@ -95,12 +101,13 @@ class Output:
                 piece = await self._process.stdout.read(PIECE_BYTES)
                 status = 0 if piece else await self._process.wait()
         except TimeoutError as error:
-            raise InspectionFailed(cause="timeout") from error
+            raise InspectionFailed(cause="timeout", refused=TOO_HEAVY) from error
         self._left_bytes -= len(piece)
         if self._left_bytes < 0:
             raise InspectionFailed(cause="output")
         if status != 0:
-            raise InspectionFailed(cause="status", status=status)
+            refused = TOO_HEAVY if status in ENDED_AT_A_LIMIT else ""
+            raise InspectionFailed(cause="status", status=status, refused=refused)
         return piece
 
 

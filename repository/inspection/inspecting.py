@@ -40,7 +40,9 @@ class Inspection:
             untrusted_answer = await self.run([*CHILD, "inspect"], content, VERDICT_LIMIT_BYTES, INSPECT_LIMITS)
             untrusted = json.loads(untrusted_answer)
             return verdicts.checked(filename, untrusted)
-        except (InspectionFailed, ValueError, TypeError, AttributeError):
+        except InspectionFailed as failure:
+            return verdicts.held(words.of_refusal(str(failure.facts.get("refused", ""))))
+        except (ValueError, TypeError, AttributeError):
             return verdicts.held(words.CANNOT_OPEN)
 
     async def page_jpeg(self, content: AsyncIterator[bytes], number: int, width_pixels: int) -> bytes:

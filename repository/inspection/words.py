@@ -57,6 +57,11 @@ REFUSALS: Mapping[str, Words] = {
         "The file has more pages or pixels than can be shown.",
         "Split it into several files, or save it at a lower resolution.",
     ),
+    "too-heavy": Words(
+        "The file takes more time or memory to open than a file may.",
+        "Print or export the work to a new PDF, or split it into several files, and upload those. "
+        "If it happens again, ask the awarding body.",
+    ),
     "restricted": Words(
         "The PDF is locked against printing or copying, although it opens without a password.",
         "Print it to a new PDF, or save it without security, and upload that.",

@@ -17,6 +17,8 @@ from . import boxes, frames, kinds
 from .findings import Findings, Refused
 
 HEAD_BYTES = 256 * 1024
+OUT_OF_MEMORY = 134
+"""The status with which libraries end that find no more memory (128 and the signal of ``abort``)."""
 
 
 def inspect(source: BinaryIO) -> dict[str, object]:
@@ -89,6 +91,8 @@ def main(arguments: list[str]) -> int:
         return 1
     except Refused:
         return 1
+    except MemoryError:
+        return OUT_OF_MEMORY
     return 0
 
 

@@ -61,6 +61,8 @@ def inspect(data: bytes, kind: str) -> Findings:
         try:
             image.seek(0)
             image.load()
+        except MemoryError:
+            raise
         except Exception as error:
             raise Refused("incomplete" if "truncated" in str(error) else "damaged") from error
         exif = image.getexif()
