@@ -65,7 +65,8 @@ class ReadingView:
     mark: int | None
     comment: str
     marked_at: datetime | None
-    reading_id: str | None = None
+    case_id: str | None = None
+    """The case among whose works a seed stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def given_to(
 
 
 def mark_work(session: Session, work_id: str, *, person_id: str, mark: int, comment: str, now: datetime) -> ReadingView:
-    """Keep a moderator's mark of a practice or approval work, or of a seed; it is given once.
+    """Keep a moderator's mark of a practice or approval work, given once, or of a seed, which may change as live ones do.
 
     Raises: ``MarkOutOfRange``; ``AlreadyDecided`` for a work that has the moderator's mark.
     """
@@ -248,7 +249,7 @@ def mark_work(session: Session, work_id: str, *, person_id: str, mark: int, comm
     if row is None:
         row = StandardisationReading(work_id=work_id, person_id=person_id, given_at=now)
         session.add(row)
-    if row.mark is not None:
+    if row.mark is not None and row.case_id is None:
         raise AlreadyDecided("You have marked this work. It is marked once.")
     row.mark, row.comment, row.marked_at = mark, comment.strip(), now
     session.flush()
@@ -379,12 +380,18 @@ def seeds_in(session: Session, case: ModerationCase, person_id: str, now: dateti
     return ()
 
 
-def reading_of(session: Session, reading_id: str, person_id: str) -> ReadingView | None:
-    """Return a reading that this moderator was given, or None."""
-    row = session.get(StandardisationReading, reading_id)
-    if row is None or row.person_id != person_id:
-        return None
-    return _reading(work_of(session, row.work_id), person_id, row)
+def seed_of(session: Session, item_id: str, person_id: str) -> ReadingView | None:
+    """Return the seed that a sampled work is among this moderator's works, or None if it is none."""
+    found = session.execute(
+        select(StandardisationReading, StandardisationWork.id)
+        .join(StandardisationWork, StandardisationWork.id == StandardisationReading.work_id)
+        .where(
+            StandardisationWork.sample_item_id == item_id,
+            StandardisationReading.person_id == person_id,
+            StandardisationReading.case_id.is_not(None),
+        )
+    ).first()
+    return None if found is None else _reading(work_of(session, found[1]), person_id, found[0])
 
 
 def _is_unseen(session: Session, work: WorkView, person_id: str, now: datetime) -> bool:
@@ -457,4 +464,4 @@ def _view(row: StandardisationWork) -> WorkView:
 def _reading(work: WorkView, person_id: str, row: StandardisationReading | None) -> ReadingView:
     if row is None:
         return ReadingView(work, person_id, None, "", None)
-    return ReadingView(work, person_id, row.mark, row.comment, row.marked_at, row.id)
+    return ReadingView(work, person_id, row.mark, row.comment, row.marked_at, row.case_id)

@@ -20,6 +20,7 @@ from moderation.submission import READABLE
 from moderation.tables import SampleItem
 from repository import access, audit, evidence, journal
 from repository.access import Action, Role
+from repository.acts import standardisation
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import NotFound
@@ -59,7 +60,7 @@ def write(session: Session, context: Context, strokes: Sequence[Stroke]) -> list
         except NotFound:
             results |= {one.key: Kept.REFUSED for one in of_case}
             continue
-        fitting = [one for one in of_case if _is_about(session, case, one)]
+        fitting = [one for one in of_case if _is_about(session, context, case, one)]
         results |= {one.key: Kept.REFUSED for one in of_case}
         done = journal.keep(
             session, actor.person_id, str(actor.role), fitting, context.now, is_late=_is_late(session, case, actor.role)
@@ -118,16 +119,20 @@ def _reads(session: Session, context: Context, case: CaseView, author_id: str, a
     return author_role == Role.MODERATOR  # who had the case before; who checks is nobody whom a moderator reads
 
 
-def _is_about(session: Session, case: CaseView, stroke: Stroke) -> bool:
+def _is_about(session: Session, context: Context, case: CaseView, stroke: Stroke) -> bool:
     """Say whether what a stroke names belongs to its case."""
     if stroke.document_id is not None:
         of = select(Evidence.case_id).where(Evidence.document_id == stroke.document_id)
         if case.case_id not in session.scalars(of).all():
-            return False
+            return standardisation.stands_in(
+                session, context, case.case_id, item_id=stroke.sample_item_id, document_id=stroke.document_id
+            )
     if stroke.sample_item_id is not None:
         item = session.get(SampleItem, stroke.sample_item_id)
         if item is None or item.case_id != case.case_id:
-            return False
+            return standardisation.stands_in(
+                session, context, case.case_id, item_id=stroke.sample_item_id, document_id=stroke.document_id
+            )
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from moderation.records.standardisation import need_approved
 from moderation.submission import READABLE, CaseEvent
 from repository import audit, blinding, evidence
 from repository.access import Action
+from repository.acts import standardisation
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.documents import DocumentState
@@ -153,7 +154,24 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
         tuple(consignments_of(session, case_id)),
         rules_of(session, case.series_key, case.component_code),
     )
-    return blinding.mask(session, context, case_id, found)
+    shown = blinding.mask(session, context, case_id, found)
+    seeds = standardisation.seeds_on_desk(session, context, case_id, [one.item for one in shown.items])
+    return replace(shown, items=_with_seeds(shown.items, seeds, is_readable=shown.is_readable)) if seeds else shown
+
+
+def _with_seeds(
+    items: tuple[DeskItem, ...], seeds: Sequence[standardisation.DeskSeed], *, is_readable: bool
+) -> tuple[DeskItem, ...]:
+    """Put seeds among works by their marks; one that was never marked is gone once nothing is read any more."""
+    mixed = list(items)
+    for seed in seeds:
+        if not is_readable and seed.mark is None:
+            continue
+        wanted = is_readable and seed.mark is None
+        one = DeskItem(seed.item, seed.documents, seed.mark, wanted, seed.item.centre_mark)
+        at = next((n for n, other in enumerate(mixed) if other.item.centre_mark < one.item.centre_mark), len(mixed) - 1)
+        mixed.insert(at, one)  # never the last: what ends the reading is a live work
+    return tuple(mixed)
 
 
 def record_mark(
@@ -176,8 +194,9 @@ def record_mark(
     """
     try:
         item = samples.sample_item_of(session, item_id)
-    except UnknownSampleItem as error:
-        raise NotFound from error
+    except UnknownSampleItem:
+        total = mark if mark is not None else sum(one or 0 for one in (criteria or {}).values())
+        return standardisation.mark_seed(session, context, item_id, total, comment)
     case = permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
     need_approved(session, case.series_key, case.component_code, actor_of(context).person_id, context.now)
     records.record_moderator_mark(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from moderation.errors import StandardisationRefused
 from moderation.records import samples
 from moderation.records import standardisation as records
+from moderation.records.moderator_marks import ModeratorMarkView
+from moderation.records.samples import SampleItemView
 from moderation.records.standardisation import ModeratorStanding, ReadingView, WorkView
 from moderation.standardisation import ApprovalState, WorkKind
 from moderation.tables import (
@@ -26,7 +28,7 @@ from moderation.tables import (
 from repository import access, audit, blinding, evidence, people
 from repository.access import Action, Scope
 from repository.acts import viewing
-from repository.acts.cases import actor_of
+from repository.acts.cases import actor_of, permitted
 from repository.acts.viewing import Viewing
 from repository.audit import Context
 from repository.blinding import code_of
@@ -118,7 +120,7 @@ def listed(session: Session, context: Context) -> tuple[ComponentLine, ...]:
 
 def page(session: Session, context: Context, series_key: str, component_code: str, centre: str = "") -> ComponentPage:
     """Return what is decided about a component. Takes: ``centre``, to choose works of one centre from."""
-    component = _permitted(session, context, Action.STANDARDISATION_READ, series_key, component_code)
+    component = _answers_for(session, context, Action.STANDARDISATION_READ, series_key, component_code)
     plan = records.plan_of(session, series_key, component_code)
     works = records.works_of(session, series_key, component_code)
     standings = records.standings_of(session, series_key, component_code, context.now)
@@ -153,7 +155,7 @@ def set_plan(
     uses_seeds: bool,
 ) -> None:
     """Say whether moderators need approval, and whether seeds are put among their works."""
-    _permitted(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
+    _answers_for(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
     records.set_plan(
         session,
         series_key,
@@ -187,7 +189,7 @@ def propose(
     commentary: str,
 ) -> WorkView:
     """Propose a work with an agreed mark. Its files must be released: otherwise nobody could read it."""
-    _permitted(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
+    _answers_for(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
     item = session.get(SampleItem, sample_item_id)
     files = {} if item is None else evidence.documents_of(session, item.sample_id)
     if not any(one.state is DocumentState.RELEASED for one in files.get(sample_item_id, ())):
@@ -234,7 +236,7 @@ def decide(
     reason: str,
 ) -> None:
     """Decide that a moderator may mark live work of a component, or may not."""
-    _permitted(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
+    _answers_for(session, context, Action.STANDARDISATION_WRITE, series_key, component_code)
     if person_id not in {
         one.person_id for one in records.standings_of(session, series_key, component_code, context.now)
     }:
@@ -306,6 +308,81 @@ def view(session: Session, context: Context, document_id: str, *, recorded: bool
     if not recorded:
         audit.record(session, context, Action.DOCUMENT_VIEW, "document", document_id, purpose="standardisation")
     return replace(seen, filename="Work")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSeed:
+    """A seed as it stands among the works of a case: nothing tells it from them."""
+
+    item: SampleItemView
+    documents: tuple[AttachedDocument, ...]
+    mark: ModeratorMarkView | None
+
+
+def seeds_on_desk(
+    session: Session, context: Context, case_id: str, works: Sequence[SampleItemView]
+) -> tuple[DeskSeed, ...]:
+    """Return the seeds among a moderator's works of a case, under codes as those are; none where work is not read blind.
+
+    Takes: ``works``, those of the case, masked: a seed is said to be chosen for a reason that one of them was.
+    """
+    if not works or blinding.of(session, context, case_id) is None:
+        return ()
+    if access.scope_of(actor_of(context), Action.STANDARDISATION_MARK) is None:
+        return ()
+    case = session.get_one(ModerationCase, case_id)
+    person_id = actor_of(context).person_id
+    found = []
+    for one in records.seeds_in(session, case, person_id, context.now):
+        with widened(session, OF_OTHERS):
+            own = samples.sample_item_of(session, one.work.sample_item_id)
+            files = _files(session, one.work)
+        like = works[len(works) // 2]
+        item = replace(
+            like,
+            item_id=own.item_id,
+            candidate_id=own.candidate_id,
+            candidate_number=code_of(own.candidate_id),
+            centre_mark=own.centre_mark,
+            position=len(works) + 1,
+            first_stage=True,
+            no_work_reason="",
+            request_id=None,
+            replaces_item_id=None,
+        )
+        given = None
+        if one.mark is not None and one.marked_at is not None:
+            given = ModeratorMarkView(1, one.mark, one.comment, person_id, one.marked_at, None)
+        found.append(DeskSeed(item, files, given))
+    return tuple(found)
+
+
+def mark_seed(session: Session, context: Context, item_id: str, value: int, comment: str) -> str:
+    """Keep a moderator's mark of a seed, which counts in no outcome; returns the case that it stands in.
+
+    Raises: ``NotFound`` for a work that is no seed of this moderator.
+    """
+    person_id = actor_of(context).person_id
+    seed = records.seed_of(session, item_id, person_id)
+    if seed is None or seed.case_id is None:
+        raise NotFound
+    permitted(session, context, Action.MODERATOR_MARK_WRITE, seed.case_id)
+    records.mark_work(session, seed.work.work_id, person_id=person_id, mark=value, comment=comment, now=context.now)
+    audit.record(session, context, Action.STANDARDISATION_MARK, "standardisation_work", seed.work.work_id, step="seed")
+    return seed.case_id
+
+
+def stands_in(
+    session: Session, context: Context, case_id: str, *, item_id: str | None, document_id: str | None
+) -> bool:
+    """Say whether a work, or a file, is a seed of this moderator in a case, so that notes on it are kept as on others."""
+    named = {item_id} - {None}
+    if document_id is not None:
+        with widened(session, OF_OTHERS):
+            named.add(session.scalar(select(Evidence.sample_item_id).where(Evidence.document_id == document_id)))
+    person_id = actor_of(context).person_id
+    seeds = [None if one is None else records.seed_of(session, one, person_id) for one in named]
+    return len(seeds) == 1 and seeds[0] is not None and seeds[0].case_id == case_id
 
 
 def _may_read(session: Session, context: Context, item_id: str) -> bool:
@@ -388,7 +465,7 @@ def _answered_for(session: Session, context: Context) -> list[Component]:
     return list(session.scalars(query))
 
 
-def _permitted(session: Session, context: Context, action: Action, series_key: str, component_code: str) -> Component:
+def _answers_for(session: Session, context: Context, action: Action, series_key: str, component_code: str) -> Component:
     actor = actor_of(context)
     access.require_role(actor, action)
     component = session.get(Component, (series_key, component_code))
@@ -405,7 +482,7 @@ def _work(session: Session, context: Context, action: Action, work_id: str) -> W
         work = records.work_of(session, work_id)
     except LookupError as error:
         raise NotFound from error
-    _permitted(session, context, action, work.series_key, work.component_code)
+    _answers_for(session, context, action, work.series_key, work.component_code)
     return work
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+import pytest
 from aiohttp.test_utils import TestClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from moderation.records.marking import allocate
 from moderation.records.samples import sample_of
+from moderation.tables import Component
 from repository.access import Role
 from tests.moderation.records.stage import COMPONENT, SERIES, confirm, hand_in, make_centre
 
@@ -162,3 +165,51 @@ async def page_of(client: Client, path: str, *, holds: str = "") -> str:
     assert answer.status == 200, text[:2000]
     assert holds in text, text
     return text
+
+
+@pytest.mark.fault("att:H12")
+async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in_no_outcome(
+    stage_on_each: Stage,
+) -> None:
+    stage = stage_on_each
+    await uploaded(stage, 2)
+    principal, officer, _, live = await people_of(stage)
+
+    def blind(session: Session) -> None:
+        session.execute(update(Component).where(Component.component_code == COMPONENT).values(read_blind=True))
+
+    await stage.service.write(blind)
+    fields = {"item_id": stage.items[2], "kind": "SEED", "agreed_mark": "33", "commentary": ""}
+    assert (await send(officer, BASE + "/works" + QUERY, **fields))[0] == 303
+    (work_id,) = re.findall(r"/standardisation/works/([0-9a-f-]{36})/retire", await page_of(officer, BASE + QUERY))
+    assert (await send(principal, f"/standardisation/works/{work_id}/confirm"))[0] == 303
+    assert (await send(principal, BASE + "/plan" + QUERY, asks="seeds"))[0] == 303
+    api = await stage.service.client(Role.MODERATOR)
+
+    def to_other(session: Session) -> None:
+        place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": OTHER}
+        allocate(session, person_id=api.person_id, **place)  # type: ignore[attr-defined]
+
+    await stage.service.write(to_other)
+    path = f"/api/cases/{live}/marking"
+    desk = await (await api.get(path)).json()
+    items = {one["id"]: one for one in desk["items"]}
+    assert stage.items[2] in items
+    assert await (await api.get(path)).json() == desk  # and it is the same one each time
+    seed, others = items.pop(stage.items[2]), list(items.values())
+    assert set(seed) == set(others[0])
+    assert desk["items"][-1]["id"] != seed["id"]
+    for secret in ("99901", "1003", "EXAMPLE"):
+        assert secret not in str(seed)
+    assert seed["wanted_now"]
+    for mark in (30, 34):
+        answer = await api.put(f"/api/sample-items/{seed['id']}/moderator-mark", json={"mark": mark})
+        assert answer.status in {200, 201}, await answer.text()
+    for one in others:
+        if one["wanted_now"]:
+            body = {"mark": one["centre_mark"]}
+            assert (await api.put(f"/api/sample-items/{one['id']}/moderator-mark", json=body)).status in {200, 201}
+    outcome = await (await api.get(f"/api/cases/{live}/outcome")).json()
+    assert seed["id"] not in str(outcome)
+    page = await page_of(principal, BASE + QUERY, holds="0 of 1 outside tolerance, +1.0 on average")
+    assert "None met" in page  # of the browser's moderator, who opened no desk
