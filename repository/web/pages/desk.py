@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from moderation.explanation import Differences, Point
 from moderation.sampling import ReplacementReason, RequestKind
+from moderation.submission import CaseState
 from moderation.tracking import FINDING_WORDS
 from repository.access import Action, scope_of
 from repository.acts import concerns, desk, holds, sample_requests
@@ -43,6 +44,8 @@ REQUEST_WORDS: Mapping[RequestKind, str] = {
     RequestKind.REPLACEMENT: "Another work in place of one",
 }
 CRITERION = "criterion-"
+FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
+"""States in which a moderator can say that something is wrong with what was sent."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -212,7 +215,7 @@ async def work_page(
         may_mark=may_mark and not one.item.is_replaced and (one.is_wanted_now or one.mark is not None),
         may_ask=page.may_ask and scope_of(actor, Action.SAMPLE_REQUEST) is not None,
         may_raise=scope_of(actor, Action.SUSPICION_RAISE) is not None,
-        may_find=may_mark and scope_of(actor, Action.CONSIGNMENT_RECEIVE) is not None,
+        may_find=page.desk.case.state in FINDABLE and scope_of(actor, Action.CONSIGNMENT_RECEIVE) is not None,
         fields=_fields(page, mine),
         mark_number=0 if one.mark is None else one.mark.number,
         saved=one.mark if conflict else None,

@@ -36,10 +36,6 @@ READING_WORDS: Mapping[Stage, str] = {
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
 WORKS_ON_A_PAGE = 50
-FOUND_ON_THE_OVERVIEW = 30
-"""Of so many works the overview has a form for what is wrong with each; of more, the page of each work has it."""
-FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
-"""States in which a moderator can say that something is wrong with what was sent."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -160,7 +156,7 @@ async def _desk_page(
         may_mark=scope_of(actor, Action.MODERATOR_MARK_WRITE) is not None and desk.is_readable,
         may_receive=may_receive,
         arrival=arrival,
-        may_find=desk.case.state in FINDABLE and may_receive and len(desk.items) <= FOUND_ON_THE_OVERVIEW,
+        may_find=False,  # the page of each work has the form
         may_view=scope_of(actor, Action.DOCUMENT_VIEW) is not None,
         item_words=ITEM_WORDS,
         item_colours=STATE_COLOURS,

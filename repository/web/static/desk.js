@@ -134,7 +134,28 @@ function offer(form, body) {
 
 // ---- the page -------------------------------------------------------------------------------------------------------
 
+// The keys that the markup names (accesskey) differ between browsers and systems: here they are Alt and the letter in all.
+function takeKeys(root) {
+  for (const one of root.querySelectorAll("[accesskey]")) {
+    one.dataset.key = one.accessKey.toUpperCase();
+    one.setAttribute("aria-keyshortcuts", `Alt+${one.dataset.key}`);
+    one.removeAttribute("accesskey");
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.repeat || !/^Key[A-Z]$/.test(event.code)) return;
+  const goal = document.querySelector(`#main-content [data-key="${event.code.slice(3)}"]`);
+  if (!goal) return;
+  event.preventDefault();
+  if (goal.matches("input, textarea")) {
+    goal.focus();
+    goal.select();
+  } else goal.click();
+});
+
 function start(root) {
+  takeKeys(root);
   for (const form of root.querySelectorAll("form[data-desk-form]:not([data-desk-started])")) {
     form.dataset.deskStarted = "";
     let timer = 0;
