@@ -7,10 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-DEFAULT_STATEMENT: Final = (
-    "The work is the candidates' own, produced under the conditions of the specification, and the signed declarations "
-    "are kept at the centre."
-)
+DEFAULT_STATEMENT: Final = "The work is the candidates' own, and the signed declarations are kept at the centre."
 """What is declared where no awarding body entered its own words. Source: project policy, after JCQ's rule that teachers
 confirm each candidate's work and the centre keeps the signed forms (OCR form CCS160 stays at the centre)."""
 

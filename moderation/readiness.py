@@ -85,7 +85,7 @@ def grouped(found: Iterable[tuple[Gap, str, str]]) -> tuple[GapLine, ...]:
             held.append(number)
     order = list(Gap)
     return tuple(
-        GapLine(gap, words, tuple(numbers))
+        GapLine(gap, words, tuple(sorted(numbers)))
         for (gap, words), numbers in sorted(lines.items(), key=lambda one: (order.index(one[0][0]), one[0][1]))
     )
 
@@ -119,7 +119,7 @@ def left_words(due_at: datetime | None, now: datetime, nation: Nation, late_by: 
     if due_at is None:
         return "No day is set"
     if due_at < now:
-        return f"Late by {_days(late_by)}" if late_by else "Late since today"
+        return f"Late by {_days(late_by)}" if late_by else "Late"
     left = working_days_left(due_at, now, nation)
     if due_at.astimezone(LONDON).date() == now.astimezone(LONDON).date():
         return "Due today"

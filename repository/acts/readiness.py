@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from moderation.declarations import UNDECLARED
+from moderation.declarations import UNDECLARED, DeclarationState
 from moderation.exchange.csv_text import write_table
 from moderation.readiness import (
     GAP_WORDS,
@@ -48,6 +48,10 @@ from repository.tables import Assignment, Person
 CSV_COLUMNS = (
     "series", "component", "title", "what", "state", "due_at", "time_left", "missing", "detail", "candidate", "teachers",
 )  # fmt: skip
+DECLARE_WORDS = {
+    DeclarationState.MISSING: "To declare",
+    DeclarationState.OVERTAKEN: "To declare again, because files changed since",
+}
 UNDER_CHECK = frozenset(DocumentState) - {
     DocumentState.RELEASED, DocumentState.HELD, DocumentState.REJECTED, DocumentState.WITHDRAWN,
 }  # fmt: skip
@@ -217,7 +221,7 @@ def _gaps(
             said = declared.items[item.item.item_id]
             if said.state in UNDECLARED:
                 blocked = True
-                yield Gap.DECLARATION, said.words, item.item.candidate_number
+                yield Gap.DECLARATION, DECLARE_WORDS[said.state], item.item.candidate_number
     if not blocked:
         yield (
             Gap.SUBMIT,

@@ -54,9 +54,9 @@ class Part:
 
 
 PARTS: tuple[Part, ...] = (
-    Part("PRAC/01", "PRACTICE COMPUTING PROJECT", "PRAC1", 18, 60, "marks"),
-    Part("PRAC/02", "PRACTICE ART PORTFOLIO", "PRAC2", 24, 80, "sample", each_candidate=True),
-    Part("PRAC/03", "PRACTICE ENGLISH FOLDER", "PRAC3", 4, 40, "late"),
+    Part("PRAC/01", "Practice computing project", "PRAC1", 18, 60, "marks"),
+    Part("PRAC/02", "Practice art portfolio", "PRAC2", 24, 80, "sample", each_candidate=True),
+    Part("PRAC/03", "Practice English folder", "PRAC3", 4, 40, "late"),
 )
 """What a practice centre has. Source: project policy: one of each thing that a centre has to do, small enough for an hour."""
 SLOTS: dict[str, tuple[Slot, ...]] = {

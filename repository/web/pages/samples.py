@@ -12,9 +12,9 @@ from moderation.slots import COHORT_SLOT, WORK_SLOT, Slot, SlotScope, required_s
 from moderation.tracking import LOSS_WORDS, MISSING_WORDS, STATE_WORDS, Finding, LossReason, MissingCode
 from repository import places, receiving, records
 from repository.access import Action, scope_of
-from repository.acts import samples, unfinished
+from repository.acts import previews, samples, unfinished
 from repository.acts.samples import ItemPage, SamplePage
-from repository.documents import MEDIA_TYPES
+from repository.documents import MEDIA_TYPES, DocumentState
 from repository.documents import STATE_WORDS as DOCUMENT_WORDS
 from repository.errors import FieldRefused, FileTooLarge, RequestMalformed, SlotTypeRefused, SlotUnknown
 from repository.evidence import AttachedDocument
@@ -208,6 +208,9 @@ async def _sample_page(
         others = numbers - {number} if number else set()
         return [document_row(one, titles, others, may_view=may_view, may_remove=may_upload) for one in documents]
 
+    looked = None
+    if uploaded and scope_of(actor, Action.SAMPLE_PREVIEW) is not None:
+        looked = await services.database.read(lambda s: previews.looked(s, context, page))
     begun = ()
     if may_upload and uploaded:
         begun = await services.database.read(lambda s: unfinished.of_case(s, context, case_id))
@@ -219,6 +222,8 @@ async def _sample_page(
         rows=[_row(page, one, files(one.documents, one.item.candidate_number), limit) for one in page.items],
         cohort=cohort_row(page, files(page.cohort_documents), limit) if uploaded else None,
         unfinished=begun,
+        looked=looked,
+        may_declare=page.is_open and scope_of(actor, Action.DECLARE) is not None and uploaded,
         accept=ACCEPT,
         maximum_bytes=limit,
         may_upload=may_upload and uploaded,
@@ -267,6 +272,10 @@ def document_row(
         "reason": " ".join(filter(None, (document.reason, document.remedy, misplaced))),
         "href": f"/documents/{document.document_id}" if may_view and document.state == "released" else None,
         "remove_href": f"/documents/{document.document_id}/withdraw" if may_remove else None,
+        "change_href": f"/documents/{document.document_id}/change" if may_remove else None,
+        "order_href": f"/documents/{document.document_id}/order",
+        "version": document.version,
+        "replaces": document.replaces if document.state is not DocumentState.RELEASED else None,
         "slot_title": titles.get(document.slot, document.slot),
         "slot": document.slot,
         "sha256": document.sha256 or "",
