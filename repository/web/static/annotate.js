@@ -132,7 +132,9 @@ class Notes {
   change(id, change) {
     const entry = this.journal.entry(id);
     if (!entry) return;
-    this.write(id, { ...entry.body, ...(typeof change === "function" ? change(entry.body) : change) });
+    const made = typeof change === "function" ? change(entry.body) : change;
+    if (!("text" in made)) this.journal.look(id); // what is moved is what is seen
+    this.write(id, { ...entry.body, ...made });
   }
 
   write(entryId, body) {

@@ -286,6 +286,7 @@ class Journal {
     this.caseId = caseId;
     this.known = new Map(); // entry id → Map of "revision tab" → stroke
     this.own = new Map(); // entry id → this window's last stroke
+    this.seen = new Map(); // entry id → the stroke that the editor showed when it was opened
     this.listeners = new Set();
   }
 
@@ -333,7 +334,8 @@ class Journal {
       return this.put(own);
     }
     const all = settles || kind === "place"; // where one is needs nobody to decide between two windows
-    const base = all ? shown : own ? [own] : shown.slice(0, 1);
+    const seen = own ?? this.seen.get(entryId);
+    const base = all ? shown : seen ? [seen] : shown.slice(0, 1);
     const revisions = [...(this.known.get(entryId)?.values() ?? [])].map((one) => one.revision);
     const stroke = {
       entry_id: entryId,
@@ -366,6 +368,8 @@ class Journal {
 
   look(entryId) {
     this.own.delete(entryId);
+    const [shown] = this.ends(entryId);
+    if (shown) this.seen.set(entryId, shown);
   }
 
   choose(entryId, other) {
