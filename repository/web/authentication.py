@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
+import secrets
 
 from aiohttp import web
 
@@ -17,6 +20,8 @@ from repository.web.origins import check_origin
 
 DEVICE_TOKEN_LIMIT = 100
 LANGUAGE_DAYS = 365
+SHORTEST_TOKEN = 40
+"""Characters of a synchroniser token, at least; a masked one is of twice as many bytes."""
 
 
 def cookie_name(settings: Settings) -> str:
@@ -135,6 +140,29 @@ def set_language_cookie(response: web.StreamResponse, settings: Settings, code: 
     )
 
 
+def masked(csrf_token: str) -> str:
+    """Return a synchroniser token as a page carries it: other characters on every page.
+
+    Pages are sent compressed; a secret that stood in them unchanged could be found out from their lengths.
+    Source: Gluck, Harris, Prado, "BREACH: reviving the CRIME attack", 2013, section 3.4, masking secrets.
+    """
+    token = csrf_token.encode()
+    pad = secrets.token_bytes(len(token))
+    return base64.urlsafe_b64encode(pad + bytes(a ^ b for a, b in zip(pad, token, strict=True))).decode()
+
+
+def unmasked(untrusted_token: str) -> bytes:
+    """Return the token behind a masked one; what is not masked, as programs send it, stays as it is."""
+    try:
+        both = base64.b64decode(untrusted_token.encode("ascii"), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        both = b""
+    half = len(both) // 2
+    if half < SHORTEST_TOKEN or len(both) % 2:
+        return untrusted_token.encode(errors="surrogateescape")
+    return bytes(a ^ b for a, b in zip(both[:half], both[half:], strict=True))
+
+
 def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
     """Hold a form's synchroniser token against the sign-in's; raises ``RequestForged``.
 
@@ -148,7 +176,5 @@ def check_csrf(request: web.Request, untrusted_token: str | None) -> None:
         return
     if not signed_in.by_cookie:
         return
-    if not untrusted_token or not hmac.compare_digest(
-        untrusted_token.encode(errors="surrogateescape"), signed_in.csrf_token.encode()
-    ):
+    if not untrusted_token or not hmac.compare_digest(unmasked(untrusted_token), signed_in.csrf_token.encode()):
         raise RequestForged

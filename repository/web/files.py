@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import web
@@ -22,6 +24,8 @@ TYPES: Mapping[str, str] = {
     ".woff2": "font/woff2",
     ".map": "application/json",
 }
+WORTH_BYTES = 1000
+"""A smaller file fits into one packet as it is."""
 
 
 async def static(request: web.Request) -> web.StreamResponse:
@@ -35,7 +39,20 @@ async def static(request: web.Request) -> web.StreamResponse:
     # Not sent past our buffers by the system: nobody could see then that a reader does not read.
     body = await asyncio.to_thread(path.read_bytes)
     tag = hashlib.sha256(body).hexdigest()[:32]
-    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": "public, max-age=300", "ETag": f'"{tag}"'}
+    headers = {
+        "Content-Type": TYPES[path.suffix],
+        "Cache-Control": "public, max-age=300",
+        "ETag": f'"{tag}"',
+        "Vary": "Accept-Encoding",
+    }
     if any(known.value == tag for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
+    if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) > WORTH_BYTES:
+        return web.Response(body=await asyncio.to_thread(packed, body), headers=headers | {"Content-Encoding": "gzip"})
     return web.Response(body=body, headers=headers)
+
+
+@lru_cache(maxsize=64)
+def packed(body: bytes) -> bytes:
+    """Return a file compressed as far as it goes: done once, as our files do not change while the service runs."""
+    return gzip.compress(body, compresslevel=9, mtime=0)

@@ -126,7 +126,7 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
         "actor": actor,
         "navigation": navigation,
         "csp_nonce": request[keys.NONCE],
-        "csrf_token": signed_in.csrf_token if signed_in else "",
+        "csrf_token": authentication.masked(signed_in.csrf_token) if signed_in else "",
         "rehearsal": services.settings.rehearsal,
         "passkeys_at": party.origin if party is not None else "",
         "notice": None,
@@ -145,8 +145,16 @@ async def render(request: web.Request, template: str, *, status: int = 200, **co
         context.setdefault("notice", signed_in.notice)
         services = request.app[keys.SERVICES]
         await services.database.write(lambda session: people.set_notice(session, signed_in.token, None))
-    text = render_text(request, template, **context)
-    return web.Response(text=text, content_type="text/html", status=status)
+    response = web.Response(text=render_text(request, template, **context), content_type="text/html", status=status)
+    compress(request, response)
+    return response
+
+
+def compress(request: web.Request, response: web.Response) -> None:
+    """Send a text compressed to who takes it so: on a slow line a page is there in a third of the time."""
+    response.headers["Vary"] = "Accept-Encoding"
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
 
 
 async def redirect(

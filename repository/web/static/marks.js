@@ -44,6 +44,7 @@ function total(form) {
 }
 
 for (const form of document.querySelectorAll("form[data-marks-form]")) {
+  if (!form.querySelector("[data-mark]")) continue; // locked marks: the totals are the server's
   form.addEventListener("input", () => total(form));
   form.addEventListener("change", () => total(form));
   total(form);

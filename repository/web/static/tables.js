@@ -29,6 +29,7 @@ function equip(table) {
   const field = filterField(table, body, words);
   const button = made("button", "govuk-button govuk-button--secondary app-table-tools__download", words.download);
   button.type = "button";
+  button.append(heard(table));
   button.addEventListener("click", () => download(table));
   tools.append(...field, button);
   (table.closest(".app-table-region") ?? table).before(tools);
@@ -42,6 +43,7 @@ function filterField(table, body, words) {
   const id = `${table.id}-filter`;
   const label = made("label", "govuk-label", words.filter);
   label.htmlFor = id;
+  label.append(heard(table));
   const input = made("input", "govuk-input govuk-input--width-20");
   Object.assign(input, { id, type: "search", autocomplete: "off", spellcheck: false });
   input.setAttribute("aria-controls", table.id);
@@ -60,6 +62,11 @@ function filterField(table, body, words) {
   const group = made("div", "app-table-tools__filter");
   group.append(label, input);
   return [group, count];
+}
+
+/** The table's name, only heard: a page has several. @param {HTMLTableElement} table */
+function heard(table) {
+  return made("span", "govuk-visually-hidden", `: ${wordsOf(table.caption ?? table)}`);
 }
 
 /**
