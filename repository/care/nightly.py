@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.acts import practice
 from repository.audit import Context
-from repository.care import collecting, reconciling, reminding, scrubbing
+from repository.care import collecting, reconciling, reminding, rescanning, scrubbing
 from repository.care.scrubbing import Wish
 from repository.errors import CollectorStopped
 from repository.services import Services
@@ -50,6 +50,7 @@ async def round_if_due(services: Services) -> bool:
     await _reconcile(services)
     await _collect(services)
     await _scrub(services)
+    await _rescan(services)
     await practice.wipe_ended(services, _context(services))
     return True
 
@@ -100,4 +101,13 @@ async def _scrub(services: Services) -> None:
             "care: an object has not been read since %s, as the store is larger than the daily round can read; "
             "run `nea scrub --budget SIZE` by a timer",
             f"{since:%Y-%m-%d}",
+        )
+
+
+async def _rescan(services: Services) -> None:
+    report = await rescanning.rescan(services, _context(services))
+    if report.found:
+        logger.error(
+            "care: the virus scanner now finds something in %d released files; see infra/docs/antivirus.md",
+            len(report.found),
         )

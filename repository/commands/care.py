@@ -19,7 +19,7 @@ from rich.table import Table
 
 from repository import app
 from repository.audit import Context
-from repository.care import collecting, reconciling, scrubbing
+from repository.care import collecting, reconciling, rescanning, scrubbing
 from repository.care.claims import GRACE
 from repository.care.collecting import Collected
 from repository.care.inventory import SHARDS
@@ -57,6 +57,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     reconcile.add_argument("--dry-run", action="store_true", help="change nothing: no recovery copy, no switch")
     reconcile.add_argument("--json", action="store_true", help="one JSON document on standard output")
     reconcile.set_defaults(command=_reconcile)
+    rescan = commands.add_parser("rescan", help="scan released files for viruses with the scanner's present signatures")
+    rescan.add_argument(
+        "--budget", type=_budget, metavar="BYTES", help="read this much at most, such as 500MiB or 20GiB"
+    )
+    rescan.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    rescan.set_defaults(command=_rescan)
     collect = commands.add_parser("gc", help="delete what lies in the store and nobody refers to")
     collect.add_argument("--dry-run", action="store_true", help="say what would go")
     collect.add_argument(
@@ -126,6 +132,23 @@ def _served(settings: Settings, work: Callable[[Services, Context], Awaitable[in
             return 1
 
     return run(main())
+
+
+def _rescan(arguments: argparse.Namespace, settings: Settings) -> int:
+    async def work(services: Services, context: Context) -> int:
+        done = await rescanning.rescan(services, context, arguments.budget or sys.maxsize)
+        if arguments.json:
+            print(json.dumps(asdict(done)))
+        elif done.why_not:
+            print(f"nea: nothing was scanned: {done.why_not}", file=sys.stderr)
+        else:
+            rest = "every released file is scanned with them" if done.finished else "more are left for the next run"
+            print(f"{done.engine}: {done.files} files scanned, {len(done.found)} with something new in them; {rest}.")
+            for document_id in done.found:
+                print(f"  document {document_id}")
+        return 1 if done.found or done.why_not else 0
+
+    return _served(settings, work)
 
 
 def _scrub(arguments: argparse.Namespace, settings: Settings) -> int:
