@@ -13,10 +13,11 @@ import os
 import sys
 from typing import BinaryIO
 
-from . import boxes, frames, kinds
+from . import boxes, confinement, frames, kinds
 from .findings import Findings, Refused
 
 HEAD_BYTES = 256 * 1024
+STARTS_PROGRAMS = ("convert", "transcode", "programs")
 OUT_OF_MEMORY = 134
 """The status with which libraries end that find no more memory (128 and the signal of ``abort``)."""
 
@@ -28,6 +29,7 @@ def inspect(source: BinaryIO) -> dict[str, object]:
     """
     head = source.read(HEAD_BYTES)
     recording = kinds.ROOMS.get(kinds.sniff(head)) == "media"
+    confinement.close_up(programs=recording)  # only a recording is looked at by a program of its own
     data = head if recording else head + source.read()
     kind = kinds.sniff(data)
     if "/" not in kind:
@@ -56,6 +58,8 @@ def _option(arguments: list[str], name: str) -> str:
 def _answer(arguments: list[str]) -> None:
     command = arguments[0]
     source, target = sys.stdin.buffer, sys.stdout.buffer
+    if command != "inspect":
+        confinement.close_up(programs=command in STARTS_PROGRAMS)
     if command == "inspect":
         target.write(json.dumps(inspect(source)).encode())
     elif command == "derive":

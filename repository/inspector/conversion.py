@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .archives import Archive
 from .findings import Refused
 from .frames import Frame
 
@@ -24,6 +25,7 @@ CANNOT_START = frozenset((126, 127))
 """What a program answers when it, or a library that it needs, is not there."""
 SECONDS = 90
 PIECE_BYTES = 1024 * 1024
+XML_LIMIT_BYTES = 128 * 1024 * 1024
 PDF_LIMIT_BYTES = 200 * 1024 * 1024
 
 
@@ -78,7 +80,7 @@ def pdf(data: bytes, kind: str) -> Iterator[Frame]:
         source = room / f"work.{filters.ending}"
         source.write_bytes(data)
         _prepare_profile(room / "profile")
-        _run(room, source, filters)
+        _run(room, source, filters, notes=_has_speakers_notes(data))
         target = room / "out" / "work.pdf"
         if not target.is_file() or target.stat().st_size == 0:
             raise Refused("office-unreadable")
@@ -87,6 +89,14 @@ def pdf(data: bytes, kind: str) -> Iterator[Frame]:
         with target.open("rb") as file:
             while piece := file.read(PIECE_BYTES):
                 yield b"M", piece
+
+
+def _has_speakers_notes(data: bytes) -> bool:
+    """Return whether a presentation has notes: then each slide gets a page with its own."""
+    names = Archive(data).names()
+    if "content.xml" in names:
+        return b"presentation:notes" in Archive(data).read("content.xml", XML_LIMIT_BYTES)
+    return any(name.startswith("ppt/notesSlides/") for name in names)
 
 
 def _prepare_profile(profile: Path) -> None:
@@ -103,11 +113,11 @@ def _prepare_profile(profile: Path) -> None:
     )
 
 
-def _run(room: Path, source: Path, filters: Filters) -> None:
+def _run(room: Path, source: Path, filters: Filters, *, notes: bool) -> None:
     # Comments of a teacher in the margin, and what a speaker would say, are part of the work.
     options = (
         '{"ExportNotesInMargin":{"type":"boolean","value":"true"},'
-        '"ExportNotesPages":{"type":"boolean","value":"true"},'
+        f'"ExportNotesPages":{{"type":"boolean","value":"{str(notes).lower()}"}},'
         '"ExportNotes":{"type":"boolean","value":"false"},'
         '"ExportFormFields":{"type":"boolean","value":"false"},'
         '"ReduceImageResolution":{"type":"boolean","value":"true"},'
@@ -143,7 +153,7 @@ def _status(command: list[str], environment: dict[str, str]) -> int:
         ).returncode
     except subprocess.TimeoutExpired as error:
         raise Refused("office-too-large") from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise Refused("office-missing") from error
 
 

@@ -37,7 +37,7 @@ def inspect(source: Source, kind: str) -> Findings:
     notes = []
     if found.video and not found.sound:
         notes.append("no-sound")
-    if not (found.copies_video or not found.video) or not (found.copies_sound or not found.sound):
+    if not (found.copies_video or not found.video) or not (found.plays_sound or not found.sound):
         notes.append("converted")
     return Findings(
         notes=tuple(notes),

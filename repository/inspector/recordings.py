@@ -80,7 +80,7 @@ class Recording(NamedTuple):
     sound: str = ""
     channels: int = 0
     copies_video: bool = False
-    copies_sound: bool = False
+    plays_sound: bool = False
     sound_rate: int = 0
     bits_per_second: float = 0.0
 
@@ -107,7 +107,7 @@ def probe(front: bytes, kind: str) -> Recording:
             timeout=PROBE_SECONDS,
             check=False,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise Refused("media-missing") from error
     except subprocess.TimeoutExpired as error:
         raise Refused("damaged") from error
@@ -147,7 +147,7 @@ def _checked(streams: list[dict[str, object]], form: dict[str, object]) -> Recor
             raise Refused("recording-codec")
         copies = codec == "aac" and channels <= 2 and sound.get("profile") in {"LC", "HE-AAC", "HE-AACv2"}
         found = found._replace(
-            sound=codec, channels=channels, copies_sound=copies, sound_rate=int(_number(sound, "sample_rate"))
+            sound=codec, channels=channels, plays_sound=copies, sound_rate=int(_number(sound, "sample_rate"))
         )
         if not found.bits_per_second and not pictures:
             found = found._replace(bits_per_second=_number(sound, "bit_rate"))

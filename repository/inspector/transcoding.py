@@ -1,7 +1,8 @@
 """A recording becomes one that every browser plays: H.264 and AAC, in fragments; with stills and the outline of its sound.
 
-What plays already is copied into the new file and only what does not is coded anew. Tags, chapters, subtitles, covers,
-places and the coder's own remarks stay behind. Nothing is held whole: it comes in by one pipe and goes out by another.
+A picture that plays already is copied into the new file, any other is coded anew, as all sound is. Tags, chapters,
+subtitles, covers, places and the coder's own remarks stay behind. Nothing is held whole: it comes in by one pipe and goes
+out by another.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _transcode(recording: Recording, kind: str, chunks: Iterator[bytes]) -> Iter
             stderr=subprocess.DEVNULL,
             pass_fds=(stills.writes_to, sound.writes_to),
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise Refused("media-missing") from error
     try:
         feeding = threading.Thread(target=_feed, args=(process, chunks), daemon=True)
@@ -156,8 +157,10 @@ def _command(recording: Recording, kind: str, stills: int, sound: int) -> list[s
 def _video(recording: Recording) -> list[str]:
     if not recording.video:
         return []
+    # Only the picture and what it needs: no remarks of the coder, no places, no filling.
+    strip = ["-bsf:v", "filter_units=pass_types=1-5|7-8"]
     if recording.copies_video:
-        return ["-c:v", "copy", "-bsf:v", "filter_units=remove_types=6"]  # 6: remarks, such as a place
+        return ["-c:v", "copy", *strip]
     size = (
         "scale=w='if(gte(iw,ih),min(1920,iw),min(1080,iw))':h='if(gte(iw,ih),min(1080,ih),min(1920,ih))'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
@@ -165,20 +168,19 @@ def _video(recording: Recording) -> list[str]:
     return [
         "-vf", size, "-fpsmax", "30", "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high",
         "-pix_fmt", "yuv420p", "-crf", "25", "-maxrate", BITS_KEPT, "-bufsize", "5M",
-        "-force_key_frames", "expr:gte(t,n_forced*2)", "-threads", "2",
+        "-force_key_frames", "expr:gte(t,n_forced*2)", "-threads", "2", *strip,
     ]  # fmt: skip
 
 
 def _audio(recording: Recording) -> list[str]:
+    """Sound is always coded anew: that costs a hundredth of its length, and AAC has room for other data than sound."""
     if not recording.sound:
         return []
-    if recording.copies_sound:
-        return ["-c:a", "copy"]
     return [
         "-c:a",
         "aac",
         "-b:a",
-        "96k" if recording.channels == 1 else "128k",
+        "96k" if recording.channels == 1 else "160k",
         "-ac",
         str(min(recording.channels, 2)),
         "-ar",

@@ -192,9 +192,11 @@ ODF_NAMES = " ".join(
         ("script", "script"),
         ("presentation", "presentation"),
         ("manifest", "manifest"),
+        ("svg", "svg-compatible"),
     )
 )
-ODF_NAMES += ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+ODF_NAMES += ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dom="http://www.w3.org/2001/xml-events"'
+ODF_NAMES += ' xmlns:ooo="http://openoffice.org/2004/office"'
 ODF_BODIES = {
     ODT: ("text", "<text:p>Work of a candidate</text:p>"),
     ODS: (
@@ -204,7 +206,7 @@ ODF_BODIES = {
     ),
     ODP: (
         "presentation",
-        '<draw:page draw:name="One"><draw:frame draw:layer="layout" presentation:class="title"><draw:text-box>'
+        '<draw:page draw:name="One"><draw:frame svg:width="20cm" svg:height="3cm" svg:x="1cm" svg:y="1cm"><draw:text-box>'
         "<text:p>Slide of a candidate</text:p></draw:text-box></draw:frame></draw:page>",
     ),
 }
@@ -222,6 +224,9 @@ def odf(
 ) -> bytes:
     """An OpenDocument file of a kind with this body."""
     own, default = ODF_BODIES[kind]
+    listed = "".join(
+        f'<manifest:file-entry manifest:full-path="{escape(name)}" manifest:media-type="text/xml"/>' for name in parts
+    )
     family = family or own
     return packed(
         {
@@ -232,7 +237,7 @@ def odf(
             "META-INF/manifest.xml": f'<manifest:manifest {ODF_NAMES} manifest:version="1.2">'
             f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
             f'<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml">{manifest}'
-            "</manifest:file-entry></manifest:manifest>",
+            f"</manifest:file-entry>{listed}</manifest:manifest>",
             **parts,
         }
     )

@@ -146,7 +146,7 @@ async def test_a_document_that_wants_too_much_memory_ends(
 
 async def test_what_is_no_document_says_so(inspection: Inspection) -> None:
     with pytest.raises(InspectionFailed) as failure:
-        await inspection.convert(office.PPTX, pieces(b"PK\x03\x04" + bytes(100)))
+        await inspection.convert(office.PPTX, pieces(office.packed({"ppt/nothing.xml": "<a/>"})))
     assert failure.value.facts["refused"] == "office-unreadable"
 
 
