@@ -132,7 +132,7 @@ async def report_suspicion(request: web.Request) -> web.Response:
     form = await read_form(request)
 
     def report(session: Session, context: Context, case_id: str) -> str:
-        statement = text_field(form, "statement", limit=STATEMENT_LIMIT)
+        statement = text_field(form, "statement", required=False, limit=STATEMENT_LIMIT)
         number = desk.number_of(session, context, case_id, request.match_info["item_id"])
         holds.raise_suspicion(session, context, case_id, number, statement)
         return "An officer of the awarding body decides. Do not contact the centre about it. Go on reading."
@@ -145,7 +145,7 @@ async def report_concern(request: web.Request) -> web.Response:
     form = await read_form(request)
 
     def report(session: Session, context: Context, case_id: str) -> str:
-        statement = text_field(form, "concern", limit=CONCERN_LIMIT)
+        statement = text_field(form, "concern", required=False, limit=CONCERN_LIMIT)
         number = desk.number_of(session, context, case_id, request.match_info["item_id"])
         concerns.raise_concern(session, context, case_id, number, statement)
         return "Officers of the awarding body have been told. The centre has not been told by this service."

@@ -29,7 +29,7 @@ async def report(request: web.Request) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     try:
         number = text_field(form, "candidate_number", required=False, limit=12)
-        statement = text_field(form, "concern", limit=CONCERN_LIMIT)
+        statement = text_field(form, "concern", required=False, limit=CONCERN_LIMIT)
         await services_of(request).database.write(
             lambda s: concerns.raise_concern(s, context, case_id, number, statement)
         )
@@ -59,7 +59,7 @@ async def close(request: web.Request) -> web.Response:
     context, concern_id = context_of(request), request.match_info["concern_id"]
     ids = {"closing_note": f"note-{concern_id}"}
     try:
-        note = text_field(form, "closing_note", limit=NOTE_LIMIT)
+        note = text_field(form, "closing_note", required=False, limit=NOTE_LIMIT)
         await services_of(request).database.write(lambda s: concerns.close(s, context, concern_id, note))
     except FORM_ERRORS as error:
         return await _list_page(request, form=form, errors=errors_of(error, ids), status=422)
