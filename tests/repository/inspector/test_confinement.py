@@ -1,0 +1,74 @@
+"""What the child gives up before it reads: asked of a child that tries to have it nevertheless."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from repository.inspection import Inspection
+from repository.inspection.children import PACKAGES, find_sandbox
+
+from .answers import pieces
+
+PROBE = f"""
+import ctypes, json, os, socket, sys, threading
+sys.path.insert(0, {str(PACKAGES)!r})
+from repository.inspector import confinement
+before = os.fork()
+if before == 0:
+    os._exit(0)
+os.waitpid(before, 0)
+open("/tmp/before", "w").close()
+in_place = sorted(confinement.close_up(programs=PROGRAMS))
+library = ctypes.CDLL(None)
+def possible(act):
+    try:
+        act()
+    except (OSError, RuntimeError):
+        return False
+    return True
+def fork():
+    if os.fork() == 0:
+        os._exit(0)
+def refused(number):
+    if number < 0:
+        raise OSError
+print(json.dumps([in_place, {{
+    "socket": possible(socket.socket),
+    "pair": possible(socket.socketpair),
+    "fork": possible(fork),
+    "thread": possible(lambda: threading.Thread(target=int).start()),
+    "write": possible(lambda: open("/tmp/after", "w")),
+    "append": possible(lambda: open("/tmp/before", "a")),
+    "remove": possible(lambda: os.remove("/tmp/before")),
+    "namespace": possible(lambda: refused(library.unshare(0x10000000))),
+    "keys": possible(lambda: refused(library.syscall(250, 0, -3, 0, 0, 0))),
+    "read": possible(lambda: open(json.__file__).read()),
+    "program": possible(lambda: os.execv("/bin/true", ["true"])),
+}}]))
+"""
+
+
+@pytest.fixture
+def inspection() -> Inspection:
+    sandbox = find_sandbox()
+    assert sandbox, "bubblewrap is not installed, so nothing can be shown of the sandbox"
+    return Inspection(sandbox)
+
+
+async def test_a_child_that_opens_files_can_neither_start_nor_write_nor_call_anything(inspection: Inspection) -> None:
+    answer = await inspection.run(["-c", PROBE.replace("PROGRAMS", "False")], pieces(b""), 4096)
+    in_place, possible = json.loads(answer)
+    assert in_place == ["landlock", "seccomp"], "the kernel of this machine lacks one of them"
+    assert possible == {name: name == "read" for name in possible}
+
+
+async def test_a_child_that_starts_a_program_can_still_not_reach_into_the_kernel(inspection: Inspection) -> None:
+    """It is replaced by the program at the end, so the answer does not come: the fork, the folder and the rest were free."""
+    probe = PROBE.replace("PROGRAMS", "True").replace(
+        '"program": possible(lambda: os.execv("/bin/true", ["true"])),', ""
+    )
+    in_place, possible = json.loads(await inspection.run(["-c", probe], pieces(b""), 4096))
+    assert in_place == ["seccomp"]
+    assert {name for name in possible if not possible[name]} == {"namespace", "keys"}
