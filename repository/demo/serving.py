@@ -118,6 +118,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "NEA_PORT": str(settings.port),
         "NEA_LOG_FORMAT": settings.log_format,
         "NEA_FRONTEND_DIR": str(settings.frontend_dir),
+        "NEA_CLAMD_SOCKET": str(settings.clamd_socket or ""),
+        "NEA_CLAMD_SIGNATURES_HOURS": str(settings.clamd_signatures_hours),
     }
     if not set(values) <= set(VARIABLES):
         raise ServerFailed("The demo sets a variable that is no setting.")
