@@ -46,12 +46,16 @@ class DiskStore {
     this.sealing = sealing;
   }
 
-  /** Keeps a stroke; when this resolves, it is on disk. */
-  async put(stroke) {
+  /** Keeps strokes; when this resolves, they are on disk. */
+  async put(strokes) {
+    const sealed = await Promise.all(strokes.map((stroke) => this.seal(stroke)));
+    await this.do("readwrite", (store) => sealed.forEach((one, index) => store.put(one, keyOf(strokes[index]))));
+  }
+
+  async seal(stroke) {
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const plain = new TextEncoder().encode(JSON.stringify(stroke));
-    const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.sealing, plain);
-    await this.do("readwrite", (store) => store.put({ iv, sealed }, keyOf(stroke)));
+    return { iv, sealed: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.sealing, plain) };
   }
 
   async remove(keys) {
@@ -80,8 +84,8 @@ export class MemoryStore {
   isLasting = false;
   kept = new Map();
 
-  async put(stroke) {
-    this.kept.set(keyOf(stroke), structuredClone(stroke));
+  async put(strokes) {
+    for (const stroke of strokes) this.kept.set(keyOf(stroke), structuredClone(stroke));
   }
 
   async remove(keys) {

@@ -43,6 +43,7 @@ class Outbox {
   constructor() {
     this.pending = new Map(); // key → stroke, as far as this window knows
     this.tried = new Set();
+    this.dirty = new Map(); // what is not on the disk yet
     this.state = "saved";
     this.fails = 0;
     this.journals = new Map();
@@ -71,21 +72,38 @@ class Outbox {
 
   // ---- writing ----------------------------------------------------------------------------------------------------
 
-  async keep(stroke) {
+  keep(stroke) {
     this.pending.set(keyOf(stroke), stroke);
-    this.update();
-    try {
-      await this.store.put(stroke);
-    } catch {
-      await this.toMemory(); // no room: from now on in memory, and said so
-    }
+    this.dirty.set(keyOf(stroke), stroke);
     this.tell({ written: stroke });
     this.sendSoon();
+    const kept = this.keepDirty();
+    this.update();
+    return kept;
+  }
+
+  /** Writes to the disk what changed, as much at once as there is; the light says that it is kept when it is. */
+  keepDirty() {
+    this.keeping ??= (async () => {
+      while (this.dirty.size > 0) {
+        const strokes = [...this.dirty.values()];
+        this.dirty.clear();
+        try {
+          await this.store.put(strokes);
+        } catch {
+          await this.toMemory(); // no room: from now on in memory, and said so
+        }
+      }
+    })().finally(() => {
+      this.keeping = undefined;
+      this.update();
+    });
+    return this.keeping;
   }
 
   async toMemory() {
     const memory = new MemoryStore();
-    for (const stroke of this.pending.values()) await memory.put(stroke);
+    await memory.put([...this.pending.values()]);
     this.store = memory;
     this.update();
   }
@@ -186,6 +204,7 @@ class Outbox {
     for (const { key, late } of done) {
       const stroke = this.pending.get(key);
       this.pending.delete(key);
+      this.dirty.delete(key);
       if (stroke) this.journals.get(stroke.case)?.received(stroke, late);
     }
     this.update();
@@ -194,7 +213,7 @@ class Outbox {
 
   async setAside(stroke) {
     stroke.refused = true;
-    await this.store.put(stroke).catch(() => {});
+    await this.store.put([stroke]).catch(() => {});
     this.update();
   }
 
@@ -221,7 +240,7 @@ class Outbox {
     const waiting = this.waiting().filter((stroke) => stroke.kind !== "place" || this.trouble).length;
     const refused = [...this.pending.values()].filter((stroke) => stroke.refused && stroke.kind !== "place").length;
     if (waiting === 0) this.state = refused > 0 ? "refused" : "saved";
-    else this.state = this.trouble ?? "saving";
+    else this.state = this.keeping ? "saving" : (this.trouble ?? "saving");
     for (const light of document.querySelectorAll("[data-journal-light]")) this.show(light);
   }
 
