@@ -13,6 +13,7 @@ from repository.demo import files
 from repository.demo.client import Client
 from repository.demo.files import WorkFile
 from repository.demo.stage import Case, Stage
+from repository.documents import IN_INSPECTION, DocumentState
 from repository.receipts import verify
 
 AT_A_TIME = 4
@@ -102,7 +103,7 @@ async def _wait_until_complete(stage: Stage, case: Case) -> None:
             sample = await officer.get(path)
             mine = [one for one in sample["items"] if one["case_id"] == case.case_id]
             states = [document["state"] for one in mine for document in one["documents"]]
-            bad = [state for state in states if state not in {"uploaded", "verified", "released"}]
+            bad = [state for state in states if state != DocumentState.RELEASED and state not in IN_INSPECTION]
             if bad or all(state == "released" for state in states):
                 break
             await asyncio.sleep(POLL_SECONDS)

@@ -25,6 +25,7 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 
 from repository.demo import files
 from repository.demo.files import WorkFile
+from repository.documents import IN_INSPECTION
 
 from .conftest import CHROMIUM, FLAGS, PATIENCE_MS
 from .line import Line, line_to
@@ -65,7 +66,7 @@ class Sender:
         give_up_at = monotonic() + RELEASE_SECONDS
         while monotonic() < give_up_at:
             state: dict[str, object] = json.loads(self.ask(document))
-            if state["state"] not in {"uploaded", "verified"}:
+            if state["state"] not in IN_INSPECTION:
                 break
             sleep(0.1)
         assert state["state"] == "released", state
