@@ -120,6 +120,10 @@ class Action(StrEnum):
     DOCUMENT_STATUS = "document.status"
     DOCUMENT_VIEW = "document.view"
     DOCUMENT_WITHDRAW = "document.withdraw"
+    DOCUMENT_INSPECT = "document.inspect"
+    """Sending a held file to inspection again."""
+    HELD_READ = "held.read"
+    """Files that are held and wait for the awarding body."""
     DOCUMENT_MOVE = "document.move"
     """Putting a file into another place, or files of a candidate in order, before the sample is submitted."""
     SAMPLE_PREVIEW = "sample.preview"
@@ -266,6 +270,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_STATUS: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT, _A: _ALL},
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
+    Action.DOCUMENT_INSPECT: {_A: _ALL},
+    Action.HELD_READ: {_A: _ALL},
     Action.DOCUMENT_MOVE: {_T: _TAUGHT, _E: _CENTRE},
     Action.SAMPLE_PREVIEW: {_T: _TAUGHT, _E: _CENTRE},
     Action.DECLARE: {_T: _TAUGHT, _E: _CENTRE},

@@ -105,6 +105,10 @@ class TokenRefused(RepositoryError):
     """This token is not taken: unknown, over, revoked, or not from this network. An exams officer can make a new one."""
 
 
+class NotHeldAnyMore(RepositoryError):
+    """This file is not held any more: it is being checked, or it was replaced or withdrawn. Load the list again."""
+
+
 class NotFound(RepositoryError):
     """There is nothing here that you can see. Check the address, or go back to your home page."""
 

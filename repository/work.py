@@ -50,11 +50,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How work stands: how much waits to be done, since when the oldest, and how much was set aside for a person."""
+    """How work stands: how much waits to be done, and since when the oldest."""
 
     waiting: int
     oldest_at: datetime | None
-    set_aside: int
 
 
 class ClaimLost(Exception):
@@ -214,8 +213,7 @@ def standing(session: Session, now: datetime) -> Standing:
     """Return how work stands."""
     due = and_(_OPEN, Work.set_aside_at.is_(None), Work.available_at <= now)
     waiting, oldest = session.execute(select(func.count(), func.min(Work.available_at)).where(due)).one()
-    aside = session.scalar(select(func.count()).select_from(Work).where(_OPEN, Work.set_aside_at.is_not(None)))
-    return Standing(waiting, oldest, aside or 0)
+    return Standing(waiting, oldest)
 
 
 def _is_held(job: Job) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from moderation.records.results import release_of
 from moderation.submission import SETTLED, WORK_EXPECTED, CaseState
 from moderation.tables import SeriesRow
 from repository.access import Role
-from repository.acts import checks, extensions, marking, results, series, tasks_of_waiting
+from repository.acts import checks, extensions, held_files, marking, results, series, tasks_of_waiting
 from repository.acts.allocations import moderators_of
 from repository.acts.cases import STATE_WORDS, actor_of
 from repository.acts.tasks import Board, Task
@@ -44,7 +44,11 @@ def moderator_board(session: Session, context: Context) -> Board:
 
 def officer_board(session: Session, context: Context) -> Board:
     """Return an officer's board: outcomes to confirm, orders not valid, cases without a moderator, late samples."""
-    tasks: list[Task] = [*_requests(session, context), *tasks_of_waiting.tasks(session, context)]
+    tasks: list[Task] = [
+        *_requests(session, context),
+        *tasks_of_waiting.tasks(session, context),
+        *held_files.tasks_of_body(session),
+    ]
     waiting: list[Task] = []
     total = late = 0
     for one in series.listed(session, context):

@@ -15,7 +15,7 @@ from moderation.submission import MARKS_EDITABLE, WORK_ASKED_FOR, CaseState
 from moderation.tracking import Subject
 from repository import contacts, teaching
 from repository.access import Actor, Role
-from repository.acts import cases, sample_requests, tasks_of_scripts, tasks_of_waiting
+from repository.acts import cases, held_files, sample_requests, tasks_of_scripts, tasks_of_waiting
 from repository.acts.cases import actor_of, state_words
 from repository.acts.tasks import Board, Task
 from repository.audit import Context
@@ -39,6 +39,9 @@ def board(session: Session, context: Context) -> Board:
         for case in found
         if case.state == S.MARKS_CONFIRMED and sample_requests.is_waiting_for(session, context, case.case_id)
     ]
+    tasks += held_files.tasks_of_centre(
+        session, [(case.case_id, f"{case.component_code}, {case.component_title}") for case in found]
+    )
     if actor.role is Role.EXAMS_OFFICER:
         tasks += tasks_of_scripts.centre_tasks(session, context)
         tasks += tasks_of_waiting.tasks(session, context)

@@ -14,11 +14,13 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from repository import work
 from repository.antivirus import ScanState
 from repository.care import marks, scrubbing
+from repository.documents import DocumentState
 from repository.errors import SettingRefused
 from repository.services import Services
-from repository.tables import CareMark, ScopeKeyRow
+from repository.tables import CareMark, DocumentRow, ScopeKeyRow, Work
 from storage.backend import Backend
 from storage.capabilities import Capabilities, capabilities
 from storage.errors import KeyRefused, StorageError
@@ -32,6 +34,7 @@ SKEW_LIMIT = timedelta(minutes=15)
 """Stores refuse signatures that are further off."""
 READ_WITHIN = timedelta(days=30)
 COLLECTED_WITHIN = timedelta(days=3)
+WORK_WITHIN = timedelta(minutes=15)
 PROBE_SCOPE = "care/doctor/probe"
 
 
@@ -243,6 +246,39 @@ async def antivirus_check(services: Services) -> Check:
         f"the scanner cannot be believed: {found.why}. Files are held until it can.",
         "See infra/docs/antivirus.md; then what is held for it is scanned again by itself.",
     )
+
+
+async def work_check(services: Services) -> Check:
+    """Say how background work stands: what waits, and what was set aside for a person."""
+    now = services.clock()
+    found = await services.database.read(lambda session: work.standing(session, now))
+    set_aside = await services.database.read(_set_aside)
+    says = f"{found.waiting} pieces of work wait"
+    if set_aside:
+        return failed(
+            "work",
+            f"{says}; {set_aside} failed so often that they were set aside",
+            "See “Held files” as an officer; the log says why they failed. Mend that, then inspect them again.",
+        )
+    if found.oldest_at is not None and now - found.oldest_at > WORK_WITHIN:
+        return warning(
+            "work",
+            f"{says}, the oldest for {_span(now - found.oldest_at)}",
+            "See whether `nea serve` or `nea work` runs, and start `nea work` on a further machine.",
+        )
+    return ok("work", says)
+
+
+def _set_aside(session: Session) -> int:
+    """Return how many documents wait for a person; of one that was withdrawn or replaced, nobody waits for anything."""
+    waits = (DocumentState.HELD, DocumentState.RELEASED)
+    counted = (
+        select(func.count())
+        .select_from(Work)
+        .join(DocumentRow, DocumentRow.id == Work.subject_id)
+        .where(Work.set_aside_at.is_not(None), DocumentRow.state.in_(waits))
+    )
+    return session.scalar(counted) or 0
 
 
 def disk_check(folder: Path) -> Check:

@@ -96,6 +96,7 @@ async def _services(services: Services) -> list[Check]:
         health.sandbox_check(services),
         *await health.program_checks(services),
         await health.antivirus_check(services),
+        await health.work_check(services),
     ]
     checks += await provider_checks(services)
     checks.append(await log_health.log_check(services))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from repository import audit
 from repository.audit import Context
 from repository.errors import DocumentDestroyed, HoldInForce, NotFound, OfficerUnknown
 from repository.keys.rotation import rows_changed
-from repository.tables import DataKeyRow, LegalHold, ScopeKeyRow
+from repository.tables import DataKeyRow, Derivative, DocumentRow, LegalHold, ScopeKeyRow
 
 OBJECT = "object"
 SCOPE = "scope"
@@ -72,9 +72,20 @@ def lift(session: Session, context: Context, kind: str, subject: str) -> int:
     return rows_changed(lifted)
 
 
+def shown_in_place_of(oid: str) -> Select[tuple[str]]:
+    """Return the query for the objects that are shown in place of the document that an object is."""
+    return (
+        select(Derivative.oid).join(DocumentRow, DocumentRow.id == Derivative.document_id).where(DocumentRow.oid == oid)
+    )
+
+
 def over_object(oid: str, scope: str) -> ColumnElement[bool]:
-    """Return the condition that a hold is in force over an object."""
-    return exists().where(LegalHold.lifted_at.is_(None), or_(LegalHold.oid == oid, LegalHold.scope == scope))
+    """Return the condition that a hold is in force over an object, or over the document that it is shown in place of."""
+    shown_for = (
+        select(DocumentRow.oid).join(Derivative, Derivative.document_id == DocumentRow.id).where(Derivative.oid == oid)
+    )
+    held = or_(LegalHold.oid == oid, LegalHold.scope == scope, LegalHold.oid.in_(shown_for))
+    return exists().where(LegalHold.lifted_at.is_(None), held)
 
 
 def over_scope(scope: str) -> ColumnElement[bool]:

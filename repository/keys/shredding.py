@@ -201,7 +201,8 @@ def _hold(kind: str, subject: str, scope: str) -> ColumnElement[bool]:
 
 def _under(kind: str, subject: str) -> ColumnElement[bool]:
     if kind == OBJECT:
-        return DataKeyRow.oid == subject
+        # What is shown in place of a document goes with it.
+        return or_(DataKeyRow.oid == subject, DataKeyRow.oid.in_(holds.shown_in_place_of(subject)))
     return DataKeyRow.sk_id.in_(select(ScopeKeyRow.sk_id).where(ScopeKeyRow.scope == subject))
 
 

@@ -53,6 +53,7 @@ from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
 from repository.web.pages import extensions as extensions_pages
+from repository.web.pages import held_files as held_files_pages
 from repository.web.pages import holds as holds_pages
 from repository.web.pages import imports as imports_pages
 from repository.web.pages import languages as languages_pages
@@ -455,6 +456,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/series/{series_key}/component/practice", standardisation_pages.show_mine, A.STANDARDISATION_MARK),
     Route("GET", "/standardisation/works/{work_id}", standardisation_pages.show_work, A.STANDARDISATION_MARK),
     Route("POST", "/standardisation/works/{work_id}/mark", standardisation_pages.mark_work, A.STANDARDISATION_MARK),
+    Route("GET", "/held-files", held_files_pages.index, A.HELD_READ),
+    Route("POST", "/held-files/{document_id}/inspect", held_files_pages.inspect_again, A.DOCUMENT_INSPECT),
     Route("GET", "/holds", holds_pages.index, A.HOLD_READ),
     Route("GET", "/cases/{case_id}/holds", holds_pages.show, A.HOLD_READ),
     Route("POST", "/cases/{case_id}/holds", holds_pages.hold, A.HOLD_WRITE),

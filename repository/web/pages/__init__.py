@@ -27,6 +27,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.STANDARDISATION, "/standardisation", "Standardisation"),
     (Action.MESSAGE_READ, "/messages", "Messages"),
     (Action.HOLD_READ, "/holds", "Holds"),
+    (Action.HELD_READ, "/held-files", "Held files"),
     (Action.SAFEGUARDING_READ, "/safeguarding", "Safeguarding"),
     (Action.CONFLICT_DECLARE, "/conflicts", "Conflicts of interest"),
     (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),
@@ -83,6 +84,7 @@ def templates(language: Language = ENGLISH) -> Environment:
         "instant": wording.instant,
         "moment": wording.moment,
         "day": wording.day,
+        "short_day": wording.short_day,
         "size": wording.size,
         "words": lambda text: str(text).replace("_", " ").lower(),
     }
