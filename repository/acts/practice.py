@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -50,9 +49,10 @@ def mine(session: Session, context: Context) -> Mine | None:
     return None if row is None else _view(row, context)
 
 
-def begin(session: Session, context: Context, random: Random, days: int) -> str:
+def begin(session: Session, context: Context, seed: str, days: int) -> str:
     """Make a practice centre for the exams officer who asks, or find the one there is; returns the role to go on under.
 
+    Takes: ``seed``, from which its number, candidates and marks are drawn; ``days`` after which it is wiped by itself.
     Raises: ``NotFound`` for anybody else; ``PracticeFull``.
     """
     access.require_role(context.actor, Action.PRACTICE)
@@ -65,8 +65,8 @@ def begin(session: Session, context: Context, random: Random, days: int) -> str:
     home = session.get(Centre, actor.centre_number)
     nation = Nation(home.nation) if home is not None else Nation.ENGLAND
     with widened(session, "makes the rows of a practice centre, which are of no centre that its maker is at"):
-        number, series_key = making.new_place(session, random, context.now)
-        making.make(session, number, series_key, nation, random, context.now)
+        number, series_key = making.new_place(session, seed, context.now)
+        making.make(session, number, series_key, nation, seed, context.now)
         role = Assignment(
             person_id=actor.person_id,
             role=Role.EXAMS_OFFICER,

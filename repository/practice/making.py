@@ -72,11 +72,12 @@ STATEMENT = (
 )
 
 
-def new_place(session: Session, random: Random, now: datetime) -> tuple[str, str]:
+def new_place(session: Session, seed: str, now: datetime) -> tuple[str, str]:
     """Return the number and the series key of a new practice centre; a number is never given twice.
 
     Raises: ``PracticeFull`` when as many as there can be are in use.
     """
+    random = Random(seed)
     today = now.astimezone(LONDON).date()
     month = list(MONTHS)[today.month - 1]
     for _ in range(TRIES):
@@ -88,11 +89,11 @@ def new_place(session: Session, random: Random, now: datetime) -> tuple[str, str
     raise PracticeFull
 
 
-def make(session: Session, number: str, series_key: str, nation: Nation, random: Random, now: datetime) -> None:
+def make(session: Session, number: str, series_key: str, nation: Nation, seed: str, now: datetime) -> None:
     """Put the rows of a practice centre into the database: everything but the role of the person whose it is."""
     if not (is_practice(number) and is_practice(series_key)):
         raise ValueError("a practice centre has a number and a series of practice")
-    series = Series.from_key(series_key)
+    random, series = Random(seed), Series.from_key(series_key)
     today = now.astimezone(LONDON).date()
     row = SeriesRow(
         key=series_key,

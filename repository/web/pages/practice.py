@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from aiohttp import web
 from sqlalchemy.orm import Session
 
@@ -26,10 +24,9 @@ async def begin(request: web.Request) -> web.Response:
     """Make the person's practice centre, if there is none, and go on inside it."""
     await read_form(request)
     services, context = services_of(request), context_of(request)
-    random = Random(services.new_token())  # noqa: S311 — invented candidates and marks
 
     def work(session: Session) -> str:
-        role = practice.begin(session, context, random, services.settings.practice_days)
+        role = practice.begin(session, context, services.new_token(), services.settings.practice_days)
         return _switch(session, request, role)
 
     return _go_on(request, await services.database.write(work), "/readiness")
