@@ -65,7 +65,8 @@ def shown(request: web.Request, document: Showable, *, label: str = "", slot: st
     Takes: ``label``, what it is called on the page where its name is not to be seen; ``first``, the first of the plain pages.
     """
     media_type = document.media_type or ""
-    is_pages = bool(getattr(document, "pages", ())) or is_viewable_as_pages(media_type)
+    is_recording = media_type.startswith(("audio/", "video/"))
+    is_pages = is_viewable_as_pages(media_type) or bool(document.page_count and not is_recording)
     kind = "pages" if is_pages else media_type.partition("/")[0]
     kind = kind if kind in {"pages", "audio", "video"} else "none"
     count = (document.page_count or 0) if kind == "pages" else 0
