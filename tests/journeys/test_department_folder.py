@@ -23,6 +23,7 @@ from pypdf.generic import DecodedStreamObject, NameObject
 
 from repository.demo import files
 
+from .axe import violations
 from .conftest import PATIENCE_MS, Visit, Visitor
 from .line import line_to
 from .serving import NEA, Running, environment
@@ -194,12 +195,17 @@ def test_a_department_folder_becomes_a_sealed_sample(visit: Visit, tmp_path: Pat
     expect(why(page, "Marking scheme.pages")).to_contain_text("Export To, PDF")
     hands.choose(menu(page, "IMG_2044.pdf"), title(gone))
     expect(summary).to_contain_text("Every candidate has work.")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size({"width": 1280, "height": 900})
 
     hands.click(page.get_by_role("button", name=f"Send {len(people)} files"))
     words = page.locator("[data-queue-words]")
     expect(words).to_contain_text(f"{len(people)} of {len(people)} files received and checked.", timeout=60_000)
     for one in people:
         expect(status_of(page, one.number)).to_have_text(RECEIVED)
+    assert violations(page) == []
     officer.look("Sample,")
     # The same folder again: what is here is known by its content, and nothing is sent twice.
     posted = [method for method, _ in sent].count("POST")
@@ -300,8 +306,8 @@ def test_another_person_on_another_computer_sends_only_the_rest(
         shutil.copy(path, renamed)
         sent, before = requests_of(page), line.passed_bytes
         page.locator("[data-drop-input]").set_input_files(renamed)
-        page.get_by_text("1 file of nobody in this sample").click()
-        menu(page, renamed.name).select_option(label=title(person))
+        expect(why(page, renamed.name)).to_contain_text("of it has arrived: only the rest is sent")
+        expect(page.locator(".app-tray__candidate", has_text=person.number)).to_contain_text("1 file")
         page.get_by_role("button", name="Send 1 file").click()
         expect(status_of(page, person.number)).to_have_text(RECEIVED, timeout=40_000)
         patched = [offset for method, offset in sent if method == "PATCH"]

@@ -30,6 +30,7 @@ const TOLD_EVERY_MS = 1000;
 /** @typedef {import("./uploads/preflight.js").Finding} Finding */
 /** @typedef {import("./uploads/folder.js").Found} Found */
 /** @typedef {{key: string, title: string, hint: string, limits: Limits}} RowSlot */
+/** @typedef {{item: string, slot: string, sha256: string, filename: string}} Known what is here or on its way */
 
 /**
  * What a place takes: endings of file names, and a size; empty and 0 where the page does not say.
@@ -102,7 +103,7 @@ export class Row {
   isFilled() {
     const here = [...this.list.querySelectorAll("[data-document-state]")].map((line) => /** @type {HTMLElement} */ (line).dataset.documentState);
     return (
-      here.some((state) => state === "released" || state === "uploaded" || state === "verified") ||
+      here.some((state) => !["held", "rejected", "withdrawn"].includes(state ?? "")) ||
       this.uploader.transfers.some(({ row, state }) => row === this && !["refused", "rejected", "held", "stopped"].includes(state))
     );
   }
@@ -309,27 +310,30 @@ export class Uploader {
 
   /**
    * Return in words that this content is at this place already; empty if it is not.
+   * @param {Known[]} known
    * @param {{item: string, slot: string}} place
    * @param {string} sha256
    */
-  isHere(place, sha256) {
-    const here = this.known(null).find((one) => one.sha256 === sha256 && one.item === place.item && one.slot === place.slot);
+  isHere(known, place, sha256) {
+    const here = known.find((one) => one.sha256 === sha256 && one.item === place.item && one.slot === place.slot);
     return here ? `It is here already, as ${here.filename}, and is not sent again.` : "";
   }
 
   /**
    * Return in words that this content is here for somebody else; empty if it is not.
+   * @param {Known[]} known
    * @param {{item: string, slot: string}} place
    * @param {string} sha256
    */
-  isElsewhere(place, sha256) {
-    const other = this.known(null).find((one) => one.sha256 === sha256 && one.item !== place.item);
+  isElsewhere(known, place, sha256) {
+    const other = known.find((one) => one.sha256 === sha256 && one.item !== place.item);
     return other ? `The same content was sent for ${this.nameOf(other.item)}, as ${other.filename}. If both are right, say so by choosing.` : "";
   }
 
   /**
    * What is here or on its way: whose, where, and its content.
    * @param {Transfer | null} except
+   * @returns {Known[]}
    */
   known(except) {
     const lines = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-item-id] [data-document-sha256]"));

@@ -133,6 +133,8 @@ export class Plan {
     this.together = new Map();
     /** @type {Entry | null} */
     this.dragged = null;
+    /** @type {number | undefined} */
+    this.waiting = undefined;
     this.count = 0;
     this.heading = /** @type {HTMLElement} */ (place.querySelector("[data-plan-heading]"));
     this.list = /** @type {HTMLElement} */ (place.querySelector("[data-plan-list]"));
@@ -192,81 +194,86 @@ export class Plan {
     this.place.hidden = false;
     this.show();
     this.heading.focus();
-    for (const entry of made) if (!entry.finding) this.examine(entry);
+    this.examine(made.filter((entry) => !entry.finding));
   }
 
   /**
-   * Find out what is wrong with a file, and whether it is here already or goes to somebody else too.
-   * @param {Entry} entry
+   * Find out what is wrong with files, and which are here already or go to two people, one after the other.
+   * @param {readonly Entry[]} made
    */
-  async examine(entry) {
-    await entry.look();
-    this.show();
-    if (entry.finding?.level === "stop" || (entry.proposal.confidence === "nobody" && !entry.place)) return;
-    try {
-      const sha256 = await entry.chosen.digest();
-      const begun = this.uploader.unfinished.find(null, entry.chosen.file.size, sha256);
-      if (begun && !entry.byHand && this.uploader.rows.some((row) => row.item === begun.item)) {
-        entry.place = { item: begun.item, slot: begun.slot };
-        const percent = Math.floor((begun.offset / Math.max(1, begun.size)) * 100);
-        entry.proposal = { confidence: "certain", item: begun.item, slot: begun.slot, maybe: [], why: `It was begun here and ${percent}% of it has arrived: only the rest is sent.` };
-      }
-    } catch {
-      // gone from the plan, or unreadable: sending says so
+  async examine(made) {
+    for (const entry of made) {
+      await entry.look();
+      this.later();
     }
-    this.compare();
-    this.show();
+    for (const entry of made) {
+      const { size } = entry.chosen.file;
+      if (entry.finding?.level === "stop" || (!entry.place && !this.uploader.unfinished.begun.some((one) => one.size === size))) continue;
+      try {
+        this.recall(entry, await entry.chosen.digest());
+      } catch {
+        continue; // gone from the plan, or unreadable: sending says so
+      }
+      this.later();
+    }
+  }
+
+  /**
+   * Put a file where it was begun, on whatever computer and under whatever name.
+   * @param {Entry} entry
+   * @param {string} sha256
+   */
+  recall(entry, sha256) {
+    const { size } = entry.chosen.file;
+    const begun = this.uploader.unfinished.find(null, size, sha256);
+    if (!begun || entry.byHand || !this.uploader.rows.some((row) => row.item === begun.item)) return;
+    const percent = Math.floor((begun.offset / Math.max(1, begun.size)) * 100);
+    const why = `It was begun here, and ${percent}% of it has arrived: only the rest is sent.`;
+    entry.place = { item: begun.item, slot: begun.slot };
+    entry.proposal = { confidence: "certain", item: begun.item, slot: begun.slot, maybe: [], why };
+    if (entry.line.parentNode === this.othersList) this.list.append(entry.line);
+  }
+
+  /** Compare and show everything soon, once for all that was found out meanwhile. */
+  later() {
+    this.waiting ??= setTimeout(() => {
+      this.waiting = undefined;
+      this.compare();
+      this.show();
+    }, 50);
   }
 
   /** Hold the contents of all files against each other and against what is here. */
   compare() {
+    /** @type {Map<string, Entry[]>} */
+    const alike = new Map();
     for (const entry of this.entries) {
       const { sha256 } = entry.chosen;
-      if (!sha256 || entry.byHand) continue;
-      const wanted = entry.place ?? (entry.same && entry.proposal.item && entry.proposal.slot ? { item: entry.proposal.item, slot: entry.proposal.slot } : null);
-      if (!wanted) continue;
-      const here = this.uploader.isHere(wanted, sha256) || this.isTwice(entry, wanted, sha256);
-      entry.repeated = here !== "";
-      entry.same = here || this.uploader.isElsewhere(wanted, sha256) || this.isForTwo(entry, wanted, sha256);
-      entry.place = entry.same ? null : wanted;
+      if (sha256) alike.set(sha256, [...(alike.get(sha256) ?? []), entry]);
+    }
+    const known = this.uploader.known(null);
+    for (const [sha256, entries] of alike) {
+      for (const entry of entries) {
+        const { item, slot } = entry.place ?? (entry.same ? entry.proposal : { item: null, slot: null });
+        if (entry.byHand || !item || !slot) continue;
+        const wanted = { item, slot };
+        const here = this.uploader.isHere(known, wanted, sha256) || isTwice(entry, wanted, entries);
+        entry.repeated = here !== "";
+        entry.same = here || this.uploader.isElsewhere(known, wanted, sha256) || this.isForTwo(entry, wanted, entries);
+        entry.place = entry.same ? null : wanted;
+      }
     }
   }
 
   /**
-   * The other files of the plan with the same content, and where they go or would go.
-   * @param {Entry} entry
-   * @param {string} sha256
-   */
-  alike(entry, sha256) {
-    return this.entries.flatMap((other) => {
-      if (other === entry || other.chosen.sha256 !== sha256) return [];
-      const { item, slot } = other.place ?? other.proposal;
-      return item && slot ? [{ other, place: { item, slot } }] : [];
-    });
-  }
-
-  /**
    * @param {Entry} entry
    * @param {Place} wanted
-   * @param {string} sha256
+   * @param {readonly Entry[]} alike entries of the same content
    */
-  isTwice(entry, wanted, sha256) {
-    const first = this.alike(entry, sha256).find(
-      ({ other, place }) => keyOf(place) === keyOf(wanted) && this.entries.indexOf(other) < this.entries.indexOf(entry),
-    );
-    return first ? `It is the same as ${first.other.chosen.file.name}, and is sent once.` : "";
-  }
-
-  /**
-   * @param {Entry} entry
-   * @param {Place} wanted
-   * @param {string} sha256
-   */
-  isForTwo(entry, wanted, sha256) {
-    const elsewhere = this.alike(entry, sha256).find(({ place }) => place.item !== wanted.item);
-    if (!elsewhere) return "";
-    const { other, place } = elsewhere;
-    return `The same content goes to ${this.uploader.nameOf(place.item)} as ${other.chosen.file.name}. If both are right, say so by choosing.`;
+  isForTwo(entry, wanted, alike) {
+    const other = alike.find((one) => one !== entry && placeOf(one) && placeOf(one)?.item !== wanted.item);
+    const name = this.uploader.nameOf(placeOf(other)?.item ?? "");
+    return other ? `The same content goes to ${name} as ${other.chosen.file.name}. If both are right, say so by choosing.` : "";
   }
 
   /**
@@ -383,6 +390,26 @@ export class Plan {
     this.uploader.fillOverview();
     this.uploader.focusStart();
   }
+}
+
+/**
+ * Return where a file goes, or would go.
+ * @param {Entry | undefined} entry
+ * @returns {Place | null}
+ */
+function placeOf(entry) {
+  const { item, slot } = entry?.place ?? entry?.proposal ?? { item: null, slot: null };
+  return item && slot ? { item, slot } : null;
+}
+
+/**
+ * @param {Entry} entry
+ * @param {Place} wanted
+ * @param {readonly Entry[]} alike entries of the same content, in the order of the plan
+ */
+function isTwice(entry, wanted, alike) {
+  const first = alike.slice(0, alike.indexOf(entry)).find((one) => keyOf(placeOf(one) ?? { item: "", slot: "" }) === keyOf(wanted));
+  return first ? `It is the same as ${first.chosen.file.name}, and is sent once.` : "";
 }
 
 /**
