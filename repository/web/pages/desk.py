@@ -43,6 +43,7 @@ REQUEST_WORDS: Mapping[RequestKind, str] = {
     RequestKind.ALL_WORK: "All work",
     RequestKind.REPLACEMENT: "Another work in place of one",
 }
+WORKS_ON_A_PAGE = 50
 CRITERION = "criterion-"
 FINDABLE = frozenset({CaseState.SUBMITTED, CaseState.RECEIVED, CaseState.RECEIPT_QUERY})
 """States in which a moderator can say that something is wrong with what was sent."""
@@ -58,6 +59,7 @@ async def show_standing(request: web.Request) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     page = await services_of(request).database.write(lambda s: desk.standing(s, context, case_id))
     standing = page.standing
+    number, pages = page_of(request, len(standing.compared))
     points = tuple(
         Point(page.labels.get(one.key, ""), one.centre_mark, one.moderator_mark, one.is_within)
         for one in standing.compared
@@ -69,6 +71,9 @@ async def show_standing(request: web.Request) -> web.Response:
         page=page,
         case=page.case,
         standing=standing,
+        shown=standing.compared[(number - 1) * WORKS_ON_A_PAGE : number * WORKS_ON_A_PAGE],
+        number=number,
+        pages=pages,
         plot=plot_of(differences, standing.maximum, standing.tolerance_marks) if points else None,
         ranks=rank_plot_of(standing, page.labels) if points else None,
         frame=FRAME,
@@ -236,6 +241,14 @@ async def work_page(
         maximum_reason=REASON_LIMIT,
         errors=errors or [],
     )
+
+
+def page_of(request: web.Request, total: int) -> tuple[int, int]:
+    """Return which page of some works is asked for, and how many there are; what is no page is the first."""
+    pages = max(1, -(-total // WORKS_ON_A_PAGE))
+    asked = request.query.get("page", "1")
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+    return (page if 1 <= page <= pages else 1), pages
 
 
 def criteria_in(form: Mapping[str, Any]) -> dict[str, int | None]:

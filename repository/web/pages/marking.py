@@ -23,7 +23,7 @@ from repository.acts.marking import Desk
 from repository.audit import Context
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.desk import CRITERION, criteria_in, work_page
+from repository.web.pages.desk import CRITERION, WORKS_ON_A_PAGE, criteria_in, page_of, work_page
 from repository.web.pages.samples import STATE_COLOURS
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
 
@@ -35,7 +35,6 @@ READING_WORDS: Mapping[Stage, str] = {
 }
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
-WORKS_ON_A_PAGE = 50
 
 
 async def show(request: web.Request) -> web.Response:
@@ -137,7 +136,7 @@ async def _desk_page(
     is_mine = scope_of(actor, Action.WORKLIST_READ) is not None
     following = await database.read(lambda s: _next_case(s, context, case_id)) if is_mine else None
     typed_id = str(form.get("item_id", "")) if form is not None else ""
-    page, pages = _page_of(request, len(desk.items))
+    page, pages = page_of(request, len(desk.items))
     may_receive = scope_of(actor, Action.CONSIGNMENT_RECEIVE) is not None
     return await render(
         request,
@@ -174,14 +173,6 @@ def _next_case(session: Session, context: Context, case_id: str) -> WorklistLine
     """Return the case to go on with after this one: the first on the worklist that has something to read."""
     lines = marking.worklist(session, context)
     return next((line for line in lines if line.wanted and line.case.case_id != case_id), None)
-
-
-def _page_of(request: web.Request, total: int) -> tuple[int, int]:
-    """Return which page of the works is asked for, and how many there are; what is no page is the first."""
-    pages = max(1, -(-total // WORKS_ON_A_PAGE))
-    asked = request.query.get("page", "1")
-    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-    return (page if 1 <= page <= pages else 1), pages
 
 
 def criteria_codes(form: MultiDictProxy[Any]) -> list[str]:
