@@ -10,7 +10,8 @@ from playwright.sync_api import Page
 
 SOURCE = Path(__file__).resolve().parents[2] / "repository" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# The shape of a page without its words: pages of one shape, such as two candidates' works, are looked at once.
+# The shape of a page without its words: pages of one shape, such as two candidates' works, are looked at once. What
+# surrounds it is the same on every page.
 SHAPE = """() => {
   const of = (one) => {
     const inner = [];
@@ -20,7 +21,7 @@ SHAPE = """() => {
     }
     return `${one.tagName} ${one.className.baseVal ?? one.className} ${one.getAttribute("role") ?? ""}(${inner.join()})`;
   };
-  const text = document.title + of(document.body);
+  const text = of(document.querySelector("main"));
   let hash = 0;
   for (let at = 0; at < text.length; at += 1) hash = (hash * 31 + text.charCodeAt(at)) | 0;
   return `${hash}.${text.length}`;

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 
 import pytest
 
 from . import axe
-from .conftest import Visit, Visitor
+from .conftest import Demo, Visit, Visitor
+from .serving import Running, environment, running
 
 pytestmark = pytest.mark.journey
 
@@ -54,16 +57,32 @@ FAULTS = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def service(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service over what a whole demo left: cases in every state, with files, marks, outcomes and results."""
+    folder = tmp_path_factory.mktemp("every-page")
+    shutil.copytree(demo.folder, folder / "data")
+    with running(environment(folder / "data"), folder / "log") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shapes() -> set[str]:
+    """The shapes of pages that axe has looked at, whoever saw them."""
+    return set()
+
+
 @pytest.mark.parametrize(("who", "centre"), PEOPLE, ids=lambda part: part)
-def test_every_page_a_person_can_reach_is_sound_in_a_narrow_window(visit: Visit, who: str, centre: str | None) -> None:
-    assert crawl(visit(who, centre, width=NARROW_PX, height=640)) >= 3
+def test_every_page_a_person_can_reach_is_sound_in_a_narrow_window(
+    visit: Visit, shapes: set[str], who: str, centre: str | None
+) -> None:
+    assert crawl(visit(who, centre, width=NARROW_PX, height=640), shapes) >= 3
 
 
-def crawl(window: Visitor) -> int:
+def crawl(window: Visitor, shapes: set[str]) -> int:
     """Look at every page that links lead to, some of each kind, and fail on what is wrong; returns how many kinds."""
     seen: dict[str, int] = {}
     faults: list[str] = []
-    shapes: set[str] = set()
     to_see = ["/"]
     met = set(to_see)
     while to_see:

@@ -41,7 +41,7 @@ def choose(persons: str | None, cookies: str | None, untrusted_accepted: str) ->
     Source: project policy; RFC 9110, section 12.5.4, for the header.
     """
     for code in (persons, cookies):
-        if code in LANGUAGES:
+        if code is not None and code in LANGUAGES:
             return LANGUAGES[code]
     return next((LANGUAGES[code] for code in accepted(untrusted_accepted) if code in LANGUAGES), ENGLISH)
 

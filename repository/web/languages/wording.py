@@ -37,6 +37,12 @@ class Wording:
         """Return a day as people say it: ``20 May 2026``."""
         return "" if day is None else self._of(day, _WITH_WEEKDAY if weekday else _DAY)
 
+    def short_day(self, day: date) -> str:
+        """Return a day as an axis has room for it: ``20 May``."""
+        return (
+            f"{day.day} {day:%b}" if self.language is ENGLISH else format_date(day, "d MMM", locale=self.language.code)
+        )
+
     @staticmethod
     def hour(local: datetime) -> str:
         """Return the time of day: ``4:05pm``."""

@@ -9,19 +9,34 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from multidict import MultiDictProxy
+from sqlalchemy.orm import Session
 
 from moderation.entries import SubmissionMode
+from repository import progress_plot
 from repository.acts import series
 from repository.acts.cases import MODE_WORDS, STATE_WORDS
+from repository.acts.progress import progress
+from repository.acts.series import SeriesPage
+from repository.audit import Context
 from repository.errors import FieldRefused
+from repository.progress_plot import Progress
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
 from repository.web.pages.imports import FILE_WORDS
 from repository.web.requests import context_of, number_field, read_form, services_of, text_field
 
-CASES_SHOWN = 200
+CASES_SHOWN = 100
 """A page stays readable; the filters lead to the rest."""
 TOLERANCE_LIMIT = 999
+PICTURE = {
+    "width": progress_plot.WIDTH,
+    "height": progress_plot.HEIGHT,
+    "left": progress_plot.LEFT,
+    "right": progress_plot.WIDTH - progress_plot.RIGHT,
+    "top": progress_plot.TOP,
+    "foot": progress_plot.HEIGHT - progress_plot.BOTTOM,
+}
+"""The frame in which the picture of a series' progress stands."""
 
 
 async def index(request: web.Request) -> web.Response:
@@ -34,7 +49,7 @@ async def index(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """Show the progress of a series, narrowed by state, component and centre."""
     context, key = context_of(request), request.match_info["series_key"]
-    page = await services_of(request).database.read(lambda s: series.page(s, context, key))
+    page, picture = await services_of(request).database.read(lambda s: _page_and_picture(s, context, key))
     chosen = {name: request.query.get(name, "").strip() for name in ("state", "component", "centre")}
     cases = [
         case
@@ -58,7 +73,16 @@ async def show(request: web.Request) -> web.Response:
         kind_words=FILE_WORDS,
         modes={one.component_code: mode_of(one.submission_mode) for one in page.components},
         component_href=lambda code: f"/series/{key}/component?{urlencode({'code': code})}",
+        picture=picture,
+        stage_words=progress_plot.STAGE_WORDS,
+        stage_fills=progress_plot.FILLS,
+        frame=PICTURE,
     )
+
+
+def _page_and_picture(session: Session, context: Context, series_key: str) -> tuple[SeriesPage, Progress | None]:
+    page = series.page(session, context, series_key)
+    return page, progress(session, context, page)
 
 
 async def show_component(request: web.Request) -> web.Response:

@@ -95,7 +95,7 @@ export class Pages {
     try {
       const words = await this.source.words(sheet.number);
       sheet.words = words;
-      const title = element("h3", { text: fill(this.words.textOf, { number: sheet.number }) });
+      const title = element("h2", { text: fill(this.words.textOf, { number: sheet.number }) });
       const found = words.map((word) => word[4]).join(" ");
       sheet.text.replaceChildren(title, element("p", { text: found || fill(this.words.noTextHere, { number: sheet.number }) }));
     } catch {
