@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +19,6 @@ PIECES = 3
 RELEASE_SECONDS = 90
 POLL_SECONDS = 0.25
 AS_MEDIA, AS_PICTURE = {"Sec-Fetch-Dest": "audio"}, {"Sec-Fetch-Dest": "image"}
-RECORDING = re.compile(r'<(?:audio|video)[^>]* src="([^"]+)"')
-PAGE = re.compile(r'<img class="app-page__image" src="([^"]+)"')
 LARGE_SECONDS = 50
 """Length of the one long recording, in which the line breaks: some 9 MB, more than one part of the store."""
 
@@ -141,58 +137,58 @@ async def submit_samples(stage: Stage, cases: list[Case]) -> None:
 
 
 async def read_back(stage: Stage, cases: list[Case]) -> None:
-    """Read files as the moderator, in ranges, and compare every byte; nobody else may."""
-    compared = kinds = shown = 0
-    seen: set[str] = set()
+    """Look at files as the moderator, who gets what was made in their place and never the files; read them as the centre."""
+    shown = played = compared = given = 0
+    kinds: set[str] = set()
     wrong: list[str] = []
-    first: str | None = None
-    readable: str | None = None
+    recording: str | None = None
     for case in [one for one in cases if one.mode is SubmissionMode.UPLOAD]:
-        for sends in case.sent.values():
-            for document_id, work in sends:
-                first = first or document_id
-                if work.media_type in seen and len(work.content) < 1_000_000:
-                    continue
-                kinds += work.media_type not in seen
-                seen.add(work.media_type)
-                address = await _content_address(stage.moderator, document_id)
-                if address is None:
-                    shown += await _shows_pages(stage.moderator, document_id)
-                    continue
-                readable = address
-                got = await _by_ranges(stage.moderator, address, len(work.content))
+        for document_id, work in [one for sends in case.sent.values() for one in sends]:
+            if work.media_type in kinds and len(work.content) < 1_000_000:
+                continue
+            kinds.add(work.media_type)
+            given += (await stage.moderator.ask("GET", f"/documents/{document_id}/content")).ok
+            where = await stage.moderator.get(f"/api/documents/{document_id}/addresses")
+            if work.media_type.startswith(("audio/", "video/")):
+                recording = f"{where['base']}/recording?ticket={where['ticket']}"
+                played += await _plays(stage.moderator, recording)
+            else:
+                shown += await _shows(stage.moderator, f"{where['base']}/pages/1?ticket={where['ticket']}")
+            teacher = stage.teacher(case.place[0])
+            if not teacher.is_browser:
+                got = await _by_ranges(teacher, f"/documents/{document_id}/content", len(work.content))
                 compared += len(got)
                 if got != work.content:
                     wrong.append(work.filename)
-    stage.report.check(
-        "the moderator reads by ranges exactly the bytes that were sent",
-        compared and not wrong,
-        f"{compared:,} bytes, {kinds} types of file" + (f"; differing: {wrong}" if wrong else ""),
-    )
-    if stage.moderator.is_browser:
-        stage.report.check("other work is shown as pictures of its pages, made here", shown, f"{shown} pages")
-    if first is not None and readable is not None:
-        beyond = await stage.moderator.ask("GET", readable, headers={"Range": "bytes=999999999999-", **AS_MEDIA})
-        stage.report.check("a range beyond the end is refused", beyond.status == 416, beyond.status)
-        officer = await stage.officer.ask("GET", f"/documents/{first}/content")
-        stage.report.check(
-            "an awarding body officer is not shown candidates' work", officer.status == 404, officer.status
+    check = stage.report.check
+    check("the moderator is given no file as it was sent", kinds and not given, f"{len(kinds)} types of file")
+    check("work is shown as pictures of its pages, made here", shown, f"{shown} works")
+    check("recordings are played by ranges of what was made of them here", played, f"{played} recordings")
+    if not stage.teacher(cases[0].place[0]).is_browser:
+        check(
+            "the centre reads by ranges exactly the bytes that it sent",
+            compared and not wrong,
+            f"{compared:,} bytes" + (f"; differing: {wrong}" if wrong else ""),
         )
+    if recording is not None:
+        beyond = await stage.moderator.ask("GET", recording, headers={"Range": "bytes=999999999999-", **AS_MEDIA})
+        check("a range beyond the end is refused", beyond.status == 416, beyond.status)
+    first = next(one for case in cases for sends in case.sent.values() for one, _ in sends)
+    officer = await stage.officer.ask("GET", f"/documents/{first}/content")
+    check("an awarding body officer is not shown candidates' work", officer.status == 404, officer.status)
 
 
-async def _content_address(client: Client, document_id: str) -> str | None:
-    """Return where the bytes of a document are read; None where a browser is shown pictures of its pages instead."""
-    if not client.is_browser:
-        return f"/documents/{document_id}/content"
-    found = RECORDING.search(await client.page(f"/documents/{document_id}"))
-    return html.unescape(found[1]) if found else None
+async def _shows(client: Client, address: str) -> bool:
+    """Say whether a picture comes from an address."""
+    answer = await client.ask("GET", address, headers=AS_PICTURE)
+    return answer.status == 200 and answer.body.startswith(b"\xff\xd8\xff")
 
 
-async def _shows_pages(client: Client, document_id: str) -> int:
-    """Return how many pages of a document a browser is shown as pictures."""
-    addresses = PAGE.findall(await client.page(f"/documents/{document_id}"))
-    answers = [await client.ask("GET", html.unescape(one), headers=AS_PICTURE) for one in addresses[:3]]
-    return sum(one.status == 200 and one.body.startswith(b"\xff\xd8\xff") for one in answers)
+async def _plays(client: Client, address: str) -> bool:
+    """Say whether an address gives a recording that browsers play, and the same by ranges as in one piece."""
+    whole = await client.ask("GET", address, headers=AS_MEDIA)
+    pieces = await _by_ranges(client, address, len(whole.body))
+    return whole.status == 200 and whole.body[4:8] == b"ftyp" and pieces == whole.body
 
 
 async def _by_ranges(client: Client, address: str, size: int) -> bytes:
