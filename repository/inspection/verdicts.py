@@ -61,7 +61,7 @@ def checked(filename: str, untrusted: object) -> Verdict:
         claimed = f".{extension}" if extension else "no extension"
         return held(
             Words(
-                f"The name says {claimed}, but the content is {kind}.",
+                f"The name says {claimed}, but the content is {words.KINDS.get(kind, kind)}.",
                 f"Save the work as a real {claimed} file, or rename it to end in .{MEDIA_TYPES[kind][0]}, "
                 "and upload it again.",
             ),

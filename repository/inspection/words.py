@@ -292,6 +292,44 @@ def of_notes(codes: Iterable[str]) -> tuple[str, ...]:
     return tuple(NOTES[code] for code in codes if code in NOTES)
 
 
+KINDS: Mapping[str, str] = {
+    "application/pdf": "a PDF",
+    "image/jpeg": "a JPEG picture",
+    "image/png": "a PNG picture",
+    "image/gif": "a GIF picture",
+    "image/webp": "a WebP picture",
+    "image/tiff": "a TIFF picture",
+    "image/bmp": "a BMP picture",
+    "text/plain": "plain text",
+    "audio/wav": "a WAV recording",
+    "audio/mpeg": "an MP3 recording",
+    "audio/mp4": "an M4A recording",
+    "audio/ogg": "an Ogg recording",
+    "audio/flac": "a FLAC recording",
+    "audio/aac": "an AAC recording",
+    "audio/aiff": "an AIFF recording",
+    "audio/amr": "an AMR recording",
+    "video/mp4": "an MP4 film",
+    "video/quicktime": "a QuickTime film",
+    "video/3gpp": "a 3GP film",
+    "video/webm": "a WebM film",
+    "video/x-matroska": "a Matroska film",
+    "video/x-msvideo": "an AVI film",
+    "video/x-ms-asf": "a Windows Media recording",
+    "video/mpeg": "an MPEG film",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "a Word document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "an Excel workbook",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "a PowerPoint presentation",
+    "application/vnd.ms-word.document.macroenabled.12": "a Word document with macros",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "an Excel workbook with macros",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": "a PowerPoint presentation with macros",
+    "application/vnd.oasis.opendocument.text": "an OpenDocument text",
+    "application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument spreadsheet",
+    "application/vnd.oasis.opendocument.presentation": "an OpenDocument presentation",
+}
+"""What people call each media type."""
+
+
 def of_refusal(code: str) -> Words:
     """Return the sentences of a refusal; a code that is not in the table means that the file cannot be opened."""
     return REFUSALS.get(code, CANNOT_OPEN)

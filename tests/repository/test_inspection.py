@@ -96,7 +96,7 @@ def locked_pdf() -> bytes:
     ("name", "data", "reason"),
     [
         ("1001.pdf", b"", "empty"),
-        ("1001.pdf", picture(), "content is image/jpeg"),
+        ("1001.pdf", picture(), "content is a JPEG picture"),
         ("1001", pdf(), "no extension"),
         ("1001.exe", b"MZ" + bytes(200), "a program"),
         ("1001.html", b"<html><script>alert(1)</script>", "a web page"),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from repository.documents import MEDIA_TYPES
 from repository.errors import InspectionFailed
 from repository.inspection import Inspection, bounds, words
 from repository.inspection.children import find_sandbox
@@ -176,6 +177,11 @@ async def test_where_libreoffice_is_missing_the_file_is_held_with_the_reason(
         await lacking.convert(office.DOCX, pieces(office.docx()))
     assert failure.value.facts["refused"] == "office-missing"
     assert "save the work as a pdf" in words.of_refusal("office-missing").remedy.lower()
+
+
+def test_every_kind_that_is_taken_has_a_name_that_people_use() -> None:
+    assert set(words.KINDS) == set(MEDIA_TYPES)
+    assert all(kind in MEDIA_TYPES for kind in conversion.FILTERS)
 
 
 async def test_the_profile_shuts_macros_and_links_off() -> None:
