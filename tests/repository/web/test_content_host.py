@@ -93,6 +93,22 @@ async def test_a_ticket_lasts_a_minute_and_a_pass_as_long_as_the_sign_in(shown: 
     assert (await shown.load(clean, Cookie=cookie)).status == 404
 
 
+async def test_a_fresh_ticket_wins_over_the_pass_of_a_sign_in_that_has_ended(shown: Shown) -> None:
+    """At one computer a person signs out and in again: the browser still sends the pass of before."""
+    cookie = pass_of(await shown.load())
+    token = await csrf(shown.browser)
+    await shown.browser.post("/sign-out", data={"csrf_token": token}, allow_redirects=False)
+    again = await shown.stage.service.browser(Role.EXAMS_OFFICER, CENTRE)
+    where = await (await again.get(f"/api/documents/{shown.id}/addresses")).json()
+    answer = await shown.load(f"{where['base']}/pages/1?ticket={where['ticket']}", Cookie=cookie)
+    assert answer.status == 200
+    assert pass_of(answer) != cookie
+    # While both are of one sign-in, the pass is not written anew with every picture.
+    same = await shown.load(f"{where['base']}/pages/1?ticket={where['ticket']}", Cookie=pass_of(answer))
+    assert same.status == 200
+    assert "Set-Cookie" not in same.headers
+
+
 async def test_a_pass_is_for_one_document_and_a_ticket_is_no_pass(shown: Shown) -> None:
     data = pdf(pages=2)
     made = await shown.stage.create(len(data), data, slot=shown.stage.items[1])
