@@ -5,12 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from repository.acts import viewing
+from repository.documents import IN_INSPECTION
 from repository.web import authentication
 from repository.web.requests import context_of, services_of
 
 
 async def status(request: web.Request) -> web.Response:
-    """Answer how a document stands. Only ``released`` means received."""
+    """Answer how a document stands. Only ``released`` means received; while ``checking`` is true, ask again."""
     services, context = services_of(request), context_of(request)
     document_id = request.match_info["document_id"]
     found = await services.database.read(lambda s: viewing.status(s, context, document_id))
@@ -18,6 +19,7 @@ async def status(request: web.Request) -> web.Response:
         {
             "id": found.document_id,
             "state": found.state,
+            "checking": found.state in IN_INSPECTION,
             "state_words": found.state_words,
             "filename": found.filename,
             "size_bytes": found.size_bytes,
