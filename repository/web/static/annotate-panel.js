@@ -1,6 +1,6 @@
 // The list of notes beside a file: everything that can be done with a pointer on the page can be done here by keyboard.
 
-import { button, clock, element, fill } from "./dom.js";
+import { button, element, fill } from "./dom.js";
 import { titleOf } from "./annotate-marks.js";
 
 export class Panel {
@@ -127,5 +127,3 @@ export class Panel {
     this.list.querySelector(`[data-entry="${CSS.escape(id)}"]`)?.scrollIntoView({ block: "nearest" });
   }
 }
-
-export { clock };

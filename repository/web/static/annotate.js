@@ -3,7 +3,7 @@
 
 import { PageMarks, TimeMarks, titleOf } from "./annotate-marks.js";
 import { Panel } from "./annotate-panel.js";
-import { fill } from "./dom.js";
+import { button, fill } from "./dom.js";
 import { viewers } from "./viewer.js";
 
 const PLACE_AFTER_MS = 1500;
@@ -36,19 +36,36 @@ class Notes {
       settle: (id, chosen) => this.journal.choose(id, chosen),
       opened: (id) => this.journal.look(id),
       setSpan: (id) => this.change(id, (body) => ({ to: Math.max(body.from, Math.round(file.media.player.currentTime * 10) / 10) })),
-      open: (id) => this.view.panel.open(id),
+      open: (id) => {
+        if (this.view.panel.node.hidden) this.view.toggle.click();
+        this.view.panel.open(id);
+      },
       placed: (tool, place) => this.placed(tool, place),
       stopped: () => this.view.panel.say(""),
     };
     const panel = new Panel(this.words, { canWrite: Boolean(this.journal), isMedia: Boolean(file.media) }, acts);
     const marks = file.pages ? new PageMarks(file.pages, this.words, acts) : new TimeMarks(file.media, this.words, acts);
-    this.views.set(file.id, { file, panel, marks, foreign: [] });
+    const view = { file, panel, marks, foreign: [], toggle: null };
+    this.views.set(file.id, view);
     if (file.pages) {
       file.body.querySelector(".app-viewer__main").append(panel.node);
+      view.toggle = this.addToggle(file, panel);
       file.pages.layOut();
     } else file.body.append(panel.node);
     this.draw();
     this.readOthers(file.id);
+  }
+
+  // Who reads more than notes gives the page its whole width.
+  addToggle(file, panel) {
+    const toggle = button(this.words.title, () => {
+      panel.node.hidden = !panel.node.hidden;
+      toggle.setAttribute("aria-expanded", String(!panel.node.hidden));
+      file.pages.layOut();
+    });
+    toggle.setAttribute("aria-expanded", "true");
+    file.tools.node.append(toggle);
+    return toggle;
   }
 
   get view() {

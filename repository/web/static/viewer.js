@@ -11,7 +11,7 @@
 //     "nea:leaving" comes before it, cancellable.
 
 import { initAll } from "./build/govuk-frontend.min.js";
-import { button, element, fill, speaker } from "./dom.js";
+import { element, fill, speaker } from "./dom.js";
 import { Media } from "./viewer-media.js";
 import { Pages } from "./viewer-pages.js";
 import { Source } from "./viewer-source.js";
@@ -240,4 +240,3 @@ addEventListener("popstate", () => {
 });
 
 startViewers(document);
-export { button };
