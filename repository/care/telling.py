@@ -74,7 +74,7 @@ async def tell(services: Services) -> int:
     for start in range(0, len(centres), TOGETHER):
         some = centres[start : start + TOGETHER]
         queued += await services.database.write(partial(_digests, context=context, centres=some))
-    people = await services.database.read(lambda session: telling_of_messages.concerned(session, since - AGAIN))
+    people = await services.database.read(lambda session: telling_of_messages.concerned(session, since - AGAIN, now))
     if people:
         queued += await services.database.write(lambda session: telling_of_messages.tell(session, context, people))
     await services.database.write(lambda session: _note(session, now))

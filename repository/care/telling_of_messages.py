@@ -27,7 +27,7 @@ from repository.tables import Assignment
 LONDON = ZoneInfo("Europe/London")
 
 
-def concerned(session: Session, since: datetime) -> list[tuple[str, str]]:
+def concerned(session: Session, since: datetime, now: datetime) -> list[tuple[str, str]]:
     """Return (person, centre or nothing) of everybody to whom a message written since is new."""
     threads = session.execute(
         select(Thread, ModerationCase)
@@ -44,7 +44,7 @@ def concerned(session: Session, since: datetime) -> list[tuple[str, str]]:
             row.person_id: row.number
             for row in session.scalars(select(ThreadReading).where(ThreadReading.thread_id == thread.id))
         }
-        for person_id, party in _readers(session, ThreadKind(thread.kind), case, since):
+        for person_id, party in _readers(session, ThreadKind(thread.kind), case, now):
             if unread(messages, person_id, party, read_to.get(person_id, 0)):
                 found.add((person_id, case.centre_number if party == Party.EXAMS_OFFICER else ""))
     return sorted(found)

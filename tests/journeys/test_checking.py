@@ -17,16 +17,20 @@ WORKS_READ_LIMIT = 40
 
 def mark_everything(page: Page) -> None:
     """Give each wanted work a mark well below the centre's, until nothing is wanted."""
+    go_on = page.get_by_role("button", name=re.compile("^Go on reading"))
     for _ in range(WORKS_READ_LIMIT):
-        save = page.get_by_role("button", name=re.compile("^Save mark for candidate"))
-        if not page.get_by_role("heading", name="Read now").count():
+        if go_on.count():
+            go_on.click()
+        mark = page.get_by_label(re.compile("^Your mark, out of"))
+        if not mark.count():
             return
-        card = page.locator(".govuk-summary-card").first
-        centre = int(re.search(r"(\d+) out of", card.inner_text())[1])  # type: ignore[index]
-        card.locator("input[name=mark]").fill(str(max(0, centre - GENEROUS_MARKS)))
-        card.locator("textarea[name=comment]").fill("Criterion B is weaker than the centre found")
-        save.first.click()
-        expect(page.get_by_text("Mark saved for")).to_be_visible()
+        shown = page.locator(".app-desk__marks").inner_text()
+        centre = int(re.search(r"(\d+) out of", shown)[1])  # type: ignore[index]
+        number = page.locator("h1").inner_text().rpartition(" ")[2]
+        mark.fill(str(max(0, centre - GENEROUS_MARKS)))
+        page.get_by_label("Comment").fill("Criterion B is weaker than the centre found")
+        page.get_by_role("button", name=re.compile(f"^Save.* mark for candidate {number}$")).click()
+        expect(page.get_by_text(f"Mark saved for {number}")).to_be_visible()
     raise AssertionError("there was always one more work to read")
 
 
@@ -34,8 +38,10 @@ def test_an_adjustment_is_checked_blind_confirmed_amended_and_held(visit: Visit)
     moderator = visit("moderator")
     moderator.open("/worklist")
     moderator.page.get_by_role("table", name="Ready to read").get_by_role("link").first.click()
+    moderator.look("at centre")
     desk = moderator.page.url
     mark_everything(moderator.page)
+    moderator.look("at centre")
     expect(moderator.page.get_by_text("adjusted by the rule").first).to_be_visible()
 
     officer = visit("awarding body officer A")
