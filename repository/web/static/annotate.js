@@ -43,8 +43,10 @@ class Notes {
       placed: (tool, place) => this.placed(tool, place),
       stopped: () => this.view.panel.say(""),
     };
+    // Who only reads notes is shown the list when there is one.
     const panel = new Panel(this.words, { canWrite: Boolean(this.journal), isMedia: Boolean(file.media) }, acts);
     const marks = file.pages ? new PageMarks(file.pages, this.words, acts) : new TimeMarks(file.media, this.words, acts);
+    panel.node.hidden = !this.journal;
     const view = { file, panel, marks, foreign: [], toggle: null };
     this.views.set(file.id, view);
     if (file.pages) {
@@ -63,7 +65,7 @@ class Notes {
       toggle.setAttribute("aria-expanded", String(!panel.node.hidden));
       file.pages.layOut();
     });
-    toggle.setAttribute("aria-expanded", "true");
+    toggle.setAttribute("aria-expanded", String(!panel.node.hidden));
     file.tools.node.append(toggle);
     return toggle;
   }
@@ -79,7 +81,12 @@ class Notes {
     if (!answer?.ok) return;
     const { annotations } = await answer.json();
     const theirs = annotations.filter((one) => !this.journal || !one.mine);
-    this.views.get(id).foreign = theirs.map((one) => ({ entryId: one.entry_id, body: one.body, mine: false, author: one.author, isLate: one.late, others: [] }));
+    const view = this.views.get(id);
+    if (theirs.length > 0 && view.panel.node.hidden) {
+      if (view.toggle) view.toggle.click();
+      else view.panel.node.hidden = false;
+    }
+    view.foreign = theirs.map((one) => ({ entryId: one.entry_id, body: one.body, mine: false, author: one.author, isLate: one.late, others: [] }));
     this.draw();
   }
 
@@ -179,7 +186,7 @@ class Notes {
   // ---- where one is -----------------------------------------------------------------------------------------------
 
   followPlace() {
-    const entryId = `place:${this.caseId}`;
+    const entryId = `place:${this.item ?? this.caseId}`;
     const kept = this.journal.entry(entryId)?.body;
     const { start: asked, page } = this.viewer.node.dataset;
     if (kept && (!asked || asked === kept.document) && Number(page) <= 1) this.viewer.open(kept.document, { page: kept.page, zoom: kept.zoom, seconds: kept.seconds });
@@ -188,6 +195,7 @@ class Notes {
       clearTimeout(timer);
       const { document: documentId, page, zoom, seconds } = detail;
       timer = setTimeout(() => {
+        if (!viewers.includes(this.viewer)) return; // another work was opened in its place
         const body = { document: documentId, item: this.item, page, zoom, seconds };
         if (JSON.stringify(this.journal.entry(entryId)?.body) === JSON.stringify(body)) return;
         this.journal.write({ entryId, kind: "place", item: this.item, document: documentId, body });
@@ -196,7 +204,14 @@ class Notes {
   }
 }
 
+const active = new Set();
+
 async function start() {
+  for (const notes of active) {
+    if (viewers.includes(notes.viewer)) continue;
+    notes.stop?.();
+    active.delete(notes);
+  }
   for (const viewer of viewers) {
     const { node } = viewer;
     if (!("notes" in node.dataset) || "noted" in node.dataset) continue;
@@ -206,7 +221,7 @@ async function start() {
       const { openJournal } = await import("./journal.js");
       journal = await openJournal(node.dataset.case);
     }
-    new Notes(viewer, journal);
+    active.add(new Notes(viewer, journal));
   }
 }
 

@@ -20,7 +20,7 @@
 //           others: [Entry…]}   `others`: the same entry as another window wrote it, not knowing of this one. Nothing was
 //           overwritten: show body, and offer the others ("You also wrote this in another window").
 //
-// Ids: annotation: crypto.randomUUID(); mark-draft: "mark:" + item id; place: "place:" + case id.
+// Ids: annotation: crypto.randomUUID(); mark-draft: "mark:" + item id; place: "place:" + item id, or case id.
 // The light: <p data-journal-light data-words="{…}"> (macro `journal_light` of templates/macros/viewer.html), on any page of the
 // desk; with `data-journal-light` alone and no openJournal, what an earlier visit left on this computer is sent as well.
 //
