@@ -147,7 +147,9 @@ def _check_config(_arguments: argparse.Namespace, settings: Settings) -> int:
             if services.database.embedded
             else "PostgreSQL's own, for every table of centres",
             "store": settings.s3.bucket if settings.s3 else str(settings.data_dir / "objects"),
-            "virus scanner": "none configured: documents are not virus-scanned",
+            "virus scanner": str(settings.clamd_socket)
+            if settings.clamd_socket is not None
+            else "none configured: documents are not virus-scanned (NEA_CLAMD_SOCKET)",
             "needs a program": await _program_words(services),
             "receipt public key": services.signer.public_key_hex,
             "mail": mail_words(settings),
