@@ -12,6 +12,8 @@ TYPE_WORDS: Mapping[str, str] = {
     extension: media_type for media_type, extensions in MEDIA_TYPES.items() for extension in extensions
 }
 """What may stand for a media type in the file of slots: every extension that the service takes."""
+EVERYTHING = "PDF, Word, Excel, PowerPoint, OpenDocument, pictures, plain text, sound or film"
+"""What ``MEDIA_TYPES`` comes to, for a slot that names no types: its endings would fill a page."""
 MEBIBYTE = 1024 * 1024
 
 
@@ -30,6 +32,8 @@ def words_of(slot: Slot, service_limit_bytes: int) -> str:
     """Return what a slot takes, as a teacher reads it: ``pdf or docx, up to 20 MiB``."""
     extensions = extensions_of(slot)
     listed = ", ".join(extensions[:-1]) + f" or {extensions[-1]}" if len(extensions) > 1 else extensions[0]
+    if not slot.media_types:
+        listed = EVERYTHING
     return f"{listed}, up to {limit_of(slot, service_limit_bytes) // MEBIBYTE} MiB"
 
 

@@ -268,13 +268,15 @@ class _Inspecting:
     async def _converted(self, facts: Facts, source: Source) -> Source:
         """Turn an office document into a PDF, and look at that as at any other; it lives in memory only."""
         inspection = self._services.inspection
-        pdf = await inspection.convert(source.media_type, source.read())
+        made = await inspection.convert(source.media_type, source.read())
+        pdf = made.pdf
         verdict = await inspection.inspect("work.pdf", _pieces(pdf))
         if verdict.held or verdict.page_count is None:
             raise InspectionFailed(refused="office-unreadable")
 
         def count(session: Session, row: DocumentRow) -> None:
             row.page_count = verdict.page_count
+            row.notes = list(dict.fromkeys([*(row.notes or []), *made.notes]))
 
         await self._move(facts.state, count)
         return replace(source, media_type="application/pdf", page_count=verdict.page_count, read=lambda: _pieces(pdf))

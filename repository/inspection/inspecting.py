@@ -25,6 +25,14 @@ Frames = AsyncIterator[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
+class Converted:
+    """The PDF that LibreOffice made of an office document, and codes of what a person should know of the making."""
+
+    pdf: bytes
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """Opens documents in a child process: no network and no files where ``sandbox`` is set, bounded in any case."""
 
@@ -90,19 +98,23 @@ class Inspection:
         limits = bounds.recording(media_type, seconds)
         return self.frames([*CHILD, "transcode", *asked], _times(read, media_type), limit_bytes, limits)
 
-    async def convert(self, media_type: str, content: AsyncIterator[bytes]) -> bytes:
+    async def convert(self, media_type: str, content: AsyncIterator[bytes]) -> Converted:
         """Turn an office document into a PDF, which is a stranger's file again.
 
         Raises: ``InspectionFailed``, without a sandbox always: LibreOffice would have a network and files.
         """
         self._check_shut_in()
         pieces: list[bytes] = []
+        notes: list[str] = []
         command = [*CHILD, "convert", "--kind", media_type]
         async with self.frames(command, content, bounds.PDF_LIMIT_BYTES, bounds.OFFICE) as found:
             async for letter, payload in found:
                 if letter == b"M":
                     pieces.append(payload)
-        return b"".join(pieces)
+                elif letter == b"N":
+                    code, _, _ = frames.note_of(payload)
+                    notes += [code] if frames.is_note(code) else []
+        return Converted(b"".join(pieces), tuple(dict.fromkeys(notes)))
 
     async def programs(self) -> frozenset[str]:
         """Return which kinds can be shown for which a program is needed: ``office``, ``recordings``; none without a sandbox."""

@@ -238,7 +238,7 @@ NOTES: Mapping[str, str] = {
     "margin-comments": "The document holds comments. They are shown in the margin or on pages of their own.",
     "tracked-changes": "The document holds tracked changes. They are shown as such: accept or reject them if they should not be.",
     "hidden-parts": "The document holds hidden text, sheets or slides, not shown. Unhide them if they belong to the work.",
-    "fonts-substituted": "The document uses fonts that are not here. Lines and pages may break elsewhere: a PDF keeps the layout.",
+    "fonts-substituted": "The document uses fonts that are not here. Lines and pages may break elsewhere: a PDF keeps them.",
     "no-sound": "The film has no sound.",
     "silent": "Nothing can be heard in this recording. Check that the microphone was on.",
     "black": "Nothing can be seen in this film: its picture is black.",

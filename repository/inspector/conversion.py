@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from . import fonts
 from .archives import Archive
 from .findings import Refused
 from .frames import Frame
@@ -86,6 +87,8 @@ def pdf(data: bytes, kind: str) -> Iterator[Frame]:
             raise Refused("office-unreadable")
         if target.stat().st_size > PDF_LIMIT_BYTES:
             raise Refused("office-too-large")
+        if fonts.substituted(data, kind):
+            yield b"N", b'{"code": "fonts-substituted"}'
         with target.open("rb") as file:
             while piece := file.read(PIECE_BYTES):
                 yield b"M", piece

@@ -14,6 +14,7 @@ LOG = Slot("log", "Log book", media_types=("application/pdf", "image/jpeg"), max
 def test_a_slot_says_what_it_takes_in_words() -> None:
     assert places.words_of(LOG, SERVICE_LIMIT) == "pdf, jpg or jpeg, up to 2 MiB"
     assert places.words_of(Slot("a", "A", media_types=("audio/mpeg",)), SERVICE_LIMIT) == "mp3, up to 100 MiB"
+    assert places.words_of(DEFAULT_SLOTS[0], SERVICE_LIMIT).startswith("PDF, Word, Excel")
     every = places.extensions_of(DEFAULT_SLOTS[0])
     assert every == tuple(extension for extensions in MEDIA_TYPES.values() for extension in extensions)
     assert places.limit_of(Slot("a", "A", max_bytes=2**40), SERVICE_LIMIT) == SERVICE_LIMIT

@@ -54,10 +54,21 @@ def text_of(pdf: bytes) -> str:
 async def test_a_document_becomes_a_pdf_with_its_pages_and_words(
     inspection: Inspection, kind: str, make: Callable[[], bytes], said: str, pages: int
 ) -> None:
-    pdf = await inspection.convert(kind, pieces(make()))
+    made = await inspection.convert(kind, pieces(make()))
+    pdf = made.pdf
+    assert made.notes == ()
     assert said in text_of(pdf)
     verdict = await inspection.inspect("work.pdf", pieces(pdf))
     assert (verdict.held, verdict.page_count, verdict.notes) == (False, pages, ())
+
+
+@pytest.mark.parametrize(
+    ("font", "noted"), [("Grotesk of a Foundry", True), ("Calibri", False), ("Liberation Serif", False)]
+)
+async def test_a_font_that_is_not_here_is_noted(inspection: Inspection, font: str, noted: bool) -> None:
+    body = f'<w:p><w:r><w:rPr><w:rFonts w:ascii="{font}"/></w:rPr><w:t>{WORDS}</w:t></w:r></w:p>'
+    made = await inspection.convert(office.DOCX, pieces(office.docx(body)))
+    assert ("fonts-substituted" in made.notes) == noted
 
 
 @contextlib.asynccontextmanager
@@ -89,7 +100,7 @@ async def test_a_document_reaches_no_server(inspection: Inspection) -> None:
             (office.DOCX, office.docx(office.paragraph("Work with a template"), settings)),
             (office.ODT, office.odf(office.ODT, section)),
         ):
-            assert "Work" in text_of(await inspection.convert(kind, pieces(data)))
+            assert "Work" in text_of((await inspection.convert(kind, pieces(data))).pdf)
         assert asked == []
         _, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         writer.write(b"the server does listen")
