@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shutil
@@ -235,6 +236,7 @@ def test_files_are_placed_with_the_keyboard_alone_and_a_change_is_undone(visit: 
     (tmp_path / "film studies.pdf").write_bytes(pdf(1))
     (tmp_path / f"{people[1].number} IMG.pdf").write_bytes(pdf(2))
     page.get_by_role("button", name="Choose files").focus()
+    expect(page.get_by_role("button", name="Choose files")).to_be_focused()
     with page.expect_file_chooser() as asked:
         hands.press("Enter")
     asked.value.set_files(sorted(tmp_path.glob("*.pdf")))
@@ -255,6 +257,13 @@ def test_files_are_placed_with_the_keyboard_alone_and_a_change_is_undone(visit: 
     expect(menu(page, "film studies.pdf")).to_have_value("")
     expect(menu(page, "film studies.pdf")).to_be_focused()
     expect(page.locator("[data-uploader-status]")).to_contain_text("Undone: film studies.pdf is not sent.")
+    # Beyond 16 MiB the page computes the hash itself, piece by piece.
+    size = 17 * MIB + 5
+    found = page.evaluate(
+        "async size => (await import('/static/uploads/hashing.js')).digestOf(new Blob([new Uint8Array(size).fill(7)]))",
+        size,
+    )
+    assert found == hashlib.sha256(b"\x07" * size).hexdigest()
     # A file can be dragged onto a candidate as well; the menu then says the same.
     page.locator(".app-plan__file", has_text="film studies.pdf").drag_to(
         page.locator(".app-tray__candidate", has_text=people[2].number)

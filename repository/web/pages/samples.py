@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -14,6 +14,7 @@ from repository import places, receiving, records
 from repository.access import Action, scope_of
 from repository.acts import previews, samples, unfinished
 from repository.acts.samples import ItemPage, SamplePage
+from repository.acts.unfinished import Unfinished
 from repository.documents import MEDIA_TYPES, DocumentState
 from repository.documents import STATE_WORDS as DOCUMENT_WORDS
 from repository.errors import FieldRefused, FileTooLarge, RequestMalformed, SlotTypeRefused, SlotUnknown
@@ -211,7 +212,7 @@ async def _sample_page(
     looked = None
     if uploaded and scope_of(actor, Action.SAMPLE_PREVIEW) is not None:
         looked = await services.database.read(lambda s: previews.looked(s, context, page))
-    begun = ()
+    begun: Sequence[Unfinished] = ()
     if may_upload and uploaded:
         begun = await services.database.read(lambda s: unfinished.of_case(s, context, case_id))
     return await render(

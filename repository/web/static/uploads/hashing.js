@@ -1,10 +1,10 @@
 // The SHA-256 of a file of any size, without holding it in memory and without a moment in which the page does not answer.
 //
 // A worker would need a Trusted Types policy, which no page of ours may make (headers.py), so the work is done here in
-// slices of 1 MiB: some 5 ms each, between two reads of the file, at about 200 MB/s.
+// slices of 2 MiB: some 10 ms each, between two reads of the file, at about 200 MB/s.
 import { sha256 } from "/static/build/noble/sha2.js";
 
-const SLICE_BYTES = 1024 * 1024;
+const SLICE_BYTES = 2 * 1024 * 1024;
 const AT_ONCE_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -19,9 +19,13 @@ export async function digestOf(file, { stopped = () => false, progress = () => {
     return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer())));
   }
   const hash = sha256.create();
+  const read = (/** @type {number} */ from) => file.slice(from, from + SLICE_BYTES).arrayBuffer();
+  let next = read(0);
   for (let at = 0; at < file.size; at += SLICE_BYTES) {
+    const slice = await next;
     if (stopped()) throw new DOMException("stopped", "AbortError");
-    hash.update(new Uint8Array(await file.slice(at, at + SLICE_BYTES).arrayBuffer()));
+    if (at + SLICE_BYTES < file.size) next = read(at + SLICE_BYTES); // the disk reads on while this slice is hashed
+    hash.update(new Uint8Array(slice));
     progress(at / file.size);
   }
   return hex(hash.digest());
