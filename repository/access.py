@@ -122,6 +122,8 @@ class Action(StrEnum):
     DOCUMENT_WITHDRAW = "document.withdraw"
     DOCUMENT_INSPECT = "document.inspect"
     """Sending a held file to inspection again."""
+    DOCUMENT_ORIGINAL = "document.original"
+    """A file as it was sent, by exception."""
     HELD_READ = "held.read"
     """Files that are held and wait for the awarding body."""
     DOCUMENT_MOVE = "document.move"
@@ -223,6 +225,7 @@ class Action(StrEnum):
 STEP_UP: frozenset[Action] = frozenset(
     {
         Action.ACCOUNT_SECURITY,
+        Action.DOCUMENT_ORIGINAL,
         Action.EXPORT_READ,
         Action.HOLD_WRITE,
         Action.PEOPLE_MANAGE_BODY,
@@ -271,6 +274,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.DOCUMENT_VIEW: {_T: _TAUGHT, _E: _CENTRE, _M: _ALLOCATED, _L: _TEAM, _P: _COMPONENT},
     Action.DOCUMENT_WITHDRAW: {_T: _TAUGHT, _E: _CENTRE},
     Action.DOCUMENT_INSPECT: {_A: _ALL},
+    Action.DOCUMENT_ORIGINAL: {_A: _ALL},
     Action.HELD_READ: {_A: _ALL},
     Action.DOCUMENT_MOVE: {_T: _TAUGHT, _E: _CENTRE},
     Action.SAMPLE_PREVIEW: {_T: _TAUGHT, _E: _CENTRE},

@@ -105,6 +105,10 @@ class TokenRefused(RepositoryError):
     """This token is not taken: unknown, over, revoked, or not from this network. An exams officer can make a new one."""
 
 
+class OriginalRefused(RepositoryError):
+    """This file is given to nobody as it was sent: no virus scanner has looked at all of it and found nothing."""
+
+
 class NotHeldAnyMore(RepositoryError):
     """This file is not held any more: it is being checked, or it was replaced or withdrawn. Load the list again."""
 

@@ -15,6 +15,7 @@ from repository import access, audit, people, records, releasing
 from repository.access import Action
 from repository.acts.cases import actor_of
 from repository.acts.tasks import Task
+from repository.antivirus import ScanState
 from repository.audit import Context
 from repository.documents import DocumentState
 from repository.errors import NotFound, NotHeldAnyMore
@@ -38,6 +39,7 @@ class HeldFile:
     remedy: str
     remedy_kind: str
     signature: str
+    may_have_original: bool
     held_at: datetime | None
     attempts: int
     last_error: str
@@ -66,6 +68,7 @@ def listed(session: Session, context: Context) -> tuple[HeldFile, ...]:
             document.remedy or "",
             document.remedy_kind or "",
             document.scan_signature or "",
+            document.scan_state == ScanState.CLEAN.value,
             document.decided_at,
             work.attempts if work is not None else 0,
             (work.last_error if work is not None else None) or "",

@@ -18,9 +18,10 @@ DESTINATIONS: Mapping[str, frozenset[str]] = {
     "pages": frozenset({"image"}),
     "thumbnails": frozenset({"image"}),
     "poster": frozenset({"image"}),
+    "original": frozenset({"document"}),
     "recording": frozenset({"audio", "video"}),
 }
-"""What a browser may want each kind of bytes for; never a document, a frame, a script or a style sheet."""
+"""What a browser may want each kind of bytes for; never a frame, a script or a style sheet, and a document only to keep it."""
 
 
 def address(request: web.Request, kind: str, subject_id: str, rest: str) -> str:

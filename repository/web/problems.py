@@ -64,6 +64,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.SlotTypeRefused: H.UNSUPPORTED_MEDIA_TYPE,
     errors.SlotClosed: H.CONFLICT,
     errors.NotHeldAnyMore: H.CONFLICT,
+    errors.OriginalRefused: H.CONFLICT,
     errors.ReplacementRefused: H.CONFLICT,
     errors.PracticeFull: H.SERVICE_UNAVAILABLE,
     errors.RangeRefused: H.REQUESTED_RANGE_NOT_SATISFIABLE,

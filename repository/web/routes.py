@@ -458,6 +458,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/standardisation/works/{work_id}/mark", standardisation_pages.mark_work, A.STANDARDISATION_MARK),
     Route("GET", "/held-files", held_files_pages.index, A.HELD_READ),
     Route("POST", "/held-files/{document_id}/inspect", held_files_pages.inspect_again, A.DOCUMENT_INSPECT),
+    Route("GET", "/held-files/{document_id}/original", held_files_pages.original, A.DOCUMENT_ORIGINAL),
     Route("GET", "/holds", holds_pages.index, A.HOLD_READ),
     Route("GET", "/cases/{case_id}/holds", holds_pages.show, A.HOLD_READ),
     Route("POST", "/cases/{case_id}/holds", holds_pages.hold, A.HOLD_WRITE),
@@ -632,6 +633,7 @@ ROUTES: tuple[Route, ...] = (
             ("documents/{document_id}/thumbnails/{number}", documents_pages.thumbnail, A.DOCUMENT_VIEW),
             ("documents/{document_id}/poster", documents_pages.poster, A.DOCUMENT_VIEW),
             ("documents/{document_id}/recording", documents_pages.recording, A.DOCUMENT_VIEW),
+            ("documents/{document_id}/original", held_files_pages.give_original, A.DOCUMENT_ORIGINAL),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
             ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
         )

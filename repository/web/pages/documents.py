@@ -67,7 +67,7 @@ async def content(request: web.Request) -> web.StreamResponse:
     seen = await _view(request)
     stored = await services.database.read(lambda s: viewing.original(s, context, seen))
     document_id = seen.document_id
-    return await _stream(
+    return await stream(
         request,
         seen.media_type,
         seen.size_bytes,
@@ -88,14 +88,14 @@ async def recording(request: web.Request) -> web.StreamResponse:
     document_id = seen.document_id
     if made is None:  # it was released by an older version
         stored = await services.database.read(lambda s: viewing.original(s, context, seen))
-        return await _stream(
+        return await stream(
             request,
             seen.media_type,
             seen.size_bytes,
             "inline",
             lambda start, stop: reading.pieces(services, context, document_id, stored, start, stop),
         )
-    return await _stream(
+    return await stream(
         request,
         made.media_type,
         made.size_bytes,
@@ -104,7 +104,7 @@ async def recording(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _stream(
+async def stream(
     request: web.Request,
     media_type: str,
     size_bytes: int,
