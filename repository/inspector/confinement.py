@@ -90,7 +90,7 @@ def _landlock(library: ctypes.CDLL) -> bool:
     rules = library.syscall(LANDLOCK_CREATE, rights, ctypes.c_size_t(len(rights)), 0)
     if rules < 0:
         return False
-    done = library.syscall(LANDLOCK_RESTRICT, rules, 0) == 0
+    done: bool = library.syscall(LANDLOCK_RESTRICT, rules, 0) == 0
     os.close(rules)
     return done
 

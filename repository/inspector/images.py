@@ -110,15 +110,15 @@ def is_blank(picture: Picture) -> bool:
 
 
 def _opened(data: bytes, kind: str) -> Picture:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS[kind])
     except Image.DecompressionBombError as error:
         raise Refused("too-large") from error
-    except UnidentifiedImageError as error:
-        raise Refused("damaged") from error
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a decoder says of a broken head
         raise Refused("damaged") from error
     width, height = image.size
@@ -129,10 +129,10 @@ def _opened(data: bytes, kind: str) -> Picture:
 
 def _frames(image: Picture) -> int:
     """Return how many frames there are, without looking further than the limit."""
-    if not hasattr(image, "n_frames"):
-        return 1
     count = 1
     try:
+        if not hasattr(image, "n_frames"):
+            return 1
         for number in range(1, FRAME_LIMIT + 1):
             image.seek(number)
             count = number + 1
@@ -140,9 +140,9 @@ def _frames(image: Picture) -> int:
                 raise Refused("too-large")
     except EOFError:
         return count
-    except Refused:
+    except (Refused, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a decoder says of a broken frame
         raise Refused("damaged") from error
     raise Refused("too-large")
 
