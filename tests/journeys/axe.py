@@ -27,7 +27,8 @@ SHAPE = """() => {
   return `${hash}.${text.length}`;
 }"""
 RUN = """async (tags) => {
-  const found = await axe.run(document, {
+  const rest = [["tbody > tr:nth-child(n+8)"]]; // the rows of a long table are alike
+  const found = await axe.run({ include: [["html"]], exclude: rest }, {
     runOnly: { type: "tag", values: tags },
     resultTypes: ["violations"],
     preload: false, // style sheets again, for a rule about turning the screen alone
