@@ -45,7 +45,10 @@ function filterField(table, body, words) {
   label.htmlFor = id;
   label.append(heard(table));
   const input = made("input", "govuk-input govuk-input--width-20");
-  Object.assign(input, { id, type: "search", autocomplete: "off", spellcheck: false });
+  input.id = id;
+  input.type = "search";
+  input.autocomplete = "off";
+  input.spellcheck = false;
   input.setAttribute("aria-controls", table.id);
   const count = made("p", "govuk-hint app-table-tools__count");
   count.setAttribute("role", "status");
