@@ -183,7 +183,7 @@ def test_a_work_is_read_and_noted_by_keyboard_alone(desk: Desk, computer: Comput
     # A note is placed, moved, found in the list, and taken away.
     add_note(page, "Well argued")
     page.get_by_role("button", name="Show it").press("Enter")
-    mark = page.locator("[data-sheet='1'] .app-note").first
+    mark = page.locator("[data-sheet='1'] .app-note[title*='Well argued']")
     expect(mark).to_be_focused()
     was = mark.evaluate("one => one.style.left")
     page.keyboard.press("ArrowRight")
@@ -191,9 +191,9 @@ def test_a_work_is_read_and_noted_by_keyboard_alone(desk: Desk, computer: Comput
     expect(light(page)).to_have_text(SAVED)
     page.reload()
     shown(page, "Page 1: note – Well argued")
-    page.locator(".app-notes__name").first.press("Enter")
+    page.locator(".app-notes__name", has_text="Well argued").press("Enter")
     page.get_by_role("button", name="Delete").press("Enter")
-    expect(page.locator(".app-notes__list > li")).to_have_count(0)
+    expect(page.locator(".app-notes__list > li", has_text="Well argued")).to_have_count(0)
     expect(light(page)).to_have_text(SAVED)
     assert desk.rows("SELECT count(*) FROM journal_entry WHERE body LIKE '%\"deleted\":true%'") == [(1,)]
 

@@ -49,7 +49,8 @@ async def write(request: web.Request) -> web.Response:
         {"entry_id": one.stroke.entry_id, "revision": one.stroke.revision, "tab": one.stroke.tab, "state": one.kept}
         for one in results
     ]
-    return web.json_response({"results": answers}, headers=NO_STORE)
+    received_at = context.now.isoformat()
+    return web.json_response({"results": answers, "received_at": received_at}, headers=NO_STORE)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ import { button, fill } from "./dom.js";
 import { viewers } from "./viewer.js";
 
 const PLACE_AFTER_MS = 1500;
+const AGAIN_MS = 5000;
 
 class Notes {
   /** @param {import("./viewer.js").Viewer} viewer */
@@ -219,7 +220,13 @@ async function start() {
     let journal = null;
     if ("annotate" in node.dataset) {
       const { openJournal } = await import("./journal.js");
-      journal = await openJournal(node.dataset.case);
+      try {
+        journal = await openJournal(node.dataset.case);
+      } catch {
+        delete node.dataset.noted; // the line was away just now: the work can be read, and notes come with it
+        setTimeout(start, AGAIN_MS);
+        continue;
+      }
     }
     active.add(new Notes(viewer, journal));
   }

@@ -187,13 +187,13 @@ class Outbox {
       return;
     }
     if (!answer.ok) throw new Error(`journal: ${answer.status}`);
-    const { results } = await answer.json();
+    const { results, received_at: at } = await answer.json();
     const done = [];
     for (const result of results) {
       const stroke = this.pending.get(keyOf(result));
       if (!stroke) continue;
       if (result.state === "refused") await this.setAside(stroke);
-      else done.push({ key: keyOf(stroke), late: result.state === "late" });
+      else done.push({ key: keyOf(stroke), late: result.state === "late", at });
     }
     await this.acknowledge(done);
     this.tell({ acknowledged: done });
@@ -201,11 +201,11 @@ class Outbox {
 
   async acknowledge(done) {
     const keys = done.map((one) => one.key);
-    for (const { key, late } of done) {
+    for (const { key, late, at } of done) {
       const stroke = this.pending.get(key);
       this.pending.delete(key);
       this.dirty.delete(key);
-      if (stroke) this.journals.get(stroke.case)?.received(stroke, late);
+      if (stroke) this.journals.get(stroke.case)?.received(stroke, late, at);
     }
     this.update();
     await this.store.remove(keys).catch(() => {}); // it would be sent again, and known again
@@ -325,12 +325,12 @@ class Journal {
     of.set(key, before ? { ...before, ...stroke, received: before.received || stroke.received } : { ...stroke });
   }
 
-  // Revisions that nothing follows; the newest first: what the server does not have yet, then by when it was written.
+  // Revisions that nothing follows; the newest first: what the server does not have yet, then by the server's clock.
   ends(entryId) {
     const of = [...(this.known.get(entryId)?.values() ?? [])];
     const followed = new Set(of.flatMap((one) => one.follows.map(([revision, tab]) => `${revision} ${tab}`)));
     const left = of.filter((one) => !followed.has(`${one.revision} ${one.tab}`));
-    const at = (one) => Date.parse(one.written_at);
+    const at = (one) => (one.received ? Date.parse(one.received_at) : Date.parse(one.written_at) + 1e13);
     return left.sort((one, other) => at(other) - at(one) || other.revision - one.revision);
   }
 
@@ -401,8 +401,8 @@ class Journal {
     this.notify([stroke.entry_id]);
   }
 
-  received(stroke, late) {
-    this.learn({ ...stroke, received: true, late, received_at: new Date().toISOString() });
+  received(stroke, late, at) {
+    this.learn({ ...stroke, received: true, late, received_at: at });
     this.notify([stroke.entry_id]);
   }
 
@@ -434,20 +434,32 @@ const asEntry = (stroke) => ({
 });
 
 const outbox = new Outbox();
-const opened = outbox.open();
-opened.catch(() => {}); // said by who opens a journal, below
+let opened = null;
+
+/** Opens what is kept on this computer, once; what failed is tried again by the next who asks. */
+function open() {
+  opened ??= outbox.open().catch((error) => {
+    opened = null;
+    throw error;
+  });
+  return opened;
+}
+open().catch(() => {}); // what an earlier visit left goes now, whoever opens a journal later
 
 /**
- * Opens the journal of a case. Rejects where the server cannot be reached at all: nothing could be shown then either.
+ * Opens the journal of a case. Rejects where the server cannot be reached; ask again later.
  * @param {string} caseId
  * @returns {Promise<Journal>}
  */
 export async function openJournal(caseId) {
-  await opened;
+  await open();
   if (!outbox.journals.has(caseId)) {
     const journal = new Journal(caseId);
     outbox.journals.set(caseId, journal);
-    journal.loaded = journal.load();
+    journal.loaded = journal.load().catch((error) => {
+      outbox.journals.delete(caseId);
+      throw error;
+    });
   }
   const journal = outbox.journals.get(caseId);
   await journal.loaded;
