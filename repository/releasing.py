@@ -34,6 +34,8 @@ from storage.vault import StoredObject
 
 S = DocumentState
 PIECE_BYTES = 256 * 1024
+FILM_WAITS_SECONDS = 3
+"""How long a film waits before it asks again whether it is its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +259,26 @@ class _Inspecting:
         if is_recording(media_type):
             duration = facts.duration_seconds or 0.0
             recording = Recording(self._id, scope, media_type, facts.size_bytes, duration, lambda: self._read(facts))
-            await recordings.make(services, recording, permit)
+            await self._record(recording, permit)
             return
         begun = await services.database.read(lambda s: derivatives.pages_made(s, self._id))
         source = Source(self._id, scope, media_type, facts.page_count or 1, lambda: self._read(facts))
         if is_office(media_type):
             source = await self._converted(facts, source)
         await deriving.pages(services, source, permit, begun)
+
+    async def _record(self, recording: Recording, permit: Callable[[Session], object]) -> None:
+        """Make a recording playable; a film when it is its turn: raises ``Later`` before that."""
+        films = self._services.inspection.films
+        if not recording.media_type.startswith("video/"):
+            await recordings.make(self._services, recording, permit)
+            return
+        if not films.take():
+            raise work.Later(FILM_WAITS_SECONDS)
+        try:
+            await recordings.make(self._services, recording, permit)
+        finally:
+            films.give()
 
     async def _converted(self, facts: Facts, source: Source) -> Source:
         """Turn an office document into a PDF, and look at that as at any other; it lives in memory only."""

@@ -56,6 +56,14 @@ class Standing:
     oldest_at: datetime | None
 
 
+class Later(Exception):
+    """A handler cannot begin now, through no fault of its job: it is asked again in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(seconds)
+
+
 class ClaimLost(Exception):
     """Another worker has the job by now: nothing that this one did since counts."""
 
@@ -201,12 +209,16 @@ def set_aside(session: Session, job: Job, now: datetime, error: str | None = Non
     return True
 
 
-def give_back(session: Session, job: Job) -> None:
-    """Give back a piece of work that was not finished because its worker was told to stop; that was no attempt."""
+def give_back(session: Session, job: Job, until: datetime | None = None) -> None:
+    """Give back a piece of work that was not finished because its worker was told to stop; that was no attempt.
+
+    Takes: ``until``, before which nobody needs to take it up.
+    """
     row = _held_row(session, job)
     if row is not None:
         row.claimed_until = None
         row.attempts -= 1
+        row.available_at = until or row.available_at
 
 
 def standing(session: Session, now: datetime) -> Standing:
@@ -294,6 +306,9 @@ class Worker:
             await self._do(job)
         except ClaimLost:
             logger.warning("worker: lost its claim to a %s", job.kind)
+        except Later as later:
+            until = self._clock() + timedelta(seconds=later.seconds)
+            await self._database.write(lambda session: give_back(session, job, until))
         except asyncio.CancelledError:
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._database.write(lambda session: give_back(session, job)))

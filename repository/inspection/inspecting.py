@@ -7,11 +7,12 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from repository.errors import InspectionFailed
 from repository.inspection import bounds, children, frames, verdicts, words
 from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits
+from repository.inspection.turns import Turns
 from repository.inspection.verdicts import Verdict
 
 VERDICT_LIMIT_BYTES = 64 * 1024
@@ -20,7 +21,7 @@ PAGE_CPU_SECONDS = 2
 """For each page that a child draws, on top of what every child has."""
 INSPECT_LIMITS = Limits(wall_seconds=300)
 """A recording is read to its end, from a store that may be slow; what computes is ended by its processor time."""
-PROGRAMS = ("office", "recordings")
+PROGRAMS = ("office", "recordings", "text")
 Frames = AsyncIterator[tuple[bytes, bytes]]
 
 
@@ -37,6 +38,8 @@ class Inspection:
     """Opens documents in a child process: no network and no files where ``sandbox`` is set, bounded in any case."""
 
     sandbox: str | None
+    films: Turns = field(default_factory=Turns, compare=False)
+    """By turns, films are made playable (``releasing``)."""
 
     async def inspect(self, filename: str, content: AsyncIterator[bytes]) -> Verdict:
         """Judge a document by its content.
@@ -117,7 +120,10 @@ class Inspection:
         return Converted(b"".join(pieces), tuple(dict.fromkeys(notes)))
 
     async def programs(self) -> frozenset[str]:
-        """Return which kinds can be shown for which a program is needed: ``office``, ``recordings``; none without a sandbox."""
+        """Return which kinds can be shown for which something is needed: ``office``, ``recordings``, ``text`` (a font).
+
+        None without a sandbox.
+        """
         if self.sandbox is None:
             return frozenset()
         try:

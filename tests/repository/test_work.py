@@ -145,6 +145,25 @@ async def test_an_outage_is_no_fault_of_the_work(database: Database) -> None:
     assert (await row(database)).finished_at is not None
 
 
+async def test_a_job_that_has_to_wait_its_turn_is_asked_again_and_that_is_no_attempt(database: Database) -> None:
+    clock, asked = Clock(), []
+
+    async def waits(job: Job) -> None:
+        asked.append(clock.now)
+        if len(asked) <= work.ATTEMPTS_LIMIT + 1:
+            raise work.Later(3)
+
+    await database.write(lambda session: work.add(session, "verify", new_id(), NOW))
+    worker = Worker(database, Bell(), clock, {"verify": waits})
+    for _ in range(work.ATTEMPTS_LIMIT + 2):
+        assert await worker.step()
+        assert not await worker.step()
+        clock.now += timedelta(seconds=3)
+    found = await row(database)
+    assert len(asked) == work.ATTEMPTS_LIMIT + 2
+    assert (found.attempts, found.finished_at, found.last_error) == (1, asked[-1], None)
+
+
 async def test_a_job_ends_once_its_claim_is_anothers(database: Database) -> None:
     """The clock leaps past the claim while the job runs, as it does for a worker that was stopped and goes on."""
     clock, begun, ended = Clock(), asyncio.Event(), asyncio.Event()

@@ -16,6 +16,7 @@ import pytest
 from repository.errors import InspectionFailed
 from repository.inspection import Inspection, bounds, words
 from repository.inspection.children import find_sandbox
+from repository.inspection.turns import Turns
 from repository.inspector import boxes
 from repository.inspector.findings import Refused
 from tests.corpus import Case, media
@@ -170,7 +171,7 @@ async def test_where_ffmpeg_is_missing_the_file_is_held_with_the_reason(inspecti
     )
     hiding.chmod(0o700)
     lacking = Inspection(str(hiding))
-    assert await lacking.programs() == {"office"}
+    assert await lacking.programs() == {"office", "text"}
     verdict = await lacking.inspect("1001.wav", pieces(media.tone("wav")))
     assert verdict.held
     assert verdict.remedy_kind is words.RemedyKind.RESCAN
@@ -184,6 +185,15 @@ def test_what_a_recording_may_cost_follows_its_length() -> None:
     assert bounds.seconds_of("audio/ogg", 60_000, 0) == 60
     assert bounds.recording("video/mp4", 60).cpu_seconds < bounds.recording("video/mp4", 600).cpu_seconds
     assert bounds.recording("audio/wav", 600).cpu_seconds < bounds.recording("video/mp4", 600).cpu_seconds
+
+
+def test_films_go_by_turns_and_leave_workers_for_other_files() -> None:
+    turns = Turns(1)
+    assert turns.take()
+    assert not turns.take()
+    turns.give()
+    assert turns.take()
+    assert Turns().take()
 
 
 class Trickle:
