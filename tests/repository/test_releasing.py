@@ -152,7 +152,7 @@ async def test_a_child_that_hangs_or_lies_holds_the_document_and_leaves_nothing(
         sent = await stage.send(500, 100 + seed)
         await work_with(stage, inspection=child(code))
         row = await document(stage, sent)
-        said = REFUSALS["too-heavy"].reason if name == "hangs" else CANNOT_OPEN.reason
+        said = REFUSALS["too-heavy"].reason if name in {"hangs", "dies"} else CANNOT_OPEN.reason
         assert (row.state, row.reason) == ("held", said), name
         made = await stage.services.database.read(lambda s: s.scalar(select(func.count()).select_from(Derivative)))
         assert made == 0, name
