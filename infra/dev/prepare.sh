@@ -46,6 +46,18 @@ system_packages() { # words: what=package …, as `have` takes it
   return 1
 }
 
+# What opens and shows strangers' files: the sandbox, films and recordings, office documents and their letters.
+FOR_FILES=(
+  prlimit=util-linux bwrap=bubblewrap /usr/bin/ffmpeg=ffmpeg
+  /usr/lib/libreoffice/program/libswlo.so=libreoffice-writer-nogui
+  /usr/lib/libreoffice/program/libsclo.so=libreoffice-calc-nogui
+  /etc/libreoffice/registry/impress.xcd=libreoffice-impress-nogui
+  /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf=fonts-liberation
+  /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf=fonts-dejavu-core
+  /usr/share/fonts/truetype/crosextra/Carlito-Regular.ttf=fonts-crosextra-carlito
+  /usr/share/fonts/truetype/crosextra/Caladea-Regular.ttf=fonts-crosextra-caladea
+)
+
 prepare_python() { # word: extras, such as "" or "[dev]"
   local extras=$1 python stamp wanted
   wanted=$(digest pyproject.toml infra/config/constraints.txt; printf '%s %s' "$extras" "$TOP")

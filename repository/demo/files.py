@@ -20,6 +20,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 SAMPLE_RATE = 16_000
 LARGE_SAMPLE_RATE = 44_100
+LARGE_PICTURE_PIXELS = (1800, 1650)
 PROBE_BYTES = 40
 FFMPEG_SECONDS = 20
 MARKER = "CANARY"
@@ -105,6 +106,17 @@ def mp4(film: bytes, candidate_number: str, marker: str) -> WorkFile:
     )
 
 
+def bmp(candidate_number: str, marker: str, random: Random) -> WorkFile:
+    """Return a large picture of noise, with the marker among its pixels."""
+    width, height = LARGE_PICTURE_PIXELS
+    pixels = bytearray(random.randbytes(width * height * 3))
+    mark = marker.encode("ascii")
+    pixels[1000 : 1000 + len(mark)] = mark
+    target = io.BytesIO()
+    Image.frombytes("RGB", (width, height), bytes(pixels)).save(target, "BMP")
+    return WorkFile(f"{candidate_number}_drawing.bmp", "image/bmp", target.getvalue())
+
+
 async def film() -> bytes | None:
     """Return a short genuine MP4 film made by ffmpeg, or None where it is not installed or cannot make one."""
     ffmpeg = shutil.which("ffmpeg")
@@ -135,11 +147,11 @@ def work_of(
     candidate_number: str, title: str, kind: int, marker: str, film_bytes: bytes | None, random: Random
 ) -> WorkFile:
     """Return a candidate's work; ``kind`` counts candidates, so that all types of file occur."""
-    kinds = 4 if film_bytes is not None else 3
+    kinds = 4 if film_bytes is not None else 2
     if kind % kinds == 0:
         return pdf(candidate_number, title, marker, 2 + kind % 2, random)
-    if kind % kinds == 1:
+    if kind % kinds == 1 or film_bytes is None:
         return jpeg(candidate_number, title, marker, random)
-    if kind % kinds == 2 or film_bytes is None:
+    if kind % kinds == 2:
         return wav(candidate_number, marker, random)
     return mp4(film_bytes, candidate_number, marker)
