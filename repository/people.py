@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from moderation.entries import PRACTICE_PREFIX
 from moderation.records import independence, teams
 from moderation.tables import Allocation, ModerationCase
 from repository import audit
@@ -23,6 +24,8 @@ from repository.sign_in.people_tables import Teaching
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, Person, SignInLink, WebSession
 
+REAL_ROLES = or_(Assignment.centre_number.is_(None), Assignment.centre_number.not_like(f"{PRACTICE_PREFIX}%"))
+"""The roles that stand in lists: what somebody is in a practice centre stands in none."""
 TOUCH_SECONDS = 60
 """A sign-in's last use is written at most this often, so that reading pages does not write on each request."""
 

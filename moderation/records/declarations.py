@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from moderation.declarations import DeclarationTerms
-from moderation.entries import Series
+from moderation.entries import PRACTICE_PREFIX, Series
 from moderation.errors import ReasonMissing, SampleIncomplete, UnknownSampleItem
 from moderation.records.cases import case_of
 from moderation.submission import WORK_EXPECTED
@@ -54,7 +54,9 @@ def terms_for(session: Session, series_key: str, component_code: str) -> Declara
 def listed_terms(session: Session) -> list[RuleView]:
     """Return what bodies entered, the words for every component before those for one."""
     rows = session.scalars(
-        select(DeclarationRule).order_by(DeclarationRule.awarding_body, DeclarationRule.component_code)
+        select(DeclarationRule)
+        .where(DeclarationRule.awarding_body.not_like(f"{PRACTICE_PREFIX}%"))
+        .order_by(DeclarationRule.awarding_body, DeclarationRule.component_code)
     )
     return [RuleView(row.awarding_body, row.component_code, _terms(row), row.set_at) for row in rows]
 

@@ -18,6 +18,7 @@ from repository.access import ROLE_TITLES, Action, Role
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import FieldRefused
+from repository.people import REAL_ROLES
 from repository.tables import Assignment, Person
 
 
@@ -42,7 +43,7 @@ def people(session: Session, context: Context, role: Role | None = None) -> tupl
     query = (
         select(Person, Assignment)
         .join(Assignment, Assignment.person_id == Person.id)
-        .where(Assignment.valid_from <= context.now)
+        .where(Assignment.valid_from <= context.now, REAL_ROLES)
         .where((Assignment.valid_to.is_(None)) | (Assignment.valid_to > context.now))
         .order_by(Person.display_name)
     )

@@ -17,6 +17,7 @@ from repository.access import ROLE_TITLES, Action, Role
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
+from repository.people import REAL_ROLES
 from repository.scoping.widening import widened
 from repository.tables import Assignment, Person
 
@@ -103,6 +104,7 @@ def accounts(session: Session, context: Context) -> tuple[Account, ...]:
     rows = session.execute(
         select(Person.id, Person.display_name, Assignment.role, Assignment.centre_number)
         .join(Assignment, Assignment.person_id == Person.id)
+        .where(REAL_ROLES)
         .order_by(Person.display_name, Person.id, Assignment.valid_from)
     )
     found: dict[str, tuple[str, list[str]]] = {}

@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from moderation.entries import PRACTICE_PREFIX
 from repository import access, teaching
 from repository.access import CENTRE_ROLES, Action, Role
 from repository.acts import people_proposals
@@ -17,7 +16,7 @@ from repository.acts.cases import actor_of
 from repository.acts.people_proposals import ProposalView
 from repository.audit import Context
 from repository.errors import NotFound
-from repository.people import names_of
+from repository.people import REAL_ROLES, names_of
 from repository.sign_in import invitations, providers_records
 from repository.sign_in.invitations import InvitationView
 from repository.sign_in.key_tables import ApiToken, Passkey
@@ -29,9 +28,7 @@ from repository.teaching import Offered, Taught
 
 PAGE_PEOPLE = 50
 INVITATIONS_SHOWN = 100
-_REAL = or_(Assignment.centre_number.is_(None), Assignment.centre_number.not_like(f"{PRACTICE_PREFIX}%"))
-"""The roles that somebody has in a practice centre stand in no list."""
-_OF_PEOPLE = Assignment.id.not_in(select(ApiToken.assignment_id)) & _REAL
+_OF_PEOPLE = Assignment.id.not_in(select(ApiToken.assignment_id)) & REAL_ROLES
 """Tokens of school systems act under assignments too; they have a page of their own."""
 
 
@@ -217,7 +214,7 @@ def _of_people(session: Session, person_ids: Sequence[str]) -> tuple[PersonLine,
     rows = session.scalars(
         select(Assignment)
         .join(Person, Person.id == Assignment.person_id)
-        .where(Assignment.person_id.in_(person_ids), _REAL)
+        .where(Assignment.person_id.in_(person_ids), REAL_ROLES)
         .order_by(Person.display_name, Person.id, Assignment.valid_from.desc(), Assignment.id)
     ).all()
     return _lines(session, rows)

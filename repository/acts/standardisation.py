@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.entries import PRACTICE_PREFIX
 from moderation.errors import StandardisationRefused
 from moderation.records import samples
 from moderation.records import standardisation as records
@@ -453,7 +454,7 @@ def _answered_for(session: Session, context: Context) -> list[Component]:
     query = (
         select(Component)
         .join(SeriesRow, SeriesRow.key == Component.series_key)
-        .where(Component.teacher_marks.is_(True))
+        .where(Component.teacher_marks.is_(True), Component.series_key.not_like(f"{PRACTICE_PREFIX}%"))
         .order_by(Component.series_key.desc(), Component.component_code)
     )
     if access.scope_of(actor, Action.STANDARDISATION_READ) is Scope.COMPONENT:

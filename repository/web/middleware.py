@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
+from moderation.entries import is_practice
 from repository import access, acting, logs
 from repository.access import Action
 from repository.errors import MediaTypeRefused, NotFound, NotSignedIn, RequestMalformed, StepUpNeeded
@@ -139,6 +140,8 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     check_body(request, limit_bytes)
     if any("\x00" in part for part in request.match_info.values()):
         raise NotFound  # no name holds a NUL, and PostgreSQL refuses to be asked
+    if is_practice(request.match_info.get("series_key")) or is_practice(request.query.get("series")):
+        raise NotFound  # a series of practice is its centre's alone, and no page of one is asked for by its key
     if site is Site.CONTENT:
         if action is not Action.PUBLIC:
             await content.admit(request)
