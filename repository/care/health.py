@@ -223,6 +223,8 @@ async def program_checks(services: Services) -> list[Check]:
                    "Install libreoffice-writer-nogui, libreoffice-calc-nogui and libreoffice-impress-nogui."),
         "recordings": ("ffmpeg makes recordings playable", "sound and film are held: ffmpeg cannot be started",
                        "Install ffmpeg."),
+        "text": ("plain text is drawn onto pages", "text files are held: there is no font to draw them with",
+                 "Install fonts-dejavu-core."),
     }  # fmt: skip
     return [
         ok(subject, works) if subject in found else warning(subject, lacks, remedy)

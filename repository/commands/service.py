@@ -134,6 +134,7 @@ async def _program_words(services: Services) -> dict[str, str]:
         "office documents": "shown as pages"
         if "office" in found
         else "held: LibreOffice cannot be started in a sandbox",
+        "plain text": "drawn onto pages" if "text" in found else "held: there is no font to draw it with",
         "sound and film": "made playable" if "recordings" in found else "held: ffmpeg cannot be started in a sandbox",
     }
 

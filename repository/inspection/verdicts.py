@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from repository.documents import MEDIA_TYPES
 from repository.errors import InspectionFailed
@@ -14,6 +14,7 @@ PAGE_LIMIT = 2_000
 NOTES_LIMIT = 64
 FACTS_LIMIT = 64
 CODE_LIMIT_CHARACTERS = 40
+ENDINGS = frozenset(ending for endings in MEDIA_TYPES.values() for ending in endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ def checked(filename: str, untrusted: object) -> Verdict:
     kind, refused, pages = untrusted.get("kind"), untrusted.get("refused"), untrusted.get("pages")
     if kind is not None and kind not in MEDIA_TYPES:
         raise InspectionFailed
+    extension = filename.rpartition(".")[2].lower() if "." in filename else ""
     if refused is not None:
-        return held(words.of_refusal(str(refused)), kind)
+        return held(_with_claim(words.of_refusal(str(refused)), extension, kind), kind)
     if kind is None or not (pages is None or (isinstance(pages, int) and 0 < pages <= PAGE_LIMIT)):
         raise InspectionFailed
-    extension = filename.rpartition(".")[2].lower() if "." in filename else ""
     if extension not in MEDIA_TYPES[kind]:
         claimed = f".{extension}" if extension else "no extension"
         return held(
@@ -71,6 +72,14 @@ def checked(filename: str, untrusted: object) -> Verdict:
     return Verdict(
         kind, pages, notes=_checked_notes(untrusted.get("notes")), facts=_checked_facts(untrusted.get("facts"))
     )
+
+
+def _with_claim(why: Words, extension: str, kind: str | None) -> Words:
+    """Name what the name claims beside what was found, where that is of a kind that no name here stands for."""
+    names_a_kind = kind is None and why.reason.startswith("This is ")
+    if names_a_kind and extension in ENDINGS:
+        return replace(why, reason=f"The name says .{extension}, but the content is something else. {why.reason}")
+    return why
 
 
 def _checked_notes(untrusted: object) -> tuple[str, ...]:

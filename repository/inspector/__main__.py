@@ -80,9 +80,10 @@ def _answer(arguments: list[str]) -> None:
         kind = _option(arguments, "kind")
         frames.write(target, kinds.room(kind).transcode(source, kind, int(_option(arguments, "size"))))
     elif command == "programs":
-        from . import conversion, recordings
+        from . import conversion, recordings, text
 
-        target.write(json.dumps({"office": conversion.works(), "recordings": recordings.work()}).encode())
+        found = {"office": conversion.works(), "recordings": recordings.work(), "text": text.works()}
+        target.write(json.dumps(found).encode())
     elif command == "page":
         data = _whole(source)
         kind = kinds.sniff(data)

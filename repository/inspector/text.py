@@ -181,6 +181,11 @@ def _lines(found: str) -> list[str]:
     return lines
 
 
+def works() -> bool:
+    """Return whether there is a letter to draw with."""
+    return any(Path(path).exists() for path in FONTS)
+
+
 def _font(size: float) -> FreeTypeFont:
     from PIL import ImageFont
 

@@ -57,6 +57,8 @@ async def test_a_file_ends_in_its_expected_outcome(inspection: Inspection, case:
     assert verdict.held == (expected.refused is not None or expected.other_name)
     if verdict.held:
         assert verdict.reason
+        if case.name.endswith(("-named-pdf", "-named-jpg", "-named-txt", "-named-docx")):
+            assert f".{case.filename.rpartition('.')[2]}" in verdict.reason, "what the name claims is named"
         assert verdict.remedy
     elif expected.kind and expected.kind.startswith(DRAWN_HERE):
         await _check_drawing(inspection, case, data)

@@ -183,7 +183,7 @@ async def test_where_libreoffice_is_missing_the_file_is_held_with_the_reason(
     )
     hiding.chmod(0o700)
     lacking = Inspection(str(hiding))
-    assert await lacking.programs() == {"recordings"}
+    assert await lacking.programs() == {"recordings", "text"}
     with pytest.raises(InspectionFailed) as failure:
         await lacking.convert(office.DOCX, pieces(office.docx()))
     assert failure.value.facts["refused"] == "office-missing"
