@@ -47,6 +47,7 @@ def run(source: Source, kind: str, size: int) -> Iterator[Frame]:
     after the other, each of ``size`` bytes.
     Raises: ``Refused``, also after frames were given: they count only with a good end.
     """
+    os.nice(10)  # a film can take hours; who waits for a page does not wait for it
     front, chunks = _opened(source, kind, size)
     recording = recordings.probe(front, kind)
     yield from _transcode(recording, kind, chunks)
