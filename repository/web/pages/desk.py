@@ -193,7 +193,7 @@ async def work_page(
 ) -> web.Response:
     """Return the page of one work; ``form`` and ``errors`` are what came back, ``opened`` the part they belong to."""
     context, case_id = context_of(request), request.match_info["case_id"]
-    wanted = item_id or request.match_info["item_id"]
+    wanted = item_id or request.match_info.get("item_id", "")
 
     def read(session: Session) -> tuple[WorkPage, StandingPage]:
         return desk.work(session, context, case_id, wanted), desk.standing(session, context, case_id)
