@@ -93,6 +93,7 @@ def send(centre: Visitor, sample: str) -> list[str]:
     expect(row_of(page, numbers[0]).locator(".app-files__status")).to_contain_text("not accepted here")
     centre.look("Sample,")
     page.locator("[data-drop-input]").set_input_files([as_payload(work_of(number)) for number in numbers])
+    page.get_by_role("button", name=f"Send {len(numbers)} files").click()
     for number in numbers:
         expect(row_of(page, number).locator(".app-files__status").last).to_have_text(RECEIVED, timeout=60_000)
     page.get_by_role("link", name="Show this page with everything received so far").click()

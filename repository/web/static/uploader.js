@@ -72,11 +72,15 @@ export class Row {
     this.input = input;
     /** @type {HTMLElement} */ (form.querySelector("[data-send]")).hidden = true; // choosing a file sends it
     form.addEventListener("submit", (event) => event.preventDefault());
-    input.addEventListener("change", () => {
-      uploader.choose(this, chosenIn(input), this.slot());
-      input.value = ""; // so that the same file can be chosen again
-    });
+    input.addEventListener("change", () => this.takeChosen());
     uploader.dropTarget(place, "app-upload-row--over", (found) => uploader.choose(this, found, this.slot()));
+  }
+
+  /** Send what stands in the field, which may have been filled before this script had arrived. */
+  takeChosen() {
+    if (!this.input?.files?.length) return;
+    this.uploader.choose(this, chosenIn(this.input), this.slot());
+    this.input.value = ""; // so that the same file can be chosen again
   }
 
   /** @returns {RowSlot[]} */
@@ -140,6 +144,7 @@ export class Uploader {
     this.plan = planned ? new Plan(this, planned) : null;
     this.openQueue();
     if (this.rows.length > 0) this.openDropZone();
+    for (const row of this.rows) row.takeChosen();
     // A connection that comes back restarts what its loss had stopped.
     addEventListener("online", () => this.restart(({ lostConnection }) => lostConnection));
     // Somebody who comes back to this page may have signed in again in another.
@@ -173,10 +178,13 @@ export class Uploader {
       const input = /** @type {HTMLInputElement | null} */ (zone.querySelector(inputName));
       if (!input) continue;
       zone.querySelector(buttonName)?.addEventListener("click", () => input.click());
-      input.addEventListener("change", () => {
+      const take = () => {
+        if (!input.files?.length) return;
         this.consider(chosenIn(input));
         input.value = "";
-      });
+      };
+      input.addEventListener("change", take);
+      take(); // what was chosen before this script had arrived
     }
     this.dropTarget(zone, "app-drop--over", (found) => this.consider(found));
     // A file dropped beside the targets must not replace the page.

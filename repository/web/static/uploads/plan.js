@@ -31,6 +31,8 @@ class Entry {
     this.place = proposal.item && proposal.slot ? { item: proposal.item, slot: proposal.slot } : null;
     /** @type {Finding | null} */
     this.finding = null;
+    /** @type {Finding | null} why it is asked about, though somebody chose a candidate for it */
+    this.asked = null;
     /** @type {string} what the file repeats */
     this.same = "";
     this.repeated = false; // whether this very content is at this very place already: then there is nothing to do
@@ -85,6 +87,7 @@ class Entry {
         this.finding = { level: "stop", words: "The browser could not read this file.", remedy: "It may have been moved or renamed: choose it again." };
       }
     }
+    if (!this.byHand) this.finding ??= this.asked;
     if (this.finding?.level === "doubt" && !this.byHand) this.place = null;
     this.show();
   }
@@ -180,6 +183,7 @@ export class Plan {
   ask(chosen, row, finding) {
     const why = `It was chosen for ${row.candidate}.`;
     const entry = new Entry(this, chosen, { confidence: "check", item: null, slot: null, maybe: [row.item], why }, (this.count += 1));
+    entry.asked = finding;
     entry.finding = finding;
     this.take([entry]);
     this.uploader.say(`${chosen.file.name}: ${finding.words} ${finding.remedy}`);

@@ -223,6 +223,10 @@ export class Transfer {
       return;
     }
     if (this.state !== "reading") return;
+    if (this.uploader.held) {
+      this.become("waiting", "Waiting: everything is paused");
+      return;
+    }
     this.become("sending", this.resuming ? "Sending the rest" : "Sending");
     this.upload.start();
   }
