@@ -141,9 +141,11 @@ def test_scripts_make_no_markup_and_hear_no_messages() -> None:
         r"\beval\(|new Function\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|postMessage"
         r"|addEventListener\(\s*[\"']message|__proto__|javascript:|indexedDB|sessionStorage"
     )
+    # Strokes of the desk wait in the browser, sealed, and are told to the other windows of the same origin by a channel.
+    known = {"journal-store.js": {"indexedDB"}, "journal.js": {"postMessage"}}
     assert len(SCRIPTS) >= 5
     for script in SCRIPTS:
-        assert not banned.search(script.read_text("utf-8")), script
+        assert set(banned.findall(script.read_text("utf-8"))) == known.get(script.name, set()), script
 
 
 def test_scripts_fill_no_object_under_names_from_outside() -> None:

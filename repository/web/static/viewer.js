@@ -55,7 +55,7 @@ class File {
   }
 
   changed(change) {
-    Object.assign(this.place, change);
+    this.place = { ...this.place, ...change };
     this.tools?.update();
     this.viewer.tellPlace(this);
   }
