@@ -65,6 +65,8 @@ _DECODERS = ("libdav1d", "libopus", "libvorbis", "libvpx", "libvpx-vp9", "mp3flo
 CODECS = ",".join(sorted(VIDEO_CODECS | SOUND_CODECS | set(_DECODERS)))
 """What ffmpeg may decode, by its names."""
 
+BROWSERS_PLAY = frozenset(("aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le", "pcm_f32le", "pcm_u8"))
+"""Sound that needs no word about its being coded anew."""
 COPY_SIDE_PIXELS = (1920, 1080)
 COPY_BITS_PER_SECOND = 20_000_000
 """Project policy: what is larger than that is made smaller, for a moderator's connection at home."""
@@ -145,9 +147,11 @@ def _checked(streams: list[dict[str, object]], form: dict[str, object]) -> Recor
             or not 0 < _number(sound, "sample_rate") <= 768_000
         ):
             raise Refused("recording-codec")
-        copies = codec == "aac" and channels <= 2 and sound.get("profile") in {"LC", "HE-AAC", "HE-AACv2"}
         found = found._replace(
-            sound=codec, channels=channels, plays_sound=copies, sound_rate=int(_number(sound, "sample_rate"))
+            sound=codec,
+            channels=channels,
+            plays_sound=codec in BROWSERS_PLAY,
+            sound_rate=int(_number(sound, "sample_rate")),
         )
         if not found.bits_per_second and not pictures:
             found = found._replace(bits_per_second=_number(sound, "bit_rate"))
