@@ -21,6 +21,7 @@ from repository.tables import (
     UploadRow,
     Work,
 )
+from storage import names
 
 STAYS = AUDIT_TABLES | {"practice_centre", "assignment", "web_session", "sign_in_link", "sign_in_attempt"}
 """What is not wiped: the log, that there was a practice centre and who acted in it, and how people sign in."""
@@ -38,6 +39,7 @@ def wipe(session: Session, centre_number: str, series_key: str) -> list[str]:
     oids = leads["oid"]
     keys = _chunked(session, ObjectPart.key, ObjectPart.oid, oids)
     keys += [key for key in _chunked(session, UploadRow.tail_key, UploadRow.oid, oids) if key]
+    keys += [name(oid) for oid in oids for name in (names.document, names.sidecar)]
     body = Series.from_key(series_key).awarding_body
     session.execute(delete(DeclarationRule).where(DeclarationRule.awarding_body == body))
     session.execute(delete(Work).where(Work.subject_id.in_(leads["document_id"])))

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_item_of
 from moderation.slots import SlotScope, slots_of
+from moderation.tracking import STATE_WORDS
 from repository import evidence, people
 from repository.access import Action, scope_of
 from repository.acts import declarations, moving, previews, samples
@@ -21,7 +22,7 @@ from repository.records import OPEN_STATES
 from repository.web import keys, viewer
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.samples import ACCEPT, STATE_COLOURS, STATE_WORDS
+from repository.web.pages.samples import ACCEPT, STATE_COLOURS
 from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
 
 REFUSED_MOVE = (*FORM_ERRORS, SlotTypeRefused, SlotUnknown)
@@ -134,7 +135,7 @@ async def declare(request: web.Request) -> web.Response:
     """Declare that the work of the chosen candidates is their own."""
     form = await read_form(request)
     services, context, case_id = services_of(request), context_of(request), request.match_info["case_id"]
-    chosen = [str(value) for value in form.getall("items", [])][:ITEMS_LIMIT]  # type: ignore[attr-defined]
+    chosen = [str(value) for value in form.getall("items", [])][:ITEMS_LIMIT]
 
     def work(session: Session) -> str:
         if "confirm" not in form:
