@@ -102,7 +102,11 @@ def is_blank(picture: Picture) -> bool:
 
     A dark or shaded scan is not judged: better a blank page that nobody is told of than written work called blank.
     """
-    dots = picture.reduce(max(1, picture.width // BLANK_ACROSS)).convert("L").histogram()
+    small = picture.reduce(max(1, picture.width // BLANK_ACROSS))
+    return all(_is_even(channel.histogram()) for channel in small.split())  # yellow on white shows in blue alone
+
+
+def _is_even(dots: list[int]) -> bool:
     paper = max(range(256), key=dots.__getitem__)
     darker = sum(dots[: max(paper - BLANK_STEP, 0)])
     brighter = sum(dots[paper + BLANK_STEP :])

@@ -18,8 +18,8 @@ from .answers import derived, inspected
 
 CASES = cases()
 INSPECTING = Limits(cpu_seconds=20, wall_seconds=120)
-SHORT = Limits(cpu_seconds=3, wall_seconds=120)
-"""For files that come to the child's limit, wherever it is."""
+SHORT = Limits(cpu_seconds=2, wall_seconds=120, address_space_bytes=1024**3)
+"""For files that come to the child's limit, the sooner the lower it is."""
 DRAWN_HERE = ("application/pdf", "image/", "text/")
 
 

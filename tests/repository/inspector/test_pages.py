@@ -133,6 +133,14 @@ def test_blank_paper_is_noted_and_one_pale_line_of_writing_is_not(kind: tuple[in
         assert not images.is_blank(scanned(page)), (size, ink, said)
 
 
+@pytest.mark.parametrize("colour", ["yellow", "lightyellow", "mistyrose", "lightcyan"])
+def test_a_pale_drawing_is_not_called_blank(colour: str) -> None:
+    """What is pale in grey may be plain in one colour."""
+    sheet = Image.new("RGB", (1240, 1754), "white")
+    ImageDraw.Draw(sheet).line((200, 200, 900, 1500), fill=colour, width=8)
+    assert not images.is_blank(scanned(sheet))
+
+
 def test_a_blank_page_of_a_pdf_is_noted_and_one_with_a_word_is_not() -> None:
     target = io.BytesIO()
     canvas = Canvas(target)
