@@ -38,6 +38,7 @@ class HeldFile:
     reason: str
     remedy: str
     remedy_kind: str
+    scan_state: str
     signature: str
     may_have_original: bool
     held_at: datetime | None
@@ -67,6 +68,7 @@ def listed(session: Session, context: Context) -> tuple[HeldFile, ...]:
             document.reason or "",
             document.remedy or "",
             document.remedy_kind or "",
+            document.scan_state or "",
             document.scan_signature or "",
             document.scan_state == ScanState.CLEAN.value,
             document.decided_at,

@@ -40,7 +40,12 @@ def board(session: Session, context: Context) -> Board:
         if case.state == S.MARKS_CONFIRMED and sample_requests.is_waiting_for(session, context, case.case_id)
     ]
     tasks += held_files.tasks_of_centre(
-        session, [(case.case_id, f"{case.component_code}, {case.component_title}") for case in found]
+        session,
+        [
+            (case.case_id, f"{case.component_code}, {case.component_title}")
+            for case in found
+            if case.state in WORK_ASKED_FOR | {S.UPLOADING}
+        ],
     )
     if actor.role is Role.EXAMS_OFFICER:
         tasks += tasks_of_scripts.centre_tasks(session, context)

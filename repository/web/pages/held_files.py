@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from repository.acts import held_files, originals, reading
+from repository.antivirus import ScanState
 from repository.inspection import RemedyKind
 from repository.web import content as bytes_host
 from repository.web.pages import documents, redirect, render
@@ -18,11 +19,21 @@ KIND_WORDS: Mapping[str, str] = {
 }
 
 
+SCAN_WORDS: Mapping[str, str] = {
+    ScanState.CLEAN: "Nothing found",
+    ScanState.PARTIAL: "Nothing found in the part that it takes",
+    ScanState.FAILED: "It gave no answer that can be believed",
+    ScanState.LIMITS: "It could not look into all of it",
+    ScanState.NONE: "There is none",
+    "": "Not asked yet",
+}
+
+
 async def index(request: web.Request) -> web.Response:
     """Show what is held and no centre can mend."""
     context = context_of(request)
     found = await services_of(request).database.read(lambda s: held_files.listed(s, context))
-    return await render(request, "held_files/index.html", found=found, kinds=KIND_WORDS)
+    return await render(request, "held_files/index.html", found=found, kinds=KIND_WORDS, scans=SCAN_WORDS)
 
 
 async def original(request: web.Request) -> web.Response:
