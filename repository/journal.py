@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,8 @@ from repository.errors import FieldRefused
 from repository.journal_tables import JournalEntry
 
 ENTRIES_AT_ONCE = 50
+STROKES_OF_A_CASE = 200_000
+"""So many one person may leave in one case: hours of typing, and not the work of a script gone wild."""
 BODY_CHARACTERS = 16_000
 FOLLOWS = 20
 REVISION_LIMIT = 1_000_000
@@ -176,6 +178,12 @@ def keep(
         done.append((stroke, Kept.LATE if is_late else Kept.KEPT, stroke.entry_id not in begun))
         begun.add(stroke.entry_id)
     return done
+
+
+def is_full(session: Session, case_id: str, person_id: str) -> bool:
+    """Say whether a person has left as many strokes in a case as are taken."""
+    there = select(func.count()).where(JournalEntry.case_id == case_id, JournalEntry.person_id == person_id)
+    return (session.scalar(there) or 0) >= STROKES_OF_A_CASE
 
 
 def entries_of(

@@ -60,8 +60,10 @@ def write(session: Session, context: Context, strokes: Sequence[Stroke]) -> list
         except NotFound:
             results |= {one.key: Kept.REFUSED for one in of_case}
             continue
-        fitting = [one for one in of_case if _is_about(session, context, case, one)]
         results |= {one.key: Kept.REFUSED for one in of_case}
+        if journal.is_full(session, case_id, actor.person_id):
+            continue
+        fitting = [one for one in of_case if _is_about(session, context, case, one)]
         done = journal.keep(
             session, actor.person_id, str(actor.role), fitting, context.now, is_late=_is_late(session, case, actor.role)
         )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from moderation.records.marking import allocate
 from moderation.records.results import release_results
 from moderation.results import embargo_from
+from repository import journal
 from repository.access import Role
 from repository.journal_tables import JournalEntry
 from repository.tables import AuditEvent, DocumentRow
@@ -194,6 +195,15 @@ async def test_too_much_and_forged_requests_are_refused_whole(service: Service) 
         "/api/desk/journal", json={"entries": [window.stroke(str(uuid4()), 1)]}, headers={"X-CSRF-Token": token}
     )
     assert (answer.status, (await answer.json())["results"][0]["state"]) == (200, "refused")
+
+
+async def test_a_journal_has_an_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = await open_desk(service, await service.client(Role.MODERATOR))
+    window = Window(desk.moderator, desk.case_id)
+    monkeypatch.setattr(journal, "STROKES_OF_A_CASE", 2)
+    strokes = [window.stroke(str(uuid4()), 1) for _ in range(3)]
+    assert [await window.send(one) for one in strokes] == [["kept"], ["kept"], ["refused"]]
+    assert len(await window.entries()) == 2
 
 
 async def test_who_reads_whose_notes(service_on_each: Service) -> None:
