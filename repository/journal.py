@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -187,11 +187,13 @@ def is_full(session: Session, case_id: str, person_id: str) -> bool:
 
 
 def entries_of(
-    session: Session, *, case_id: str, person_id: str | None = None, document_id: str | None = None,
+    session: Session, *, case_id: str | None = None, person_id: str | None = None, document_id: str | None = None,
     kinds: Collection[EntryKind] = tuple(EntryKind),
 ) -> dict[tuple[str, str], tuple[End, ...]]:  # fmt: skip
-    """Return the entries of a case by person and entry id, each with its ends, the newest first."""
-    where = [JournalEntry.case_id == case_id, JournalEntry.kind.in_([str(one) for one in kinds])]
+    """Return entries by person and entry id, each with its ends, the newest first; what is not given narrows nothing."""
+    where: list[ColumnElement[bool]] = [JournalEntry.kind.in_([str(one) for one in kinds])]
+    if case_id is not None:
+        where.append(JournalEntry.case_id == case_id)
     if person_id is not None:
         where.append(JournalEntry.person_id == person_id)
     if document_id is not None:
