@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from repository.inspection import Inspection
+from repository.errors import InspectionFailed
+from repository.inspection import Inspection, Limits
 from repository.inspection.children import PACKAGES, find_sandbox
 
 from .answers import pieces
@@ -74,3 +75,34 @@ async def test_a_child_that_starts_a_program_can_still_not_reach_into_the_kernel
     in_place, possible = json.loads(await inspection.run(["-c", probe], pieces(b""), 4096))
     assert in_place == ["seccomp"]
     assert {name for name in possible if not possible[name]} == {"namespace", "keys"}
+
+
+GREED = """
+import os, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def possible(act):
+    try:
+        act()
+    except (OSError, MemoryError):
+        return False
+    return True
+def write():
+    with open("/tmp/large", "wb") as file:
+        file.write(bytes(2 << 20))
+print([possible(lambda: [os.dup(0) for _ in range(100)]), possible(lambda: bytearray(3 << 30)), possible(write)], end="")
+"""
+
+
+async def test_descriptors_memory_and_files_are_bounded(inspection: Inspection) -> None:
+    assert await inspection.run(["-c", GREED], pieces(b""), 100) == b"[False, False, False]"
+
+
+@pytest.mark.fault("att:C05", "inj:F14")
+@pytest.mark.parametrize(
+    "act", ["while True: pass", "import os; os.abort()", "import time; time.sleep(60)"], ids=["loop", "memory", "sleep"]
+)
+async def test_a_child_that_comes_to_its_limit_says_what_to_do_and_is_gone(inspection: Inspection, act: str) -> None:
+    """Of processor, of memory (a library that finds none aborts), of the clock."""
+    with pytest.raises(InspectionFailed) as ended:
+        await inspection.run(["-c", act], pieces(b""), 100, Limits(cpu_seconds=1, wall_seconds=6))
+    assert ended.value.facts["refused"] == "too-heavy"
