@@ -38,7 +38,8 @@ async def index(request: web.Request) -> web.Response:
     context, case_id = context_of(request), request.match_info["case_id"]
     found = await services_of(request).database.read(lambda s: unfinished.of_case(s, context, case_id))
     signed_in = request[keys.SESSION]
-    more = {"X-CSRF-Token": signed_in.csrf_token} if signed_in is not None and signed_in.by_cookie else {}
+    by_cookie = signed_in is not None and signed_in.by_cookie
+    more = {"X-CSRF-Token": authentication.masked(signed_in.csrf_token)} if signed_in is not None and by_cookie else {}
     return web.json_response({"uploads": [unfinished_json(one) for one in found]}, headers=more)
 
 
