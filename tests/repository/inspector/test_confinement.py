@@ -104,5 +104,5 @@ async def test_descriptors_memory_and_files_are_bounded(inspection: Inspection) 
 async def test_a_child_that_comes_to_its_limit_says_what_to_do_and_is_gone(inspection: Inspection, act: str) -> None:
     """Of processor, of memory (a library that finds none aborts), of the clock."""
     with pytest.raises(InspectionFailed) as ended:
-        await inspection.run(["-c", act], pieces(b""), 100, Limits(cpu_seconds=1, wall_seconds=6))
+        await inspection.run(["-c", act], pieces(b""), 100, Limits(cpu_seconds=1, wall_seconds=3))
     assert ended.value.facts["refused"] == "too-heavy"
