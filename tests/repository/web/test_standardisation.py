@@ -202,6 +202,16 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
     for secret in ("99901", "1003", "EXAMPLE"):
         assert secret not in str(seed)
     assert seed["wanted_now"]
+    document = seed["documents"][0]["id"]
+    assert (await (await api.get(f"/api/documents/{document}/annotations")).json())["annotations"] == []
+    note = {
+        "kind": "annotation", "entry_id": "n", "revision": 1, "tab": "t", "follows": [], "case": live, "item": seed["id"],
+        "document": document, "body": {"text": "as on the others"}, "written_at": "2026-05-20T10:00:00+00:00",
+    }  # fmt: skip
+    kept = await (await api.post("/api/desk/journal", json={"entries": [note]})).json()
+    assert kept["results"][0]["state"] == "kept"
+    (shown,) = (await (await api.get(f"/api/documents/{document}/annotations")).json())["annotations"]
+    assert (shown["mine"], shown["body"]) == (True, {"text": "as on the others"})
     for mark in (30, 34):
         answer = await api.put(f"/api/sample-items/{seed['id']}/moderator-mark", json={"mark": mark})
         assert answer.status in {200, 201}, await answer.text()
