@@ -33,7 +33,8 @@ from .uploading import CENTRE, Stage, objects_of
 OWN = ("/practice", "/account", "/audit", "/sign", "/checkup", "/confirm", "/health")
 """What is of the person alone, of the log, or of the machine."""
 MADE_ANEW = re.compile(
-    r'nonce="[^"]*"|content="[^"]*"|value="[A-Za-z0-9_=-]{40,}"|data-csrf-token="[^"]*"|ticket=[^"&]*|name="event_id" value="[^"]*"|Reference <span.*?</span>'
+    r'nonce="[^"]*"|content="[^"]*"|value="[A-Za-z0-9_=-]{40,}"|data-csrf-token="[^"]*"|ticket=[^"&]*'
+    r'|name="event_id" value="[^"]*"|Reference <span.*?</span>'
 )
 READERS = (
     Role.AB_OFFICER,
