@@ -444,7 +444,8 @@ function open() {
   });
   return opened;
 }
-open().catch(() => {}); // what an earlier visit left goes now, whoever opens a journal later
+// What an earlier visit left goes now, whoever opens a journal later; who only reads here has no journal, and no light.
+if (document.querySelector("[data-journal-light]")) open().catch(() => {});
 
 /**
  * Opens the journal of a case. Rejects where the server cannot be reached; ask again later.
