@@ -122,6 +122,7 @@ def test_patterns_and_formats_are_ours() -> None:
         "moderation/rule_files.py",
         "repository/acts/mail.py",
         "repository/care/inventory.py",
+        "repository/inspector/pdf.py",
         "repository/mail/letters.py",
         "repository/scoping/row_security.py",
         "repository/sign_in/one_time_codes.py",

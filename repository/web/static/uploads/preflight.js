@@ -80,7 +80,6 @@ const ADVICE = new Map([
   [".webloc", "It is a link: it says only where the work is. Choose the work itself."],
   [".heic", "It is a picture as iPhones keep it. Open it and export it as JPEG."],
   [".heif", "It is a picture as telephones keep it. Open it and export it as JPEG."],
-  [".mov", "It is a QuickTime film. Open it and export it as MP4."],
   [".zip", "Unpack it, and choose the files or the folder that come out of it."],
   [".rar", "Unpack it, and choose the files or the folder that come out of it."],
   [".7z", "Unpack it, and choose the files or the folder that come out of it."],
