@@ -235,6 +235,7 @@ def test_files_are_placed_with_the_keyboard_alone_and_a_change_is_undone(visit: 
     people = open_sample(teacher)
     (tmp_path / "film studies.pdf").write_bytes(pdf(1))
     (tmp_path / f"{people[1].number} IMG.pdf").write_bytes(pdf(2))
+    page.bring_to_front()  # only a window that is looked at may open the system's own
     page.get_by_role("button", name="Choose files").focus()
     expect(page.get_by_role("button", name="Choose files")).to_be_focused()
     with page.expect_file_chooser() as asked:
