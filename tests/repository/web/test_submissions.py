@@ -373,6 +373,9 @@ async def test_a_moderator_reads_documents_about_the_group_and_asks_for_a_work_a
     assert (await centre.post(f"/api/cases/{stage.case_id}/sample/submit")).status == 201
     desk = await (await moderator.get(f"/marking/{stage.case_id}")).text()
     assert "record.pdf" in desk
+    work = await (await moderator.get(f"/marking/{stage.case_id}/works/{first}")).text()
+    assert work.count("data-document=") >= 2  # the candidate's files, then those about the group
+    assert f'data-document="{document}"' in work
     assert (await moderator.get(f"/documents/{document}")).status == 200
     await refused(await centre.post(f"/api/sample-items/{first}/finding", json={"finding": "missing"}), 404)
     await refused(await moderator.post(f"/api/sample-items/{first}/finding", json={"finding": "unreadable"}), 422)
