@@ -140,14 +140,16 @@ async def permit(request: web.Request, handler: Handler) -> web.StreamResponse:
     check_body(request, limit_bytes)
     if any("\x00" in part for part in request.match_info.values()):
         raise NotFound  # no name holds a NUL, and PostgreSQL refuses to be asked
-    if is_practice(request.match_info.get("series_key")) or is_practice(request.query.get("series")):
-        raise NotFound  # a series of practice is its centre's alone, and no page of one is asked for by its key
     if site is Site.CONTENT:
         if action is not Action.PUBLIC:
             await content.admit(request)
     else:
         await authentication.identify(request)
-    if request[keys.ACTOR] is not None:
+    actor = request[keys.ACTOR]
+    asked = (request.match_info.get("series_key"), request.query.get("series"))
+    if any(map(is_practice, asked)) and not (actor is not None and actor.is_in_practice):
+        raise NotFound  # a series of practice is its centre's alone
+    if actor is not None:
         trust(request)
     signed_in = request[keys.SESSION]
     if request.method in UNSAFE and signed_in is not None and signed_in.by_cookie:
