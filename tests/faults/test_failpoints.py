@@ -149,7 +149,7 @@ kills = pytest.mark.fault("inj:F1", "att:G01", "att:F11", "att:D20", "real:R07",
 @pytest.mark.parametrize(
     ("database", "scenario", "size", "cut", "stride"),
     [
-        ("sqlite", "upload", P + 1, "first", 9),
+        ("sqlite", "upload", P + 1, "first", 19),
         ("sqlite", "upload", 0, "one", 29),
         ("sqlite", "upload", 3 * P, "random", 31),
         ("sqlite", "terminate", 2 * P, "first", 19),
