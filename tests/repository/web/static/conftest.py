@@ -45,3 +45,4 @@ def ask() -> Iterator[Ask]:
     yield call
     process.stdin.close()
     process.wait(10)
+    process.stdout.close()
