@@ -77,7 +77,7 @@ class Blinding:
         if isinstance(value, Mapping):
             return {key: self._mask_field(str(key), one, centre) for key, one in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)) and not hasattr(value, "_fields"):
-            return type(value)(self._mask(one, centre) for one in value)
+            return type(value)(_numbered([self._mask(one, centre) for one in value]))
         return value
 
     def _mask_fields(self, value: Any, centre: str) -> Any:
@@ -85,7 +85,7 @@ class Blinding:
         changed = {}
         for field in dataclasses.fields(value):
             before = getattr(value, field.name)
-            after = _file_words(value) if field.name == "filename" else self._mask_field(field.name, before, own)
+            after = _file_words(value, 0) if field.name == "filename" else self._mask_field(field.name, before, own)
             if after is not before and field.init:
                 changed[field.name] = after
         return dataclasses.replace(value, **changed) if changed else value
@@ -100,11 +100,23 @@ class Blinding:
         return self._mask(value, centre)
 
 
-def _file_words(value: Any) -> str:
-    """Return what a file is called when its own name is hidden: its place and version."""
-    slot, version = getattr(value, "slot", "") or "file", getattr(value, "version", 0)
-    words = str(slot).replace("-", " ").capitalize()
-    return f"{words} {version}" if version else words
+def _numbered(values: list[Any]) -> list[Any]:
+    """Number the files of a list within each place."""
+    counted: dict[str, int] = {}
+    found = []
+    for one in values:
+        if dataclasses.is_dataclass(one) and not isinstance(one, type) and hasattr(one, "filename"):
+            slot = str(getattr(one, "slot", ""))
+            counted[slot] = counted.get(slot, 0) + 1
+            one = dataclasses.replace(one, filename=_file_words(one, counted[slot]))
+        found.append(one)
+    return found
+
+
+def _file_words(value: Any, number: int) -> str:
+    """Return what a file is called when its own name is hidden: its place, and its number there if it is one of a list."""
+    words = str(getattr(value, "slot", "") or "file").replace("-", " ").capitalize()
+    return f"{words} {number}" if number else words
 
 
 def of(session: Session, context: Context, case_id: str) -> Blinding | None:

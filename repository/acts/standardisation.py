@@ -534,8 +534,5 @@ def _label(session: Session, context: Context, work: WorkView) -> str:
 def _files(session: Session, work: WorkView) -> tuple[AttachedDocument, ...]:
     item = session.get_one(SampleItem, work.sample_item_id)
     files = evidence.documents_of(session, item.sample_id).get(item.id, ())
-    return tuple(
-        replace(one, filename=f"{one.slot.capitalize()} {one.version}")
-        for one in files
-        if one.state is DocumentState.RELEASED
-    )
+    released = [one for one in files if one.state is DocumentState.RELEASED]
+    return tuple(replace(one, filename=f"{one.slot.capitalize()} {number}") for number, one in enumerate(released, 1))

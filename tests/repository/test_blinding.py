@@ -32,9 +32,17 @@ class Work:
 
 def test_numbers_become_codes_and_names_go() -> None:
     mask = Blinding("99901", CODES).mask
-    seen = mask(Work("1001", "EXAMPLE", "99902", (File("work", 2, "1001_example.pdf"),), {"candidate_number": "1001"}))
+    seen = mask(
+        Work(
+            "1001",
+            "EXAMPLE",
+            "99902",
+            (File("work", 1, "1001_example.pdf"), File("notes", 1, "n.pdf"), File("work", 1, "1001_b.pdf")),
+            {"candidate_number": "1001"},
+        )
+    )
     assert (seen.candidate_number, seen.surname, seen.centre_number) == ("F5G6H7", "", "99902")
-    assert seen.files == (File("work", 2, "Work 2"),)
+    assert seen.files == (File("work", 1, "Work 1"), File("notes", 1, "Notes 1"), File("work", 1, "Work 2"))
     assert mask([replace(seen, candidate_number="9999")])[0].candidate_number == HIDDEN
     assert mask({"candidate_numbers": ["1001"], "mark": 3}) == {"candidate_numbers": ("B2C3D4",), "mark": 3}
 
