@@ -162,7 +162,10 @@ OUTAGES = (BackendUnavailable, StorageFull, KeyUnavailable, ServiceBusy)
 
 def worker_of(services: Services) -> Worker:
     """Return the background worker: what is to be done for each kind of work, as many at once as there are cores."""
-    handlers = {records.VERIFY: partial(releasing.verify, services), records.DERIVE: partial(releasing.derive, services)}
+    handlers = {
+        records.VERIFY: partial(releasing.verify, services),
+        records.DERIVE: partial(releasing.derive, services),
+    }
     chores = (
         partial(telling.tell, services),
         partial(ending.sweep, services),

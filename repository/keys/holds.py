@@ -72,7 +72,7 @@ def lift(session: Session, context: Context, kind: str, subject: str) -> int:
     return rows_changed(lifted)
 
 
-def shown_in_place_of(oid: str) -> Select[tuple[str]]:
+def shown_in_place_of(oid: str) -> Select[str]:
     """Return the query for the objects that are shown in place of the document that an object is."""
     return (
         select(Derivative.oid).join(DocumentRow, DocumentRow.id == Derivative.document_id).where(DocumentRow.oid == oid)

@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("mark", sa.Integer(), nullable=False),
         sa.CheckConstraint("mark >= 0 AND mark <= maximum_mark", name=op.f("ck_criterion_mark_mark_in_range")),
         sa.ForeignKeyConstraint(
-            ["moderator_mark_id"], ["moderator_mark.id"], name=op.f("fk_criterion_mark_moderator_mark_id_moderator_mark")
+            ["moderator_mark_id"],
+            ["moderator_mark.id"],
+            name=op.f("fk_criterion_mark_moderator_mark_id_moderator_mark"),
         ),
         sa.PrimaryKeyConstraint("moderator_mark_id", "criterion_code", name=op.f("pk_criterion_mark")),
     )

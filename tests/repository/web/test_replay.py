@@ -73,7 +73,8 @@ OF_THE_BODY_OR_ONE_SELF = {
 NARROW = {Scope.MY_CENTRE, Scope.ALLOCATED, Scope.TEAM, Scope.COMPONENT, Scope.TAUGHT, Scope.OWN}
 VARYING = {"date", "x-request-id", "content-security-policy"}
 NONCE = re.compile(
-    r'nonce="[^"]*"|(?:content|value)="[\w-]{80,}={0,2}"|"instance": *"[^"]*"|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}'
+    r'nonce="[^"]*"|(?:content|value)="[\w-]{80,}={0,2}"|"instance": *"[^"]*"'
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 )
 
 

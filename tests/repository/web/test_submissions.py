@@ -357,7 +357,7 @@ async def test_a_moderator_reads_documents_about_the_group_and_asks_for_a_work_a
     def allocate(session):  # type: ignore[no-untyped-def]
         session.add(
             Allocation(
-                person_id=person, series_key=SERIES, component_code=COMPONENT, centre_number=CENTRE, act="moderate"
+                person_id=person, series_key=SERIES, component_code=COMPONENT, centre_number=CENTRE, act="MODERATE"
             )
         )
 
