@@ -46,6 +46,7 @@ async def show(request: web.Request) -> web.Response:
         page=page,
         steps=_steps(page.case.state),
         may_read_outcome=scope_of(actor, Action.OUTCOME_READ) is not None,
+        may_read_messages=scope_of(actor, Action.MESSAGE_READ) is not None,
         may_request_work=scope_of(actor, Action.SAMPLE_REQUEST) is not None,
         is_to_choose=is_to_choose,
         is_explained=is_explained,

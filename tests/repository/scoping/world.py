@@ -253,7 +253,9 @@ class _Maker:
         for someone in self.chance.sample(self.world.people, 6):
             self.add("case_look", **of, person_id=someone.person_id)
         for someone in self.chance.sample(self.world.people, 3):
-            self.add("journal_entry", **of, person_id=someone.person_id, sample_item_id=None, document_id=None, revision=1)
+            self.add(
+                "journal_entry", **of, person_id=someone.person_id, sample_item_id=None, document_id=None, revision=1
+            )
         outcome = self.add("outcome", **of)
         self.add("centre_feedback", **of, outcome_id=outcome["id"])
         for candidate in self.of_centre(centre, series):
