@@ -20,7 +20,7 @@ from moderation.submission import READABLE
 from moderation.tables import SampleItem
 from repository import access, audit, evidence, journal
 from repository.access import Action, Role
-from repository.acts import standardisation
+from repository.acts import standardisation_marks
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import NotFound
@@ -102,7 +102,7 @@ def of_document(session: Session, context: Context, document_id: str) -> tuple[A
         if access.scope_of(actor, Action.STANDARDISATION_MARK) is None:
             raise
         # A seed among blind works is answered as they are: nothing tells it from them.
-        standardisation.view(session, context, document_id, recorded=True)
+        standardisation_marks.view(session, context, document_id, recorded=True)
         entries = journal.entries_of(session, person_id=actor.person_id, document_id=document_id, kinds=kinds)
         seen = list(entries.values())
     else:
@@ -138,13 +138,13 @@ def _is_about(session: Session, context: Context, case: CaseView, stroke: Stroke
     if stroke.document_id is not None:
         of = select(Evidence.case_id).where(Evidence.document_id == stroke.document_id)
         if case.case_id not in session.scalars(of).all():
-            return standardisation.stands_in(
+            return standardisation_marks.stands_in(
                 session, context, case.case_id, item_id=stroke.sample_item_id, document_id=stroke.document_id
             )
     if stroke.sample_item_id is not None:
         item = session.get(SampleItem, stroke.sample_item_id)
         if item is None or item.case_id != case.case_id:
-            return standardisation.stands_in(
+            return standardisation_marks.stands_in(
                 session, context, case.case_id, item_id=stroke.sample_item_id, document_id=stroke.document_id
             )
     return True

@@ -23,7 +23,7 @@ from moderation.records.standardisation import need_approved
 from moderation.submission import READABLE, CaseEvent
 from repository import audit, blinding, evidence
 from repository.access import Action
-from repository.acts import standardisation
+from repository.acts import standardisation_marks
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.documents import DocumentState
@@ -155,12 +155,12 @@ def desk(session: Session, context: Context, case_id: str) -> Desk:
         rules_of(session, case.series_key, case.component_code),
     )
     shown = blinding.mask(session, context, case_id, found)
-    seeds = standardisation.seeds_on_desk(session, context, case_id, [one.item for one in shown.items])
+    seeds = standardisation_marks.seeds_on_desk(session, context, case_id, [one.item for one in shown.items])
     return replace(shown, items=_with_seeds(shown.items, seeds, is_readable=shown.is_readable)) if seeds else shown
 
 
 def _with_seeds(
-    items: tuple[DeskItem, ...], seeds: Sequence[standardisation.DeskSeed], *, is_readable: bool
+    items: tuple[DeskItem, ...], seeds: Sequence[standardisation_marks.DeskSeed], *, is_readable: bool
 ) -> tuple[DeskItem, ...]:
     """Put seeds among works by their marks; one that was never marked is gone once nothing is read any more."""
     mixed = list(items)
@@ -196,7 +196,7 @@ def record_mark(
         item = samples.sample_item_of(session, item_id)
     except UnknownSampleItem:
         total = mark if mark is not None else sum(one or 0 for one in (criteria or {}).values())
-        return standardisation.mark_seed(session, context, item_id, total, comment)
+        return standardisation_marks.mark_seed(session, context, item_id, total, comment)
     case = permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
     need_approved(session, case.series_key, case.component_code, actor_of(context).person_id, context.now)
     records.record_moderator_mark(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from repository import people, watermark
 from repository.access import CENTRE_ROLES, Action, Role, scope_of
 from repository.acts import annotations as annotating
-from repository.acts import reading, standardisation, viewing
+from repository.acts import reading, standardisation_marks, viewing
 from repository.acts.viewing import Shown, Viewing
 from repository.derivatives import DerivativeKind
 from repository.documents import is_recording
@@ -263,7 +263,7 @@ async def _view_with(request: web.Request, look: Callable[[Session, Viewing], T]
         except NotFound:
             if not is_standardised:
                 raise
-            seen = standardisation.view(session, context, document_id, recorded=stands)
+            seen = standardisation_marks.view(session, context, document_id, recorded=stands)
         return seen, look(session, seen)
 
     if stands:

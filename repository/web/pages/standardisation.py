@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from moderation.standardisation import ApprovalState, WorkKind
 from repository.access import Action, scope_of
-from repository.acts import standardisation
+from repository.acts import standardisation, standardisation_marks
 from repository.errors import FieldRefused
 from repository.web import viewer
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
@@ -72,7 +72,7 @@ async def show_mine(request: web.Request) -> web.Response:
             for one in standardisation.listed(session, context)
             if (one.series_key, one.component_code) == (key, code)
         ]
-        return lines, standardisation.mine_in(session, context, key, code)
+        return lines, standardisation_marks.mine_in(session, context, key, code)
 
     lines, readings = await services_of(request).database.read(read)
     return await render(
@@ -170,7 +170,7 @@ async def mark_work(request: web.Request) -> web.Response:
         value = number_field(form, "mark", 0, MARK_LIMIT)
         comment = text_field(form, "comment", required=False, limit=COMMENT_LIMIT)
         kept = await services_of(request).database.write(
-            lambda s: standardisation.mark(s, context, work_id, value, comment)
+            lambda s: standardisation_marks.mark(s, context, work_id, value, comment)
         )
     except FORM_ERRORS as error:
         return await _work_page(request, form=form, errors=errors_of(error), status=422)
@@ -253,7 +253,7 @@ async def _work_page(
     status: int = 200,
 ) -> web.Response:
     context, work_id = context_of(request), request.match_info["work_id"]
-    page = await services_of(request).database.write(lambda s: standardisation.reading(s, context, work_id))
+    page = await services_of(request).database.write(lambda s: standardisation_marks.reading(s, context, work_id))
     return await render(
         request,
         "standardisation/work.html",

@@ -27,7 +27,7 @@ PLACES = {
     # A practice centre is made for somebody who is at another: its number is one that no real centre has.
     "acts/practice.py",
     # Works with an agreed mark are of centres that the moderator does not moderate; whose they are is not said.
-    "acts/standardisation.py",
+    "acts/standardisation_marks.py",
     "acts/viewing.py",
 }
 
