@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -62,12 +63,23 @@ class Visitor:
 Visit = Callable[..., Visitor]
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Make a folder once for all workers of a run: whoever comes second waits for it. Nobody writes into it afterwards."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / f"made-once-{name}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def rehearsal_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the rehearsal series in it, to copy."""
-    folder = tmp_path_factory.mktemp("rehearsal") / "data"
-    seed(environment(folder))
-    return folder
+    return made_once(tmp_path_factory, "rehearsal", lambda folder: seed(environment(folder / "data"))) / "data"
 
 
 @dataclass(frozen=True)
@@ -83,15 +95,21 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """`nea demo` as a person runs it, on the invented series."""
-    folder = tmp_path_factory.mktemp("demo") / "kept"
-    done = subprocess.run(
-        [*NEA, "demo", "--development-sign-in", "--json", "--keep", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=DEMO_SECONDS,
-        check=False,
-    )
-    return Demo(folder, json.loads(done.stdout), done.returncode, done.stderr)
+
+    def walk(folder: Path) -> None:
+        done = subprocess.run(
+            [*NEA, "demo", "--development-sign-in", "--json", "--keep", str(folder / "kept")],
+            capture_output=True,
+            text=True,
+            timeout=DEMO_SECONDS,
+            check=False,
+        )
+        said = {"report": done.stdout, "status": done.returncode, "complaints": done.stderr}
+        (folder / "said.json").write_text(json.dumps(said), "utf-8")
+
+    folder = made_once(tmp_path_factory, "demo", walk)
+    said = json.loads((folder / "said.json").read_text("utf-8"))
+    return Demo(folder / "kept", json.loads(said["report"]), said["status"], said["complaints"])
 
 
 @pytest.fixture(scope="module")
