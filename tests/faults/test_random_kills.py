@@ -33,10 +33,10 @@ def sound(size: int, chosen: random.Random) -> bytes:
     """A genuine recording of about ``size`` bytes."""
     target = io.BytesIO()
     with wave.open(target, "wb") as recording:
-        recording.setnchannels(1)
-        recording.setsampwidth(1)
-        recording.setframerate(8000)
-        recording.writeframes(chosen.randbytes(max(2, size // 2 * 2)))
+        recording.setnchannels(2)
+        recording.setsampwidth(2)
+        recording.setframerate(48_000)
+        recording.writeframes(chosen.randbytes(max(4, size // 4 * 4)))
     return target.getvalue()
 
 

@@ -134,7 +134,8 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
         "notice": None,
         "now": services.clock(),
         "path": request.path,
-        "here": request.path_qs if request.method == "GET" else request.path,
+        # What an identity provider sent along with somebody is not to be said on.
+        "here": request.path if request.method != "GET" or actor is None else request.path_qs,
     }
     environment = request.app[keys.TEMPLATES][language_of(request).code]
     return environment.get_template(template).render(page | context)

@@ -537,7 +537,11 @@ def test_history_is_kept(session: Session, case_id: str, statement: str) -> None
 def test_history_is_not_emptied(session: Session, case_id: str) -> None:
     mark(session, case_id)
     session.commit()
-    empty = "DELETE FROM moderator_mark" if session.get_bind().dialect.name == "sqlite" else "TRUNCATE moderator_mark"
+    empty = (
+        "DELETE FROM moderator_mark"
+        if session.get_bind().dialect.name == "sqlite"
+        else "TRUNCATE moderator_mark CASCADE"
+    )
     with pytest.raises(RecordKept):
         session.execute(text(empty))
 

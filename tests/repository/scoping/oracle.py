@@ -21,7 +21,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "missing_work", "candidate_declaration", "work_look",
     ),
     Kind.CANDIDATE: ("candidate", "entry"),
-    Kind.DOCUMENT: ("document", "evidence", "upload"),
+    Kind.DOCUMENT: ("document", "evidence", "upload", "derivative"),
     Kind.RECEIPT: ("receipt",),
     Kind.JUDGEMENT: (
         "moderator_mark", "criterion_mark", "outcome", "moderated_mark", "moderator_report", "report_line",
@@ -95,7 +95,7 @@ class Oracle:
             return True
         if table == "document":
             return bool(row["state"] == "released")
-        if table == "evidence":
+        if table in {"evidence", "derivative"}:
             return bool(self.one("document", row["document_id"])["state"] == "released")
         return True
 
@@ -127,6 +127,8 @@ class Oracle:
             return mine and (not published or self.version_is_out(self.one("result_version", row["version_id"])))
         if table == "document":
             return self.reaches_document(row, scope, published, kind)
+        if table == "derivative":
+            return self.reaches_document(self.one("document", row["document_id"]), scope, published, kind)
         if table == "receipt":
             return self.hangs_on_seen(row, "case_id", "moderation_case", scope, published, kind) or self.hangs_on_seen(
                 row, "sitting_id", "sitting", scope, published, kind

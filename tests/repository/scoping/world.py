@@ -358,6 +358,10 @@ class _Maker:
             sample_item_id=None if item is None else item["id"],
             withdrawn_at=NOW if self.maybe(0.1) else None,
         )
+        shown = f"oid-{self.numbers}-shown"
+        self.add("data_key", oid=shown, sk_id=self.world.rows["scope_key"][-1]["sk_id"])
+        self.add("stored_object", oid=shown)
+        self.add("derivative", document_id=document["id"], oid=shown)
 
     def upload(self, case: Row, item: Row | None) -> None:
         sender = self.world.people[0]

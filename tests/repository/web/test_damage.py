@@ -15,7 +15,8 @@ import pytest
 from aiohttp import ClientPayloadError
 from sqlalchemy import select
 
-from repository.tables import AuditEvent, DataKeyRow, ObjectPart, ScopeKeyRow
+from repository.derivatives import DerivativeKind
+from repository.tables import AuditEvent, DataKeyRow, Derivative, ObjectPart, ScopeKeyRow
 from storage.streaming import SDR1
 
 from ..files import pdf
@@ -237,9 +238,16 @@ async def test_no_page_is_drawn_from_a_damaged_file(stage_on_each: Stage) -> Non
     page = f"/documents/{document['id']}/pages/1"
     whole = await stage.teacher.get(page)
     assert (whole.status, whole.content_type) == (200, "image/jpeg")
-    (path,) = [path for path in objects_of(stage.service.folder) if path.name == document["id"]]
+
+    def pictures(session):  # type: ignore[no-untyped-def]
+        query = select(Derivative.oid).where(Derivative.kind == DerivativeKind.PAGES).order_by(Derivative.first)
+        return session.scalars(query).first()
+
+    shown = await stage.service.services.database.read(pictures)
+    (path,) = [path for path in objects_of(stage.service.folder) if path.name == shown]
     kept = Kept(stage, made, data, path, str(document["id"]))
-    kept.alter(flip(len(path.read_bytes()) - 1))
+    for at in range(100, len(path.read_bytes()), 50_000):
+        kept.alter(flip(at))
     answer = await stage.teacher.get(page)
     assert answer.status == 500
     assert (await answer.json())["type"] == "/problems/document-unreadable"
