@@ -149,14 +149,14 @@ kills = pytest.mark.fault("inj:F1", "att:G01", "att:F11", "att:D20", "real:R07",
 @pytest.mark.parametrize(
     ("database", "scenario", "size", "cut", "stride"),
     [
-        ("sqlite", "upload", P + 1, "first", 19),
-        ("sqlite", "upload", 0, "one", 29),
-        ("sqlite", "upload", 3 * P, "random", 31),
+        ("sqlite", "upload", P + 1, "first", 43),
+        ("sqlite", "upload", 0, "one", 61),
+        ("sqlite", "upload", 3 * P, "random", 71),
         ("sqlite", "terminate", 2 * P, "first", 19),
-        ("sqlite", "withdraw", P, "one", 23),
+        ("sqlite", "withdraw", P, "one", 59),
         ("sqlite", "expire", 2 * P, "small", 23),
-        ("sqlite", "collect", 2 * P, "one", 23),
-        pytest.param("postgres", "upload", P + 1, "first", 27, marks=pytest.mark.postgres),
+        ("sqlite", "collect", 2 * P, "one", 47),
+        pytest.param("postgres", "upload", P + 1, "first", 67, marks=pytest.mark.postgres),
         pytest.param("postgres", "terminate", P, "first", 29, marks=pytest.mark.postgres),
     ],
 )
@@ -231,7 +231,7 @@ def test_st19_a_collector_killed_twice_at_one_place_goes_on(nursery: Nursery, fr
 @pytest.mark.parametrize(
     ("database", "chains"),
     [
-        ("sqlite", 6),
+        ("sqlite", 3),
         pytest.param("sqlite", 100, marks=pytest.mark.long),
         pytest.param("postgres", 100, marks=[pytest.mark.long, pytest.mark.postgres]),
     ],
@@ -264,7 +264,7 @@ def test_st01_to_st04_killed_again_and_again_at_random_points(
 @pytest.mark.parametrize(
     ("scenario", "size", "stride"),
     [
-        ("upload", P + 1, 13),
+        ("upload", P + 1, 29),
         pytest.param("upload", P + 1, 1, marks=pytest.mark.long),
         pytest.param("upload", 3 * P, 1, marks=pytest.mark.long),
         pytest.param("terminate", 2 * P, 1, marks=pytest.mark.long),
@@ -295,7 +295,7 @@ def test_a_connection_dropped_at_any_statement_leaves_no_partial_state(
 @pytest.mark.parametrize(
     ("database", "size", "stride"),
     [
-        ("sqlite", P + 1, 2),
+        ("sqlite", P + 1, 4),
         pytest.param("sqlite", P + 1, 1, marks=pytest.mark.long),
         pytest.param("sqlite", 3 * P, 1, marks=pytest.mark.long),
         pytest.param("postgres", P + 1, 1, marks=[pytest.mark.long, pytest.mark.postgres]),

@@ -65,9 +65,9 @@ def test_pages_of_a_document_are_shown_from_the_other_host(visit: Visit, demo: D
     asked: list[tuple[str, dict[str, str]]] = []
     window.page.on("request", lambda request: asked.append((request.url, request.all_headers())))
     page = window.open(f"/documents/{document(demo.folder, 'application/pdf')}")
-    image = page.locator("img.app-page__image").first
+    image = page.locator(".app-viewer__image").first
     expect(image).to_be_visible()
-    page.wait_for_function(f"() => [...document.images].slice(0, 1).every({LOADED})")
+    page.wait_for_function(f"() => [...document.querySelectorAll('.app-viewer__image')].slice(0, 1).every({LOADED})")
     there = [(url, headers) for url, headers in asked if "/content/" in url]
     assert there
     for url, headers in there:

@@ -91,6 +91,7 @@ def test_from_what_is_missing_to_a_receipt_and_nothing_is_left(visit: Visit) -> 
         expect(page.locator(".app-verdicts__good, .app-verdicts__look")).to_have_count(1)
         expect(page.get_by_text("Opens: 1 page.")).to_be_visible()
         if place < 4:
+            page.wait_for_load_state()  # the page hears the key once its script runs
             page.keyboard.press("n")
             page.wait_for_url(re.compile("/preview/"))
     page.get_by_role("link", name="To the sample, to submit it").click()
