@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from repository import acting
+from repository.web import pages
 
 from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
@@ -58,6 +60,14 @@ def _migrate(url: str) -> None:
 def behind_the_service() -> Iterator[None]:
     """What a test reads and writes past the pages, it does as the service itself; a request never inherits that."""
     with acting.as_service("test"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates() -> Iterator[None]:
+    """Templates are compiled, and catalogs read, once in a process and not for each of a thousand services."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "templates", cache(pages.templates))
         yield
 
 
