@@ -127,8 +127,8 @@ class Ciphertexts:
 @pytest.mark.parametrize(
     ("database", "kills", "clients"),
     [
-        ("sqlite", 5, 4),
-        pytest.param("postgres", 3, 4, marks=pytest.mark.postgres),
+        ("sqlite", 3, 4),
+        pytest.param("postgres", 2, 3, marks=pytest.mark.postgres),
         pytest.param("sqlite", 150, 20, marks=pytest.mark.long),
         pytest.param("postgres", 150, 20, marks=[pytest.mark.long, pytest.mark.postgres]),
     ],

@@ -59,7 +59,7 @@ def failing(rate: float, chosen: random.Random, kinds: Counter[str]):  # type: i
 @pytest.mark.parametrize(
     ("percent", "uploads", "geometry"),
     [
-        pytest.param(10, 6, SMALL, id="10-percent"),
+        pytest.param(10, 4, SMALL, id="10-percent"),
         *(
             pytest.param(percent, 200, geometry, id=f"{percent}-percent-{name}", marks=pytest.mark.long)
             for percent in (1, 10, 50)
