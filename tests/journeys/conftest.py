@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -106,6 +108,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         )
         said = {"report": done.stdout, "status": done.returncode, "complaints": done.stderr}
         (folder / "said.json").write_text(json.dumps(said), "utf-8")
+        # One file and nothing beside it, so that those who read it and those who copy it do not meet.
+        with contextlib.closing(sqlite3.connect(folder / "kept" / "nea.sqlite3")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     folder = made_once(tmp_path_factory, "demo", walk)
     said = json.loads((folder / "said.json").read_text("utf-8"))

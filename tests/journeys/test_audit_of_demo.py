@@ -26,7 +26,7 @@ SAID_IN_PLAIN_WORDS = 12
 def database(demo: Demo) -> Iterator[sqlite3.Connection]:
     """What the journey left."""
     assert demo.status == 0, demo.complaints[-2000:]
-    connection = sqlite3.connect(demo.folder / "nea.sqlite3")
+    connection = sqlite3.connect(f"file:{demo.folder}/nea.sqlite3?immutable=1", uri=True)
     yield connection
     connection.close()
 

@@ -47,7 +47,7 @@ def give_link(path: Path) -> None:
 
 def document(folder: Path, kind: str) -> str:
     """A released document of the centre, of a media type that begins so."""
-    with sqlite3.connect(folder / "nea.sqlite3") as database:
+    with sqlite3.connect(f"file:{folder}/nea.sqlite3?immutable=1", uri=True) as database:
         found = database.execute(
             "SELECT document.id FROM document JOIN evidence ON evidence.document_id = document.id "
             "JOIN sample_item ON sample_item.id = evidence.sample_item_id "
