@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.errors import IllegalTransition
 from moderation.records import samples
 from moderation.records import standardisation as records
 from moderation.records.moderator_marks import ModeratorMarkView
 from moderation.records.samples import SampleItemView
 from moderation.records.standardisation import ModeratorStanding, ReadingView, WorkView
 from moderation.standardisation import ApprovalState, WorkKind
+from moderation.submission import READABLE
 from moderation.tables import (
     Allocation,
     Component,
@@ -170,13 +172,15 @@ def seeds_on_desk(
 def mark_seed(session: Session, context: Context, item_id: str, value: int, comment: str) -> str:
     """Keep a moderator's mark of a seed, which counts in no outcome; returns the case that it stands in.
 
-    Raises: ``NotFound`` for a work that is no seed of this moderator.
+    Raises: ``NotFound`` for a work that is no seed of this moderator; ``IllegalTransition`` once nothing is read any more.
     """
     person_id = actor_of(context).person_id
     seed = records.seed_of(session, item_id, person_id)
     if seed is None or seed.case_id is None:
         raise NotFound
-    permitted(session, context, Action.MODERATOR_MARK_WRITE, seed.case_id)
+    case = permitted(session, context, Action.MODERATOR_MARK_WRITE, seed.case_id)
+    if case.state not in READABLE:
+        raise IllegalTransition  # as of the live works beside it
     records.mark_work(session, seed.work.work_id, person_id=person_id, mark=value, comment=comment, now=context.now)
     audit.record(session, context, Action.STANDARDISATION_MARK, "standardisation_work", seed.work.work_id, step="seed")
     return seed.case_id

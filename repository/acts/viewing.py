@@ -15,6 +15,7 @@ from moderation.tables import ModerationCase, SampleItem
 from repository import access, audit, blinding, derivatives, evidence, objects, people
 from repository.access import Action, Actor
 from repository.acts import issuing
+from repository.antivirus import ScanState
 from repository.audit import Context
 from repository.derivatives import DerivativeKind, PageShape
 from repository.documents import DocumentState, is_viewable_as_pages
@@ -28,6 +29,8 @@ from storage.vault import StoredObject
 
 T = TypeVar("T")
 VIEWING_SECONDS = 15 * 60
+CLOSED_BY_SCAN = frozenset({ScanState.INFECTED.value, ScanState.LIMITS.value})
+FOUND_LATE = "The virus scanner has found something in this file since it came, so the file itself is given to nobody."
 VIEWINGS_KEPT = 10_000
 WHAT_IS_SHOWN = "what is shown of a document that somebody was permitted to see"
 PAGE_PIXELS = (1240, 1754)
@@ -183,13 +186,16 @@ def _made_of(session: Session, seen: Viewing, find: Callable[[], T]) -> T:
 
 
 def original(session: Session, context: Context, seen: Viewing) -> StoredObject:
-    """Return the bytes as they were sent, to the centre that sent them; raises ``NotFound`` for anybody else.
+    """Return the bytes as they were sent, to the centre that sent them.
 
     No byte that an uploader chose reaches a moderator but as pixels, samples or words that were made anew.
+    Raises: ``NotFound`` for anybody else; ``DocumentNotReady`` once the virus scanner found something in them.
     """
-    del session
     if _actor(context).role not in access.CENTRE_ROLES:
         raise NotFound
+    document = session.get_one(DocumentRow, seen.document_id)
+    if document.scan_state in CLOSED_BY_SCAN:
+        raise DocumentNotReady(FOUND_LATE, state=document.state)
     return seen.stored
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -60,7 +61,7 @@ async def scanning(path: Path) -> AsyncIterator[Scanner]:
         server.close()
 
 
-async def with_documents(service: Service, count: int) -> list[str]:
+async def with_documents(service: Service, count: int) -> tuple[TestClient, list[str]]:  # type: ignore[type-arg]
     stage = await make_stage(service)
     ids = []
     for number in range(count):
@@ -68,7 +69,7 @@ async def with_documents(service: Service, count: int) -> list[str]:
         made = await stage.create(len(data), data, item=number, filename=f"100{number + 1}_work.txt")
         assert (await stage.document(made))["state"] == DocumentState.RELEASED
         ids.append(made["Location"].rpartition("/")[2])
-    return ids
+    return stage.teacher, ids
 
 
 def context(service: Service) -> Context:
@@ -80,7 +81,7 @@ async def test_new_signatures_scan_each_released_file_once_and_say_what_they_fin
 ) -> None:
     async with scanning(tmp_path / "scanner") as scanner:
         service = await start_service(migrated_url, NEA_CLAMD_SOCKET=str(scanner.path), NEA_CLAMD_SIGNATURES_HOURS="0")
-        ids = await with_documents(service, 3)
+        teacher, ids = await with_documents(service, 3)
         first = await rescanning.rescan(service.services, context(service))
         assert (first.files, first.found, first.finished) == (3, (), True)
         again = await rescanning.rescan(service.services, context(service))
@@ -104,6 +105,9 @@ async def test_new_signatures_scan_each_released_file_once_and_say_what_they_fin
         assert rows[ids[1]] == (DocumentState.RELEASED, ScanState.INFECTED)
         assert {rows[one] for one in (ids[0], ids[2])} == {(DocumentState.RELEASED, ScanState.CLEAN)}
         assert events == [ids[1]]
+        given = [(await teacher.get(f"/documents/{one}/content")).status for one in ids]
+        assert given == [200, 409, 200]
+        assert (await teacher.get(f"/documents/{ids[1]}/pages/1")).status == 200  # what we drew is still shown
 
 
 @pytest.mark.fault("att:G07")

@@ -221,5 +221,8 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
             assert (await api.put(f"/api/sample-items/{one['id']}/moderator-mark", json=body)).status in {200, 201}
     outcome = await (await api.get(f"/api/cases/{live}/outcome")).json()
     assert seed["id"] not in str(outcome)
+    late = await api.put(f"/api/sample-items/{seed['id']}/moderator-mark", json={"mark": 1})
+    live_late = await api.put(f"/api/sample-items/{others[0]['id']}/moderator-mark", json={"mark": 1})
+    assert late.status == live_late.status == 409
     page = await page_of(principal, BASE + QUERY, holds="0 of 1 outside tolerance, +1.0 on average")
     assert "None met" in page  # of the browser's moderator, who opened no desk
