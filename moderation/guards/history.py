@@ -48,7 +48,9 @@ HISTORY: Mapping[str, Kept] = {
     "thread": Kept(),
     "moderator_approval": Kept(),
     "standardisation_work": Kept(once=("confirmed_by", "confirmed_at", "retired_at")),
-    "standardisation_reading": Kept(freely=("mark", "marked_at", "comment")),  # a seed's changes as live marks do
+    "standardisation_reading": Kept(
+        freely=("number", "mark", "marked_at", "comment")
+    ),  # a seed's changes as live marks do
     "message": Kept(),
     "outcome": _CONFIRMED_OR_SUPERSEDED,
     "moderated_mark": Kept(),

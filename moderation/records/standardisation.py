@@ -14,6 +14,7 @@ from moderation.errors import (
     MarkOutOfRange,
     NotApproved,
     ReasonMissing,
+    StaleVersion,
     StandardisationRefused,
     UnknownComponent,
 )
@@ -67,6 +68,8 @@ class ReadingView:
     marked_at: datetime | None
     case_id: str | None = None
     """The case among whose works a seed stands."""
+    number: int = 0
+    """How often it was marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +233,20 @@ def given_to(
     return tuple(found)
 
 
-def mark_work(session: Session, work_id: str, *, person_id: str, mark: int, comment: str, now: datetime) -> ReadingView:
+def mark_work(
+    session: Session,
+    work_id: str,
+    *,
+    person_id: str,
+    mark: int,
+    comment: str,
+    now: datetime,
+    expected_number: int | None = None,
+) -> ReadingView:
     """Keep a moderator's mark of a practice or approval work, given once, or of a seed, which may change as live ones do.
 
-    Raises: ``MarkOutOfRange``; ``AlreadyDecided`` for a work that has the moderator's mark.
+    Takes: ``expected_number``, how often it was marked when the person saw it; ``None`` checks nothing.
+    Raises: ``MarkOutOfRange``; ``AlreadyDecided`` for a work that has the moderator's mark; ``StaleVersion``.
     """
     work = work_of(session, work_id)
     component = _component(session, work.series_key, work.component_code)
@@ -247,11 +260,15 @@ def mark_work(session: Session, work_id: str, *, person_id: str, mark: int, comm
         .with_for_update()
     ).one_or_none()
     if row is None:
-        row = StandardisationReading(work_id=work_id, person_id=person_id, given_at=now)
+        row = StandardisationReading(work_id=work_id, person_id=person_id, given_at=now, number=0)
         session.add(row)
     if row.mark is not None and row.case_id is None:
         raise AlreadyDecided("You have marked this work. It is marked once.")
-    row.mark, row.comment, row.marked_at = mark, comment.strip(), now
+    if (row.mark, row.comment) == (mark, comment.strip()):
+        return _reading(work, person_id, row)
+    if expected_number is not None and expected_number != row.number:
+        raise StaleVersion
+    row.mark, row.comment, row.marked_at, row.number = mark, comment.strip(), now, row.number + 1
     session.flush()
     return _reading(work, person_id, row)
 
@@ -464,4 +481,4 @@ def _view(row: StandardisationWork) -> WorkView:
 def _reading(work: WorkView, person_id: str, row: StandardisationReading | None) -> ReadingView:
     if row is None:
         return ReadingView(work, person_id, None, "", None)
-    return ReadingView(work, person_id, row.mark, row.comment, row.marked_at, row.case_id)
+    return ReadingView(work, person_id, row.mark, row.comment, row.marked_at, row.case_id, row.number)

@@ -80,6 +80,8 @@ class StandardisationReading(Base):
     case_id: Mapped[str | None] = mapped_column(ForeignKey("moderation_case.id"))
     """The case among whose works a seed stands; None for practice and approval."""
     given_at: Mapped[datetime]
+    number: Mapped[int] = mapped_column(default=0)
+    """How often it was marked: a seed's mark may change, as live ones do."""
     mark: Mapped[int | None]
     comment: Mapped[str] = mapped_column(String(2000), default="")
     marked_at: Mapped[datetime | None]

@@ -196,7 +196,7 @@ def record_mark(
         item = samples.sample_item_of(session, item_id)
     except UnknownSampleItem:
         total = mark if mark is not None else sum(one or 0 for one in (criteria or {}).values())
-        return standardisation_marks.mark_seed(session, context, item_id, total, comment)
+        return standardisation_marks.mark_seed(session, context, item_id, total, comment, expected_number)
     case = permitted(session, context, Action.MODERATOR_MARK_WRITE, item.case_id)
     need_approved(session, case.series_key, case.component_code, actor_of(context).person_id, context.now)
     records.record_moderator_mark(

@@ -164,12 +164,14 @@ def seeds_on_desk(
         )
         given = None
         if one.mark is not None and one.marked_at is not None:
-            given = ModeratorMarkView(1, one.mark, one.comment, person_id, one.marked_at, None)
+            given = ModeratorMarkView(one.number, one.mark, one.comment, person_id, one.marked_at, None)
         found.append(DeskSeed(item, files, given))
     return tuple(found)
 
 
-def mark_seed(session: Session, context: Context, item_id: str, value: int, comment: str) -> str:
+def mark_seed(
+    session: Session, context: Context, item_id: str, value: int, comment: str, expected_number: int | None = None
+) -> str:
     """Keep a moderator's mark of a seed, which counts in no outcome; returns the case that it stands in.
 
     Raises: ``NotFound`` for a work that is no seed of this moderator; ``IllegalTransition`` once nothing is read any more.
@@ -181,7 +183,15 @@ def mark_seed(session: Session, context: Context, item_id: str, value: int, comm
     case = permitted(session, context, Action.MODERATOR_MARK_WRITE, seed.case_id)
     if case.state not in READABLE:
         raise IllegalTransition  # as of the live works beside it
-    records.mark_work(session, seed.work.work_id, person_id=person_id, mark=value, comment=comment, now=context.now)
+    records.mark_work(
+        session,
+        seed.work.work_id,
+        person_id=person_id,
+        mark=value,
+        comment=comment,
+        now=context.now,
+        expected_number=expected_number,
+    )
     audit.record(session, context, Action.STANDARDISATION_MARK, "standardisation_work", seed.work.work_id, step="seed")
     return seed.case_id
 

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(64), nullable=False),
         sa.Column("case_id", sa.String(36)),
         sa.Column("given_at", Instant(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("mark", sa.Integer()),
         sa.Column("comment", sa.String(2000), nullable=False),
         sa.Column("marked_at", Instant()),

@@ -212,9 +212,12 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
     assert kept["results"][0]["state"] == "kept"
     (shown,) = (await (await api.get(f"/api/documents/{document}/annotations")).json())["annotations"]
     assert (shown["mine"], shown["body"]) == (True, {"text": "as on the others"})
-    for mark in (30, 34):
-        answer = await api.put(f"/api/sample-items/{seed['id']}/moderator-mark", json={"mark": mark})
+    for number, mark in enumerate((30, 34)):
+        where = f"/api/sample-items/{seed['id']}/moderator-mark"
+        answer = await api.put(where, json={"mark": mark, "number": number})
         assert answer.status in {200, 201}, await answer.text()
+        other_window = await api.put(where, json={"mark": mark - 1, "number": number})
+        assert other_window.status == 409  # which saw an earlier mark: as of live works
     for one in others:
         if one["wanted_now"]:
             body = {"mark": one["centre_mark"]}
