@@ -88,7 +88,7 @@ async def test_no_moderator_mark_is_shown_below_its_level(
         assert bool(secret & numbers_in(text)) is (level is D.DIFFERENCES)
     is_adjusted = moderator_marks is ADJUSTING
     assert ("step by step" in page) is (is_adjusted and level is not D.OUTCOME)
-    assert ("<svg xmlns" in page and "plot-title" in page) is (level is D.DIFFERENCES)
+    assert ("<svg xmlns" in page and "differences-title" in page) is (level is D.DIFFERENCES)
     for text in (page, paper):
         assert ("is not shown to centres" in " ".join(text.split())) is (level is not D.DIFFERENCES)
 
@@ -116,9 +116,9 @@ async def test_officer_and_moderator_see_a_preview(service: Service) -> None:
         text = await page_text(client, path)
         assert "Preview" in text
         assert "What was seen: accuracy." in text
-        assert "plot-title" not in text
-    assert "plot-title" in await page_text(officer, f"{path}?level=differences")
-    assert "plot-title" not in await page_text(moderator, f"{path}?level=differences")
+        assert "differences-title" not in text
+    assert "differences-title" in await page_text(officer, f"{path}?level=differences")
+    assert "differences-title" not in await page_text(moderator, f"{path}?level=differences")
     await page_text(officer, f"{path}?level=everything", 422)
     assert "Preview" in text_of(await pdf_of(officer, case_id, "?level=arithmetic"))
     empty = await service.write(lambda s: stage.make_centre(s, 2, "99907"))
