@@ -20,7 +20,7 @@ from moderation.standing import Standing
 from moderation.submission import SETTLED, CaseState
 from repository import audit, blinding, evidence
 from repository.access import Action, Role
-from repository.acts import marking
+from repository.acts import marking, standardisation_marks
 from repository.acts.cases import actor_of, permitted
 from repository.acts.marking import Desk, DeskItem
 from repository.audit import Context
@@ -139,16 +139,23 @@ def standing(session: Session, context: Context, case_id: str) -> StandingPage:
     )
 
 
-def number_of(session: Session, context: Context, case_id: str, item_id: str) -> str:
-    """Return the candidate of a work as this reader knows them; raises ``NotFound`` for a work of another case."""
+def report_of(session: Session, context: Context, case_id: str, item_id: str, statement: str) -> tuple[str, str]:
+    """Return whom a report about a work names, as this reader knows them, and its words.
+
+    A report about a seed names nobody of the case, and tells officers, who alone read it, which work it is about.
+    Raises: ``NotFound`` for a work of another case.
+    """
     permitted(session, context, Action.MODERATOR_MARK_READ, case_id)
     try:
         item = samples.sample_item_of(session, item_id)
     except UnknownSampleItem as error:
-        raise NotFound from error
+        seed = standardisation_marks.words_about(session, context, case_id, item_id)
+        if seed is None:
+            raise NotFound from error
+        return "", f"{seed} {statement}".strip() if statement.strip() else ""
     if item.case_id != case_id:
         raise NotFound
-    return blinding.mask(session, context, case_id, item).candidate_number
+    return blinding.mask(session, context, case_id, item).candidate_number, statement
 
 
 def _reported(session: Session, case_id: str, candidate_id: str, person_id: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from moderation.records.messages import ThreadView
 from moderation.records.samples import sample_item_of
 from repository import audit, blinding, people
 from repository.access import ROLE_TITLES, Action, Actor, Role
+from repository.acts import standardisation_marks
 from repository.acts.cases import actor_of, permitted
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
@@ -75,6 +76,8 @@ def page(session: Session, context: Context, case_id: str, item_id: str | None =
     case = permitted(session, context, Action.MESSAGE_READ, case_id)
     actor = actor_of(context)
     number = None
+    if item_id is not None and standardisation_marks.words_about(session, context, case_id, item_id) is not None:
+        item_id = None  # a seed is talked about as the case is
     if item_id is not None:
         item = sample_item_of(session, item_id)
         if item.case_id != case_id:

@@ -196,6 +196,15 @@ def mark_seed(
     return seed.case_id
 
 
+def words_about(session: Session, context: Context, case_id: str, item_id: str) -> str | None:
+    """Return what officers have to know of what a moderator reports about a seed in a case; None for a work that is none."""
+    seed = records.seed_of(session, item_id, actor_of(context).person_id)
+    if seed is None or seed.case_id != case_id:
+        return None
+    work = seed.work
+    return f"(This is about seed {work.number} of {work.component_code}, and about no work of this centre.)"
+
+
 def stands_in(
     session: Session, context: Context, case_id: str, *, item_id: str | None, document_id: str | None
 ) -> bool:

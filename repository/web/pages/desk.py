@@ -30,8 +30,9 @@ from repository.web.requests import actor_of, context_of, number_field, read_for
 
 MARK_LIMIT = 999
 COMMENT_LIMIT = 2000
-STATEMENT_LIMIT = 2000
-CONCERN_LIMIT = 4000
+STATEMENT_LIMIT = 1900
+CONCERN_LIMIT = 3900
+"""Less than the record takes: a report about a seed says to officers which work it is about."""
 REASONS: tuple[tuple[ReplacementReason, str], ...] = (
     (ReplacementReason.UNREADABLE, "The work cannot be read"),
     (ReplacementReason.LOST, "The work is lost"),
@@ -138,7 +139,7 @@ async def report_suspicion(request: web.Request) -> web.Response:
 
     def report(session: Session, context: Context, case_id: str) -> str:
         statement = text_field(form, "statement", required=False, limit=STATEMENT_LIMIT)
-        number = desk.number_of(session, context, case_id, request.match_info["item_id"])
+        number, statement = desk.report_of(session, context, case_id, request.match_info["item_id"], statement)
         holds.raise_suspicion(session, context, case_id, number, statement)
         return "An officer of the awarding body decides. Do not contact the centre about it. Go on reading."
 
@@ -151,7 +152,7 @@ async def report_concern(request: web.Request) -> web.Response:
 
     def report(session: Session, context: Context, case_id: str) -> str:
         statement = text_field(form, "concern", required=False, limit=CONCERN_LIMIT)
-        number = desk.number_of(session, context, case_id, request.match_info["item_id"])
+        number, statement = desk.report_of(session, context, case_id, request.match_info["item_id"], statement)
         concerns.raise_concern(session, context, case_id, number, statement)
         return "Officers of the awarding body have been told. The centre has not been told by this service."
 

@@ -212,6 +212,21 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
     assert kept["results"][0]["state"] == "kept"
     (shown,) = (await (await api.get(f"/api/documents/{document}/annotations")).json())["annotations"]
     assert (shown["mine"], shown["body"]) == (True, {"text": "as on the others"})
+    browser = await stage.service.browser(Role.MODERATOR)
+
+    def to_browser(session: Session) -> None:
+        place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": OTHER}
+        allocate(session, person_id=browser.person_id, **place)  # type: ignore[attr-defined]
+
+    await stage.service.write(to_browser)
+    work = f"/marking/{live}/works/{seed['id']}"
+    assert "Messages about this work" in await page_of(browser, work)
+    await page_of(browser, f"/cases/{live}/messages?work={seed['id']}")
+    for kind, field in (("suspicion", "statement"), ("safeguarding", "concern")):
+        status, _ = await send(browser, f"{work}/{kind}", **{field: "The same text twice."})
+        assert status == 303, kind
+    told = await page_of(officer, f"/cases/{live}/holds", holds="about seed 1 of")
+    assert "The same text twice." in told
     for number, mark in enumerate((30, 34)):
         where = f"/api/sample-items/{seed['id']}/moderator-mark"
         answer = await api.put(where, json={"mark": mark, "number": number})
