@@ -65,7 +65,11 @@ def new_id() -> str:
 
 
 class Sitting(Base):
-    """One component taken at one centre on one date and session of the day (AM, PM or EV)."""
+    """One component taken at one centre on one date and session of the day (AM, PM or EV).
+
+    ``purpose``: ``scripts``; or ``sample``, when what is packed is a postal moderation sample: the register is then the
+    list of the sampled candidates, and packets, labels, tracking and custody are the same (one custody for all paper).
+    """
 
     __tablename__ = "sitting"
     __table_args__ = (
@@ -79,6 +83,7 @@ class Sitting(Base):
     held_on: Mapped[date] = mapped_column(Date)
     session_of_day: Mapped[str] = mapped_column(String(2))
     opened_at: Mapped[datetime] = mapped_column(Instant)
+    purpose: Mapped[str] = mapped_column(String(10), default="scripts", server_default="scripts")
 
 
 class RegisterLine(Base):

@@ -94,11 +94,22 @@ def get_sitting(session: Session, sitting_id: str) -> Sitting:
     return sitting
 
 
-def sittings(session: Session, *, series_key: str | None = None, centre_number: str | None = None) -> list[Sitting]:
-    """Return sittings by date, session, component and centre; of one series or one centre when asked."""
+def sittings(
+    session: Session,
+    *,
+    series_key: str | None = None,
+    centre_number: str | None = None,
+    purpose: str | None = "scripts",
+) -> list[Sitting]:
+    """Return sittings by date, session, component and centre; of one series or one centre when asked.
+
+    Takes: ``purpose``: ``scripts``, ``sample`` for the packing of postal samples, or None for both.
+    """
     query = select(Sitting).order_by(
         Sitting.held_on, Sitting.session_of_day, Sitting.component_code, Sitting.centre_number
     )
+    if purpose is not None:
+        query = query.where(Sitting.purpose == purpose)
     if series_key is not None:
         query = query.where(Sitting.series_key == series_key)
     if centre_number is not None:

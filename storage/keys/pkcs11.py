@@ -208,10 +208,12 @@ class TokenProvider:
 
     def _done(self, work: Callable[[Any], T]) -> T:
         with self._lock, _as_unavailable():
-            try:
-                return work(self._opened())
-            except (*_WORN_OUT, _NotSeen):
-                self._close()
+            # Twice anew: what still refers to a lost session ends, when it dies, a newer one of the same number.
+            for _ in range(2):
+                try:
+                    return work(self._opened())
+                except (*_WORN_OUT, _NotSeen):
+                    self._close()
             try:
                 return work(self._opened())
             except _NotSeen as missing:

@@ -42,7 +42,7 @@ async def make_case(service: Service, size: int = 40, rules: dict[str, Any] | No
 
 
 async def audited(service: Service, action: str) -> list[str]:
-    query = select(AuditEvent.outcome).where(AuditEvent.action == action)
+    query = select(AuditEvent.outcome).where(AuditEvent.action == action).order_by(AuditEvent.id)
     return list(await service.services.database.read(lambda session: list(session.scalars(query))))
 
 
