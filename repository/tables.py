@@ -33,8 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from moderation.tables import ModerationCase, SampleItem
-from scripts.tables import ScanBundle, Script, Sitting
+from moderation.tables import Consignment, ModerationCase, SampleItem
+from scripts.tables import Packet, ScanBundle, Script, Sitting
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -362,6 +362,31 @@ class BundleDocument(Base):
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
 
 
+class CustodyEvidence(Base):
+    """A picture that shows a step of custody: of a packet's or a script's event, one row for each event that it shows.
+
+    ``kind``: ``photograph``, ``signature``, ``proof_of_posting``, ``paper_log`` or ``video_still``. The document was drawn
+    anew from what was sent, whose hash stands in ``sent_sha256``; ``sent_id`` is the sender's own key. Never changed.
+    """
+
+    __tablename__ = "custody_evidence"
+    __table_args__ = (
+        UniqueConstraint("event_id", "sent_id"),
+        CheckConstraint(
+            "kind IN ('photograph', 'signature', 'proof_of_posting', 'paper_log', 'video_still')", name="kind"
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    event_id: Mapped[str] = mapped_column(String(64), index=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey(Sitting.__table__.c.id), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    sent_id: Mapped[str] = mapped_column(String(40))
+    sent_sha256: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime] = mapped_column(Instant)
+    added_by: Mapped[str] = mapped_column(String(100))
+
+
 class Work(Base):
     """The outbox: one row per kind and subject, taken by claim, done at least once.
 
@@ -560,6 +585,15 @@ class ReceiptRow(Base):
     """What the body commits to by its hash, and mail does not carry: the marks."""
     issued_at: Mapped[datetime] = mapped_column(Instant)
     __table_args__ = (CheckConstraint("(case_id IS NULL) <> (sitting_id IS NULL)", name="one_subject"),)
+
+
+class SamplePacket(Base):
+    """A packet that holds sampled work for a moderator, and the parcel that it was posted as; None while it is not posted."""
+
+    __tablename__ = "sample_packet"
+    packet_id: Mapped[str] = mapped_column(ForeignKey(Packet.__table__.c.id), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    consignment_id: Mapped[str | None] = mapped_column(ForeignKey(Consignment.__table__.c.id), unique=True)
 
 
 class ReceiptProof(Base):

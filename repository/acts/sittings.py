@@ -31,6 +31,10 @@ from scripts.records import CustodyLine
 from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 
 
+OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
+"""What is done about a sitting whatever was packed: exam scripts, or a postal sample."""
+
+
 @dataclass(frozen=True, slots=True)
 class SittingPage:
     """A sitting with its register, packets, scripts, arithmetic and open cases."""
@@ -62,48 +66,6 @@ class ScriptPage:
     lines: tuple[CustodyLine, ...]
 
 
-def open_all(session: Session, context: Context, series_key: str, component_code: str) -> tuple[Sitting, ...]:
-    """Open the sitting of a written component at every centre that has entries; doing it again changes nothing."""
-    access.require(actor_of(context), Action.SITTING_OPEN)
-    component = session.get(Component, (series_key, component_code))
-    if component is None:
-        raise NotFound("There is no such component in this series.")
-    entered = session.execute(
-        select(Candidate.centre_number, Candidate.candidate_number)
-        .join(Entry, Entry.candidate_id == Candidate.id)
-        .join(
-            OptionComponent,
-            (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
-        )
-        .where(
-            Candidate.series_key == series_key,
-            OptionComponent.component_code == component_code,
-            Entry.withdrawn_at.is_(None),
-        )
-        .distinct()
-    )
-    numbers: dict[str, list[str]] = {}
-    for centre, number in entered:
-        numbers.setdefault(centre, []).append(number)
-    opened = tuple(
-        records.open_sitting(
-            session,
-            series_key=series_key,
-            centre_number=centre,
-            component_code=component_code,
-            held_on=component.timetable_on or context.now.date(),
-            session_of_day=_session_of_day(component.timetable_session),
-            candidate_numbers=sorted(candidates),
-            now=context.now,
-        )
-        for centre, candidates in sorted(numbers.items())
-    )
-    audit.record(
-        session, context, Action.SITTING_OPEN, "component", f"{series_key}/{component_code}", sittings=len(opened)
-    )
-    return opened
-
-
 def listed(session: Session, context: Context) -> tuple[Sitting, ...]:
     """Return the sittings that the person may see."""
     return tuple(sittings_of(session, context))
@@ -116,6 +78,9 @@ def permitted(session: Session, context: Context, action: Action, sitting_id: st
     except SittingUnknown as error:
         raise NotFound from error
     access.require(actor_of(context), action, centre_number=sitting.centre_number)
+    if sitting.purpose == "sample" and action not in OF_ALL_PAPER:
+        # A postal sample is packed and posted on the page of its case, by the rules of samples.
+        raise NotFound
     return sitting
 
 
@@ -130,59 +95,6 @@ def page(session: Session, context: Context, sitting_id: str) -> SittingPage:
         records.figures(session, sitting_id),
         tuple(records.cases(session, sitting_id)),
     )
-
-
-def mark_register(
-    session: Session,
-    context: Context,
-    sitting_id: str,
-    states: Mapping[str, RegisterState],
-    added: Sequence[str] = (),
-) -> None:
-    """Mark candidates present or absent; ``added`` are candidates who sat without being listed."""
-    permitted(session, context, Action.REGISTER_WRITE, sitting_id)
-    actor = actor_of(context)
-    records.mark_register(session, sitting_id, states, actor=actor.person_id, now=context.now, added=added)
-    audit.record(session, context, Action.REGISTER_WRITE, "sitting", sitting_id, lines=len(states))
-
-
-def make_packets(session: Session, context: Context, sitting_id: str, capacity: int) -> tuple[Packet, ...]:
-    """Plan packets for the present candidates and issue their labels."""
-    permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    made = records.make_packets(
-        session, sitting_id, actor=actor_of(context).person_id, now=context.now, capacity=capacity
-    )
-    audit.record(session, context, Action.PACKET_WRITE, "sitting", sitting_id, packets=len(made))
-    return tuple(made)
-
-
-def label_payloads(session: Session, context: Context, sitting_id: str) -> tuple[PacketLabel, ...]:
-    """Return the labels of a sitting's packets."""
-    permitted(session, context, Action.SITTING_READ, sitting_id)
-    return tuple(records.labels(session, sitting_id))
-
-
-def labels(session: Session, context: Context, sitting_id: str) -> bytes:
-    """Return the packet labels of a sitting as a PDF."""
-    permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    found = records.labels(session, sitting_id)
-    if not found:
-        raise NotFound("There are no packets yet. Make the packets first.")
-    audit.record(session, context, "labels.print", "sitting", sitting_id)
-    from scripts import sheets  # a PDF library that few requests need
-
-    return sheets.labels_pdf(found)
-
-
-def covers(session: Session, context: Context, sitting_id: str) -> bytes:
-    """Return the cover sheets of the candidates of a sitting as a PDF."""
-    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    found = records.covers(session, sitting_id)
-    if not found:
-        raise NotFound("Nobody is listed in this sitting.")
-    from scripts import sheets
-
-    return sheets.covers_pdf(found, series=Series.from_key(sitting.series_key).title)
 
 
 def despatch(
@@ -331,7 +243,3 @@ def timeline(session: Session, context: Context, script_id: str) -> ScriptPage:
 def working_days_after() -> Callable[[date, int], date]:
     """Return the working-day function of the alarm; centres of England and Wales until the register says otherwise."""
     return lambda on, days: add_working_days(on, days, Nation.ENGLAND)
-
-
-def _session_of_day(code: str) -> str:
-    return {"A": "AM", "P": "PM", "E": "EV"}.get(code, "AM")

@@ -390,10 +390,10 @@ def _derived(row: FromClause, sight: Sight, facts: Facts) -> Condition:
 
 
 def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    of_script, of_bundle = _named(r.ScriptDocument), _named(r.BundleDocument)
-    script = select(of_script.c.document_id).where(SCOPED[r.ScriptDocument].reach(of_script, sight, facts))
-    bundle = select(of_bundle.c.document_id).where(SCOPED[r.BundleDocument].reach(of_bundle, sight, facts))
-    return or_(row.c.id.in_(script), row.c.id.in_(bundle))
+    """A document: the scan of a script or bundle in reach, or a picture of a step of custody."""
+    links = [(_named(link), link) for link in (r.ScriptDocument, r.BundleDocument, r.CustodyEvidence)]
+    ways = (select(of.c.document_id).where(SCOPED[link].reach(of, sight, facts)) for of, link in links)
+    return or_(*(row.c.id.in_(way) for way in ways))
 
 
 def _of_case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
@@ -439,6 +439,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.CaseTransition: Scoped(Kind.CASE, _of_case),
     m.MarkAmendment: Scoped(Kind.CASE, _of_case),
     m.Consignment: Scoped(Kind.CASE, _of_case),
+    r.SamplePacket: Scoped(Kind.CASE, _of_case),
     m.Visit: Scoped(Kind.CASE, _of_case),
     m.Extension: Scoped(Kind.CASE, _of_case),
     m.Reopening: Scoped(Kind.CASE, _of_case),
@@ -485,6 +486,8 @@ SCOPED: Mapping[type[Any], Scoped] = {
     s.RegisterLine: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.PacketEventRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.PacketLabelRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.DespatchEntryRow: Scoped(Kind.SCRIPT, _at_centre),
+    s.DespatchLineRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.Script: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScriptEventRow: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     s.ScriptCase: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
@@ -493,6 +496,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     r.Derivative: Scoped(Kind.DOCUMENT, _derived),
     r.ScriptDocument: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.BundleDocument: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    r.CustodyEvidence: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     m.ImportFile: Scoped(Kind.IMPORT, _at_centre),
     m.WaitingFile: Scoped(Kind.IMPORT, _at_centre),
     m.GateRun: Scoped(Kind.GATE, _at_centre),

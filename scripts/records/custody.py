@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
-from scripts.despatch import DespatchLine
+from scripts.despatch import DespatchLine, require_label_kind
 from scripts.errors import CodeRefused, EventConflict, EventRefused, LabelRefused, LabelUnknown, PacketUnknown
 from scripts.labels import PacketLabel, read_code
 from scripts.packets import DEFAULT_CAPACITY, plan_packets
@@ -305,8 +305,10 @@ def despatch(
     """Record a line of the despatch log and the hand-over it is signed for: the packet is logged and collected.
 
     Takes: ``event_id``: the sender's idempotency key, at most 54 characters; the clocks of the device and of ours.
-    Raises: what ``record_event`` raises.
+    Raises: ``DespatchRefused`` for a postal sample under a label of the free service; what ``record_event`` raises.
     """
+    sitting = get_sitting(session, packet_of_label(session, line.label).sitting_id)
+    require_label_kind(line.label_kind, externally_marked=sitting.purpose == "scripts")
     step = PacketEvent(
         id=f"{event_id}:logged",
         label=line.label,

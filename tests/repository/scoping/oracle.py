@@ -17,7 +17,7 @@ from .world import Row, Rows, Someone
 KINDS: dict[Kind, tuple[str, ...]] = {
     Kind.CASE: (
         "moderation_case", "centre_mark", "sample", "sample_item", "work_request", "case_transition", "mark_amendment",
-        "consignment", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
+        "consignment", "sample_packet", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
         "missing_work", "candidate_declaration", "work_look",
     ),
     Kind.CANDIDATE: ("candidate", "entry"),
@@ -36,7 +36,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.SCRIPT: (
         "sitting", "packet", "register_line", "packet_event", "packet_label", "script", "script_event", "script_case",
-        "scan_bundle", "scan_page", "script_document", "bundle_document", "document",
+        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "despatch_entry", "despatch_line", "document",
     ),
     Kind.IMPORT: ("import_file", "waiting_file"),
     Kind.GATE: ("gate_run", "gate_held", "release_proposal", "withdrawal_proposal"),
@@ -58,8 +58,9 @@ HANGS_ON = {
     "script": ("sitting_id", "sitting"),
     "script_case": ("sitting_id", "sitting"),
     "scan_page": ("bundle_id", "scan_bundle"),
+    "sample_packet": ("case_id", "moderation_case"),
 }
-AT_CENTRE = {"missing_result", "sitting", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
+AT_CENTRE = {"missing_result", "sitting", "despatch_entry", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
 READERS = {Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR}
 
 
@@ -297,7 +298,7 @@ class Oracle:
         )
 
     def reaches_document(self, row: Row, scope: Scope, published: bool, kind: Kind) -> bool:
-        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "bundle_document")
+        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "bundle_document", "custody_evidence")
         return any(
             link["document_id"] == row["id"] and self.reaches(table, link, scope, published, kind)
             for table in links
