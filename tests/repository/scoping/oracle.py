@@ -17,8 +17,8 @@ from .world import Row, Rows, Someone
 KINDS: dict[Kind, tuple[str, ...]] = {
     Kind.CASE: (
         "moderation_case", "centre_mark", "sample", "sample_item", "work_request", "case_transition", "mark_amendment",
-        "consignment", "sample_packet", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
-        "missing_work", "candidate_declaration", "work_look",
+        "consignment", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
+        "missing_work", "candidate_declaration", "work_look", "sample_packet",
     ),
     Kind.CANDIDATE: ("candidate", "entry"),
     Kind.DOCUMENT: ("document", "evidence", "upload", "derivative"),
