@@ -16,7 +16,19 @@ from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_based
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marking, marks, postal, sittings, teams, tracking
+from repository.acts import (
+    allocations,
+    imports,
+    marking,
+    marks,
+    openings,
+    packet_plans,
+    postal,
+    registers,
+    sittings,
+    teams,
+    tracking,
+)
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
@@ -131,7 +143,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
     for code in papers[:1]:
-        opened = sittings.open_all(session, officer, rehearsal.series.key, code)
+        opened = openings.open_all(session, officer, rehearsal.series.key, code)
         _send_scripts(session, now, signed, opened)
     return rehearsal
 
@@ -232,9 +244,9 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             continue
         numbers = [line.candidate_number for line in sittings.page(session, officer, sitting.id).register]
         states = dict.fromkeys(numbers, RegisterState.PRESENT) | {numbers[-1]: RegisterState.ABSENT}
-        sittings.mark_register(session, officer, sitting.id, states)
-        packets = sittings.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
-        labels = sittings.label_payloads(session, officer, sitting.id)
+        registers.mark_register(session, officer, sitting.id, states)
+        packets = packet_plans.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
+        labels = packet_plans.label_payloads(session, officer, sitting.id)
         lines = [
             DespatchLine(
                 label=label.payload,

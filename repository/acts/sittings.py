@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from moderation.entries import Series
-from moderation.tables import Candidate, Component, Entry, OptionComponent
 from moderation.working_days import Nation, add_working_days
 from repository import access, audit
 from repository.access import Action
@@ -24,12 +21,10 @@ from repository.receipts.bodies import Missing
 from scripts import records
 from scripts.despatch import DespatchLine
 from scripts.errors import SittingUnknown
-from scripts.labels import PacketLabel
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
 from scripts.records import CustodyLine
 from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
-
 
 OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
 """What is done about a sitting whatever was packed: exam scripts, or a postal sample."""

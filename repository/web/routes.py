@@ -27,6 +27,7 @@ from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
+from repository.web.api import sittings as sittings_api
 from repository.web.api import uploads as uploads_api
 from repository.web.headers import REPORTS
 from repository.web.keys import Site
@@ -81,6 +82,7 @@ from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
+from repository.web.pages import sittings as sittings_pages
 from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
@@ -572,17 +574,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
-    Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),
+    Route("POST", "/scripts", sittings_pages.open_sittings, A.SITTING_OPEN),
     Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}", scripts_pages.show, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}", sittings_pages.show, A.SITTING_READ),
     Route(
         "POST",
         "/sittings/{sitting_id}/register",
-        scripts_pages.mark_register,
+        sittings_pages.mark_register,
         A.REGISTER_WRITE,
         limit_bytes=limits.SHEET_BYTES,
     ),
-    Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets", sittings_pages.make_packets, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
     Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
@@ -591,15 +593,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
     Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
-    Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
-    Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
-    Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),
+    Route("POST", "/api/sittings", sittings_api.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/api/sittings", sittings_api.index, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
+    Route("PUT", "/api/sittings/{sitting_id}/register", sittings_api.mark_register, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/packets", sittings_api.make_packets, A.PACKET_WRITE),
     Route("POST", "/api/sittings/{sitting_id}/despatch", scripts_api.despatch, A.PACKET_WRITE),
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}/labels.pdf", scripts_api.labels_pdf, A.PACKET_WRITE),
-    Route("GET", "/sittings/{sitting_id}/covers.pdf", scripts_api.covers_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
     Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),

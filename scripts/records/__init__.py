@@ -20,9 +20,6 @@ from scripts.records.custody import (
     current_label,
     despatch,
     get_packet,
-    issue_emergency_label,
-    labels,
-    make_packets,
     open_case,
     open_packet,
     packet_history,
@@ -31,6 +28,7 @@ from scripts.records.custody import (
     receive,
     record_event,
 )
+from scripts.records.plans import issue_emergency_label, labels, make_packets
 from scripts.records.scans import (
     BundleOutcome,
     IndexedScript,
