@@ -354,6 +354,23 @@ class ScriptDocument(Base):
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
 
 
+class ScriptVersion(Base):
+    """One version of a script's images: sealed, kept when a later one supersedes it.
+
+    ``contents``: the pages it was made of, in order, each as [bundle id, page index, clockwise turn].
+    """
+
+    __tablename__ = "script_version"
+    __table_args__ = (UniqueConstraint("script_id", "number"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_id: Mapped[str] = mapped_column(ForeignKey(Script.__table__.c.id), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+    contents: Mapped[list[Any]] = mapped_column(JSON)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    superseded_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class BundleDocument(Base):
     """The scan bundle as it came, sealed; corrections are events on top of it."""
 

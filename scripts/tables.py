@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Date,
@@ -154,6 +155,44 @@ class PacketEventRow(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
+class DespatchEntryRow(Base):
+    """One entry of a centre's despatch log: a packet sealed, packets handed over, a collection booked. Never changed.
+
+    ``id`` is the sender's own key, so that a repeat is known. ``occurred_at`` is the device's clock, ``received_at`` ours,
+    ``clock_behind_seconds`` by how much the device's clock was behind ours when it sent. ``said_sha256`` is the hash of
+    what was said. ``signed_as``: ``glass``, ``paper`` or ``proof``; empty while nothing proves the hand-over.
+    """
+
+    __tablename__ = "despatch_entry"
+    __table_args__ = (CheckConstraint("kind IN ('sealed', 'handed_over', 'booked')", name="kind"),)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    centre_number: Mapped[str] = mapped_column(String(5), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    occurred_at: Mapped[datetime] = mapped_column(Instant)
+    received_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    clock_behind_seconds: Mapped[int] = mapped_column(Integer, default=0)
+    device: Mapped[str] = mapped_column(String(40))
+    source: Mapped[str] = mapped_column(String(20))
+    recorded_by: Mapped[str] = mapped_column(String(100))
+    corrects_id: Mapped[str | None] = mapped_column(ForeignKey("despatch_entry.id"), index=True)
+    said_sha256: Mapped[str] = mapped_column(String(64))
+    signed_as: Mapped[str] = mapped_column(String(16), default="")
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class DespatchLineRow(Base):
+    """What an entry of the despatch log says of one packet; ``expected_count``: what the register said then. Never changed."""
+
+    __tablename__ = "despatch_line"
+    entry_id: Mapped[str] = mapped_column(ForeignKey("despatch_entry.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    packet_id: Mapped[str] = mapped_column(ForeignKey("packet.id"), index=True)
+    label: Mapped[str] = mapped_column(String(80))
+    script_count: Mapped[int | None] = mapped_column(Integer)
+    expected_count: Mapped[int | None] = mapped_column(Integer)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
 class Script(Base):
     """One candidate's answers to one paper. Its images are linked by the service, above."""
 
@@ -182,21 +221,40 @@ class ScriptEventRow(Base):
 
 
 class ScanBundle(Base):
-    """A stack of sheets scanned together, known by the hash of its file."""
+    """A stack of sheets scanned together, known by the hash of its file, whatever the file is called.
+
+    ``state``: ``staged`` (sealed, waits), ``reading``, ``split``, ``pushed`` (every page has its place), ``unplaced``
+    (nobody knows yet which sitting it is of), ``failed`` with a ``reason``, or ``discarded`` before any of it counted.
+    ``sheets`` is what the feeder counted, ``sheets_checked`` what hand or scales did.
+    """
 
     __tablename__ = "scan_bundle"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    sitting_id: Mapped[str | None] = mapped_column(ForeignKey("sitting.id"), index=True)
     sheets: Mapped[int | None] = mapped_column(Integer)
-    pages: Mapped[int] = mapped_column(Integer)
+    pages: Mapped[int] = mapped_column(Integer, default=0)
     state: Mapped[str] = mapped_column(String(16), index=True)
     received_at: Mapped[datetime] = mapped_column(Instant)
     received_by: Mapped[str] = mapped_column(String(100))
+    filename: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    source: Mapped[str] = mapped_column(String(10), default="upload", server_default="upload")
+    batch: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    station: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    label: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    sheets_checked: Mapped[int | None] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    changed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ScanPage(Base):
-    """What became of one page of a bundle: ``indexed``, ``blank_confirmed``, ``queued`` or ``discarded``."""
+    """What became of one page of a bundle: ``indexed``, ``blank_confirmed``, ``queued`` or ``discarded``.
+
+    ``position``: its place in the present version of its script, from 1; None when it is in none. ``rotation``: the
+    clockwise turn that makes it upright. ``awaiting``: ``rescan`` once somebody has asked for the paper to be scanned
+    again. ``proposal_id``: the decision that waits for a second person. ``claimed_by`` has it in hand.
+    """
 
     __tablename__ = "scan_page"
     bundle_id: Mapped[str] = mapped_column(ForeignKey("scan_bundle.id"), primary_key=True)
@@ -210,12 +268,67 @@ class ScanPage(Base):
     decided_by: Mapped[str | None] = mapped_column(String(100))
     seconded_by: Mapped[str | None] = mapped_column(String(100))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    position: Mapped[int | None] = mapped_column(Integer)
+    rotation: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    awaiting: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    proposal_id: Mapped[str | None] = mapped_column(String(36))
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PageDecision(Base):
+    """One thing that a person decided about pages of a bundle. Never changed, never deleted.
+
+    ``stage``: ``done`` (one person suffices), ``proposed``, ``confirmed`` or ``disagreed``, the last two answering the
+    proposal in ``answers_id``. ``undoes_id`` names the decision that it takes back. ``before`` and ``after`` say where
+    each page was and is.
+    """
+
+    __tablename__ = "page_decision"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("scan_bundle.id"), index=True)
+    page_indices: Mapped[list[int]] = mapped_column(JSON)
+    kind: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str] = mapped_column(String(12))
+    answers_id: Mapped[str | None] = mapped_column(String(36))
+    undoes_id: Mapped[str | None] = mapped_column(String(36))
+    candidate_number: Mapped[str | None] = mapped_column(String(4))
+    script_id: Mapped[str | None] = mapped_column(ForeignKey("script.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    before: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    after: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    decided_by: Mapped[str] = mapped_column(String(100))
+    decided_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class QualityCheck(Base):
+    """One version of a script that a second person looks at: why it was chosen, and what the look found.
+
+    ``outcome``: empty while it waits; ``passed``, or ``failed`` with a ``reason``.
+    """
+
+    __tablename__ = "quality_check"
+    __table_args__ = (UniqueConstraint("script_id", "version"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_id: Mapped[str] = mapped_column(ForeignKey("script.id"), index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    chosen_for: Mapped[str] = mapped_column(String(24))
+    chosen_at: Mapped[datetime] = mapped_column(Instant)
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(String(10), default="", server_default="", index=True)
+    reason: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    checked_by: Mapped[str | None] = mapped_column(String(100))
+    checked_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class ScriptCase(Base):
     """A difference that somebody must explain: at the level of a sitting, a packet, a script or a page.
 
-    ``subject`` names what it is about within the sitting, so that the same difference opens one case only.
+    ``subject`` names what it is about within the sitting, so that the same difference opens one case only. ``owner_role``
+    is the team that has it, ``owner`` the person of it who took it on; ``centre_from`` the instant from which the centre
+    sees it; ``decide_by`` the last day on which something can be decided before results.
     """
 
     __tablename__ = "script_case"
@@ -234,3 +347,47 @@ class ScriptCase(Base):
     reason: Mapped[str] = mapped_column(String(40), default="")
     closed_by: Mapped[str | None] = mapped_column(String(100))
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    level: Mapped[str] = mapped_column(String(8), default="script", server_default="script")
+    owner_role: Mapped[str] = mapped_column(String(20), default="tracking_clerk", server_default="tracking_clerk")
+    alarm: Mapped[str] = mapped_column(String(8), default="none", server_default="none")
+    alarm_at: Mapped[datetime | None] = mapped_column(Instant)
+    centre_from: Mapped[datetime | None] = mapped_column(Instant)
+    decide_by: Mapped[date | None] = mapped_column(Date)
+
+
+class ScriptCaseEvent(Base):
+    """One thing that happened to a case, with what was said. Never changed, never deleted.
+
+    ``actor``: the person, or ``service``; ``to_centre``: whether the case's centre may read the note.
+    """
+
+    __tablename__ = "script_case_event"
+    __table_args__ = (UniqueConstraint("script_case_id", "number"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_case_id: Mapped[str] = mapped_column(ForeignKey("script_case.id"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(16))
+    happened_at: Mapped[datetime] = mapped_column(Instant)
+    actor: Mapped[str] = mapped_column(String(100))
+    note: Mapped[str] = mapped_column(String(2000), default="")
+    to_centre: Mapped[bool] = mapped_column(Boolean, default=False)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class DeclaredMissing(Base):
+    """One script that a case ended in declaring missing, and what its candidate gets in its place.
+
+    ``outcome``: ``estimated_mark`` or ``result_x``; ``located_at`` when the script turned up after all.
+    """
+
+    __tablename__ = "declared_missing"
+    __table_args__ = (UniqueConstraint("script_case_id", "script_id"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_case_id: Mapped[str] = mapped_column(ForeignKey("script_case.id"), index=True)
+    script_id: Mapped[str] = mapped_column(ForeignKey("script.id"), index=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    stage_lost: Mapped[str] = mapped_column(String(40))
+    cause: Mapped[str] = mapped_column(String(80))
+    declared_at: Mapped[datetime] = mapped_column(Instant)
+    declared_by: Mapped[str] = mapped_column(String(100))
+    located_at: Mapped[datetime | None] = mapped_column(Instant)

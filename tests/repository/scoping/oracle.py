@@ -58,6 +58,7 @@ HANGS_ON = {
     "script": ("sitting_id", "sitting"),
     "script_case": ("sitting_id", "sitting"),
     "scan_page": ("bundle_id", "scan_bundle"),
+    "page_decision": ("bundle_id", "scan_bundle"),
     "sample_packet": ("case_id", "moderation_case"),
 }
 AT_CENTRE = {"missing_result", "sitting", "despatch_entry", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
