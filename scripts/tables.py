@@ -15,10 +15,12 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -123,6 +125,13 @@ class Packet(Base):
     opened_count: Mapped[int | None] = mapped_column(Integer)
     collected_at: Mapped[datetime | None] = mapped_column(Instant)
     received_at: Mapped[datetime | None] = mapped_column(Instant)
+    packed_at: Mapped[datetime | None] = mapped_column(Instant)
+    logged_at: Mapped[datetime | None] = mapped_column(Instant)
+    opened_at: Mapped[datetime | None] = mapped_column(Instant)
+    reconciled_at: Mapped[datetime | None] = mapped_column(Instant)
+    event_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    chain_sha256: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The last hash of the chain of its events (``scripts.chains``); with the count it shows a removed last event."""
 
 
 class PacketLabelRow(Base):
@@ -141,6 +150,7 @@ class PacketEventRow(Base):
     """One thing that happened to a packet; its id is the sender's idempotency key. Never changed, never deleted."""
 
     __tablename__ = "packet_event"
+    __table_args__ = (Index("uq_packet_event_packet_id", "packet_id", "chain_number", unique=True),)
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     packet_id: Mapped[str] = mapped_column(ForeignKey("packet.id"), index=True)
     label: Mapped[str] = mapped_column(String(80))
@@ -204,12 +214,17 @@ class Script(Base):
     packet_id: Mapped[str | None] = mapped_column(ForeignKey("packet.id"), index=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
     pages: Mapped[int] = mapped_column(Integer, default=0)
+    event_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    chain_sha256: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class ScriptEventRow(Base):
-    """One thing that happened to one script. Never changed, never deleted."""
+    """One thing that happened to one script; written by ``records.record_script_events`` only. Never changed, never
+    deleted.
+    """
 
     __tablename__ = "script_event"
+    __table_args__ = (Index("uq_script_event_script_id", "script_id", "chain_number", unique=True),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     script_id: Mapped[str] = mapped_column(ForeignKey("script.id"), index=True)
     kind: Mapped[str] = mapped_column(String(24))
@@ -218,6 +233,10 @@ class ScriptEventRow(Base):
     actor: Mapped[str] = mapped_column(String(100))
     place: Mapped[str] = mapped_column(String(100), default="")
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    source: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    corrects_id: Mapped[str | None] = mapped_column(String(64))
+    chain_number: Mapped[int] = mapped_column(Integer)
+    chain_sha256: Mapped[str] = mapped_column(String(64))
 
 
 class ScanBundle(Base):
@@ -391,3 +410,55 @@ class DeclaredMissing(Base):
     declared_at: Mapped[datetime] = mapped_column(Instant)
     declared_by: Mapped[str] = mapped_column(String(100))
     located_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Site(Base):
+    """A place of ours where packets are scanned: ``kind`` is ``centre``, ``hub`` or ``scanning``.
+
+    ``time_zone`` is an IANA name, for times that a site writes without one; ``clock_note`` says what is known of its
+    clocks. A site that is no longer used is made inactive, never removed: its events name it.
+    """
+
+    __tablename__ = "site"
+    __table_args__ = (CheckConstraint("kind IN ('centre', 'hub', 'scanning')", name="kind"),)
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(10))
+    time_zone: Mapped[str] = mapped_column(String(40), default="Europe/London", server_default="Europe/London")
+    clock_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+
+class SiteRoute(Base):
+    """Where the packets of a component go: to which site of kind ``scanning``; ``component_code`` empty for all others."""
+
+    __tablename__ = "site_route"
+    awarding_body: Mapped[str] = mapped_column(String(2), primary_key=True)
+    component_code: Mapped[str] = mapped_column(String(12), primary_key=True)
+    site_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
+
+
+class ClockPolicyRow(Base):
+    """From when on a step is overdue at an awarding body; where there is no row, ``scripts.clocks.DEFAULT_CLOCKS`` holds."""
+
+    __tablename__ = "clock_policy"
+    __table_args__ = (CheckConstraint("amber_days >= 0 AND red_days >= amber_days", name="days"),)
+    awarding_body: Mapped[str] = mapped_column(String(2), primary_key=True)
+    step: Mapped[str] = mapped_column(String(16), primary_key=True)
+    amber_days: Mapped[int] = mapped_column(Integer)
+    red_days: Mapped[int] = mapped_column(Integer)
+
+
+class CarrierFormat(Base):
+    """How the file of a carrier is read: which of its columns is what, and which of its words is which kind of event.
+
+    ``columns``: our field to the carrier's heading; ``words``: the carrier's word, in lower case, to our kind of event, or
+    to an empty text for what means nothing to us; ``time_format`` as of ``strptime``; ``time_zone`` for times without one.
+    """
+
+    __tablename__ = "carrier_format"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    columns: Mapped[dict[str, str]] = mapped_column(JSON)
+    words: Mapped[dict[str, str]] = mapped_column(JSON)
+    time_format: Mapped[str] = mapped_column(String(40))
+    time_zone: Mapped[str] = mapped_column(String(40))

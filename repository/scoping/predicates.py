@@ -389,9 +389,12 @@ def _derived(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     return row.c.document_id.in_(select(evidence.c.document_id).where(SCOPED[r.Evidence].reach(evidence, sight, facts)))
 
 
+OF_SCANS = (r.ScriptDocument, r.ScriptVersion, r.BundleDocument, r.CustodyEvidence)
+
+
 def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     """A document: the scan of a script or bundle in reach, or a picture of a step of custody."""
-    links = [(_named(link), link) for link in (r.ScriptDocument, r.BundleDocument, r.CustodyEvidence)]
+    links = [(_named(link), link) for link in OF_SCANS]
     ways = (select(of.c.document_id).where(SCOPED[link].reach(of, sight, facts)) for of, link in links)
     return or_(*(row.c.id.in_(way) for way in ways))
 
@@ -491,6 +494,8 @@ SCOPED: Mapping[type[Any], Scoped] = {
     s.Script: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScriptEventRow: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     s.ScriptCase: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.ScriptCaseEvent: Scoped(Kind.SCRIPT, _through("script_case_id", s.ScriptCase)),
+    s.DeclaredMissing: Scoped(Kind.SCRIPT, _through("script_case_id", s.ScriptCase)),
     s.ScanBundle: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScanPage: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
     s.PageDecision: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),

@@ -36,6 +36,8 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.SCRIPT: (
         "sitting", "packet", "register_line", "packet_event", "packet_label", "script", "script_event", "script_case",
+        "script_case_event", "declared_missing",
+        "page_decision", "quality_check", "script_version",
         "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "despatch_entry", "despatch_line", "document",
     ),
     Kind.IMPORT: ("import_file", "waiting_file"),
@@ -44,7 +46,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
 UP = (
     ("case_id", "moderation_case"), ("sample_item_id", "sample_item"), ("request_id", "review_request"),
     ("report_id", "moderator_report"), ("check_id", "moderator_check"), ("sample_id", "sample"),
-    ("candidate_id", "candidate"), ("script_id", "script"), ("bundle_id", "scan_bundle"), ("packet_id", "packet"),
+    ("candidate_id", "candidate"), ("script_case_id", "script_case"), ("script_id", "script"), ("bundle_id", "scan_bundle"), ("packet_id", "packet"),
     ("sitting_id", "sitting"), ("moderator_mark_id", "moderator_mark"), ("thread_id", "thread"),
 )  # fmt: skip
 """What a row hangs on, where nothing else is said: the first of these that it names."""
@@ -299,7 +301,7 @@ class Oracle:
         )
 
     def reaches_document(self, row: Row, scope: Scope, published: bool, kind: Kind) -> bool:
-        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "bundle_document", "custody_evidence")
+        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "script_version", "bundle_document", "custody_evidence")
         return any(
             link["document_id"] == row["id"] and self.reaches(table, link, scope, published, kind)
             for table in links
