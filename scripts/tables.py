@@ -87,6 +87,11 @@ class Sitting(Base):
     session_of_day: Mapped[str] = mapped_column(String(2))
     opened_at: Mapped[datetime] = mapped_column(Instant)
     purpose: Mapped[str] = mapped_column(String(10), default="scripts", server_default="scripts")
+    moved_from_id: Mapped[str | None] = mapped_column(String(36))
+    """The sitting that its candidates were moved from, when they sit the component at another time; None otherwise."""
+    register_completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the register was signed off; from then on a change of it is a new line that two people sign."""
+    register_completed_by: Mapped[str | None] = mapped_column(String(100))
 
 
 class RegisterLine(Base):
@@ -94,6 +99,8 @@ class RegisterLine(Base):
 
     ``state``: ``unmarked``, ``present``, ``absent`` or ``withdrawn``; ``added`` when the candidate was not entered.
     ``explained``: why a present candidate's script does not travel with the packets; empty when it does.
+    ``marked_by``: a person, or ``entries`` when the line was struck out because the entry was withdrawn.
+    ``name``, ``centre_number``: as written in by hand or corrected; empty where the candidate records are right.
     """
 
     __tablename__ = "register_line"
@@ -106,6 +113,73 @@ class RegisterLine(Base):
     explained: Mapped[str] = mapped_column(String(32), default="")
     marked_by: Mapped[str | None] = mapped_column(String(100))
     marked_at: Mapped[datetime | None] = mapped_column(Instant)
+    seat: Mapped[int | None] = mapped_column(Integer)
+    """The place in the seating order, printed on the register; None: after those who have one, by number."""
+    name: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    centre_number: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """Why the candidate was added, struck out or moved."""
+    booklets: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """Answer booklets that the candidate handed in, continuation booklets included."""
+    moved_to_id: Mapped[str | None] = mapped_column(String(36))
+    """The sitting at another time that the candidate was moved to; the line here is then struck out."""
+
+
+class RegisterChange(Base):
+    """One change of a register, with what stood before and what stands now. Never changed, never deleted."""
+
+    __tablename__ = "register_change"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    candidate_number: Mapped[str] = mapped_column(String(4), default="")
+    kind: Mapped[str] = mapped_column(String(20))
+    before: Mapped[str] = mapped_column(String(120), default="")
+    after: Mapped[str] = mapped_column(String(120), default="")
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    correction_id: Mapped[str | None] = mapped_column(ForeignKey("register_correction.id"))
+    made_by: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class RegisterCorrection(Base):
+    """A correction of a register that two people sign: what is wrong, what is right, who says so, who agrees.
+
+    ``field``: ``centre_number``, ``candidate_number``, ``name``, or, once the register is signed off, ``mark``.
+    The second person signs by the own sign-in (``decided_by``), or on the paper register, then by ``second_name``.
+    """
+
+    __tablename__ = "register_correction"
+    __table_args__ = (
+        CheckConstraint("field IN ('centre_number', 'candidate_number', 'name', 'mark')", name="field"),
+        CheckConstraint("decision IS NULL OR decision IN ('confirmed', 'refused')", name="decision"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by OR second_name <> ''", name="two_people"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    candidate_number: Mapped[str] = mapped_column(String(4))
+    field: Mapped[str] = mapped_column(String(20))
+    before: Mapped[str] = mapped_column(String(120))
+    after: Mapped[str] = mapped_column(String(120))
+    name: Mapped[str] = mapped_column(String(120), default="")
+    """Of a candidate who is written in after the register was signed off."""
+    reason: Mapped[str] = mapped_column(String(200))
+    asked_by: Mapped[str] = mapped_column(String(100))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    second_name: Mapped[str] = mapped_column(String(100), default="")
+    decision: Mapped[str | None] = mapped_column(String(10))
+    decided_by: Mapped[str | None] = mapped_column(String(100))
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class EnvelopeCapacity(Base):
+    """How many scripts an awarding body puts into one envelope; of one component, or of all (an empty code)."""
+
+    __tablename__ = "envelope_capacity"
+    awarding_body: Mapped[str] = mapped_column(String(2), primary_key=True)
+    component_code: Mapped[str] = mapped_column(String(12), primary_key=True)
+    capacity: Mapped[int] = mapped_column(Integer)
+    set_by: Mapped[str] = mapped_column(String(100))
+    set_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Packet(Base):
@@ -144,6 +218,40 @@ class PacketLabelRow(Base):
     issue: Mapped[int] = mapped_column(Integer)
     issued_at: Mapped[datetime] = mapped_column(Instant)
     issued_by: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(12), default="standard", server_default="standard")
+    """``standard`` or ``emergency``."""
+
+
+class LabelPrint(Base):
+    """One printing of a label; a second printing of the same label is a copy. Never changed, and outlives its plan."""
+
+    __tablename__ = "label_print"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    payload: Mapped[str] = mapped_column(String(80), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    issue: Mapped[int] = mapped_column(Integer)
+    copy: Mapped[int] = mapped_column(Integer)
+    printed_at: Mapped[datetime] = mapped_column(Instant)
+    printed_by: Mapped[str] = mapped_column(String(100))
+
+
+class LabelRequest(Base):
+    """A centre's request for an emergency label of a packet, and what the awarding body answered; due by ``due_at``."""
+
+    __tablename__ = "label_request"
+    __table_args__ = (CheckConstraint("decision IS NULL OR decision IN ('issued', 'refused')", name="decision"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    packet_id: Mapped[str] = mapped_column(ForeignKey("packet.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    asked_by: Mapped[str] = mapped_column(String(100))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    decision: Mapped[str | None] = mapped_column(String(10))
+    decided_by: Mapped[str | None] = mapped_column(String(100))
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer: Mapped[str] = mapped_column(String(200), default="")
+    payload: Mapped[str | None] = mapped_column(String(80))
 
 
 class PacketEventRow(Base):

@@ -35,7 +35,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "review_request", "review_transition", "review_outcome", "review_mark", "review_consent", "appeal", "missing_result",
     ),
     Kind.SCRIPT: (
-        "sitting", "packet", "register_line", "packet_event", "packet_label", "script", "script_event", "script_case",
+        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request", "packet_event", "packet_label", "script", "script_event", "script_case",
         "script_case_event", "declared_missing",
         "page_decision", "quality_check", "script_version",
         "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "despatch_entry", "despatch_line", "document",
@@ -301,7 +301,11 @@ class Oracle:
         )
 
     def reaches_document(self, row: Row, scope: Scope, published: bool, kind: Kind) -> bool:
-        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "script_version", "bundle_document", "custody_evidence")
+        links = (
+            ("evidence",)
+            if kind is Kind.DOCUMENT
+            else ("script_document", "script_version", "bundle_document", "custody_evidence")
+        )
         return any(
             link["document_id"] == row["id"] and self.reaches(table, link, scope, published, kind)
             for table in links
