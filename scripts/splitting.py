@@ -7,16 +7,44 @@ cover that could not be read or used, everything up to the next good cover is qu
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from scripts.errors import BundleUnreadable, CodeRefused, PagesNotConserved
-from scripts.labels import MAX_CODE_CHARACTERS, PacketLabel, ScriptCover, read_code, refusal_reason
+from scripts.labels import MAX_CODE_CHARACTERS, Code, PacketLabel, PageCode, ScriptCover, read_code, refusal_reason
 
 MAX_PAGES = 1000
 MAX_CODES_A_PAGE = 8
+FINGERPRINT = re.compile(r"(?:[0-9a-f]{64})?")
+
+
+class PageNote(StrEnum):
+    """What is remarkable about the image of a page.
+
+    Source: project policy (domain: scripts, section 11): red notes block a page, the others go with it.
+    """
+
+    TURNED = "turned"
+    """It lay upside down or on its side, and is shown upright."""
+    TURN_UNKNOWN = "turn_unknown"
+    """Nothing on it says which way up it is."""
+    SKEWED = "skewed"
+    GREY_PAPER = "grey_paper"
+    LOW_CONTRAST = "low_contrast"
+    LOW_RESOLUTION = "low_resolution"
+    CUT_OFF = "cut_off"
+    """Something printed or written runs over its edge."""
+    TOO_DARK = "too_dark"
+    TOO_LIGHT = "too_light"
+    TOO_COARSE = "too_coarse"
+    """So few dots to the inch that handwriting cannot be read."""
+
+
+PAGE_NOTES = frozenset(PageNote)
+RED_NOTES = frozenset({PageNote.TOO_DARK, PageNote.TOO_LIGHT, PageNote.TOO_COARSE})
 
 
 class Disposition(StrEnum):
@@ -50,6 +78,13 @@ class QueueReason(StrEnum):
     EXTRA_BOOKLET_UNMATCHED = "extra_booklet_unmatched"
     TWO_CODES = "two_codes"
     LABEL_UNKNOWN = "label_unknown"
+    UNCOUNTED = "uncounted"
+    MISSING_PAGES = "missing_pages"
+    PAGE_ORDER = "page_order"
+    INVERTED = "inverted"
+    FRONT_BACK_MISMATCH = "front_back_mismatch"
+    DOUBLE_FEED = "double_feed"
+    IMAGE_REJECTED = "image_rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +93,8 @@ class PageReading:
 
     Takes: ``index`` from 0; ``codes``: texts of the barcodes, as read; ``blank``: nothing seen on it; ``mark``: the bars
         of a cover sheet were seen, whether or not its code could be read; ``unreadable``: the image could not be
-        opened; ``sha256`` of the image, hex.
+        opened; ``sha256`` of the image, hex; ``rotation``: the clockwise turn that makes it upright; ``notes``: codes of
+        what is wrong with the image; ``fingerprint``: what the page looks like, hex, close for two scans of one page.
     """
 
     index: int
@@ -69,6 +105,9 @@ class PageReading:
     unreadable: bool = False
     width_px: int = 0
     height_px: int = 0
+    rotation: int = 0
+    notes: tuple[str, ...] = ()
+    fingerprint: str = ""
 
     @property
     def code(self) -> str | None:
@@ -234,7 +273,7 @@ def _begins(page: PageReading, expected: Expectation) -> PacketLabel | ScriptCov
     """Say what begins on a page: a script, a packet, something that must be queued, or (None) nothing new."""
     if page.unreadable:
         return QueueReason.UNREADABLE_PAGE
-    good: set[PacketLabel | ScriptCover] = set()
+    good: set[Code] = set()
     refused: list[QueueReason] = []
     for text in page.codes:
         try:
@@ -250,7 +289,9 @@ def _begins(page: PageReading, expected: Expectation) -> PacketLabel | ScriptCov
     return _known(good.pop(), expected)
 
 
-def _known(code: PacketLabel | ScriptCover, expected: Expectation) -> PacketLabel | ScriptCover | QueueReason:
+def _known(code: Code, expected: Expectation) -> PacketLabel | ScriptCover | QueueReason:
+    if isinstance(code, PageCode):
+        return QueueReason.PAGE_ORDER
     if isinstance(code, PacketLabel):
         known = expected.labels is None or code.payload in expected.labels
         return code if known else QueueReason.LABEL_UNKNOWN
@@ -328,7 +369,12 @@ def _reading(index: int, page: dict[str, object]) -> PageReading:
     if not isinstance(sha256, str) or len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise ValueError("not a hash")
     flags = [page["blank"], page["mark"], page["unreadable"]]
-    sizes = [page["width_px"], page["height_px"]]
+    sizes = [page["width_px"], page["height_px"], page["rotation"]]
+    notes, fingerprint = page["notes"], page["fingerprint"]
+    if sizes[2] not in {0, 90, 180, 270} or not isinstance(notes, list) or not set(notes) <= PAGE_NOTES:
+        raise ValueError("not a turn, or notes that are none of ours")
+    if not isinstance(fingerprint, str) or FINGERPRINT.fullmatch(fingerprint) is None:
+        raise ValueError("not a fingerprint")
     if any(type(flag) is not bool for flag in flags) or any(type(size) is not int for size in sizes):
         raise ValueError("not a reading")
     return PageReading(
@@ -340,4 +386,7 @@ def _reading(index: int, page: dict[str, object]) -> PageReading:
         unreadable=flags[2] is True,
         width_px=int(str(sizes[0])),
         height_px=int(str(sizes[1])),
+        rotation=int(str(sizes[2])),
+        notes=tuple(notes),
+        fingerprint=fingerprint,
     )

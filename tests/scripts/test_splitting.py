@@ -170,6 +170,11 @@ def test_the_description_of_a_bundle_goes_through_json_unharmed() -> None:
         {"blank": 1},
         {"width_px": "1"},
         {"codes": ["A"] * 9},
+        {"rotation": 45},
+        {"notes": ["<b>"]},
+        {"notes": "turned"},
+        {"notes": [[]]},
+        {"fingerprint": "x"},
     ],
 )
 def test_a_description_that_is_not_one_is_refused(change: dict[str, Any]) -> None:
