@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from scripts.tracking import PACKET_ORDER, PacketState
+from scripts.tracking import PACKET_ORDER, Alarm as Alarm, PacketState
 
 AMBER_AFTER_DAYS = 3
 RED_AFTER_AMBER_DAYS = 2
@@ -16,15 +16,6 @@ PACKET_RED_AFTER_DAYS = 3
 
 WorkingDaysAfter = Callable[[date, int], date]
 """Gives the date a number of working days after another; the calendar, with its bank holidays, lives in moderation."""
-
-
-class Alarm(StrEnum):
-    """How worrying it is. ``unknown`` is grey: nothing is known of a hand-over, and nothing is assumed."""
-
-    UNKNOWN = "unknown"
-    NONE = "none"
-    AMBER = "amber"
-    RED = "red"
 
 
 class Stage(StrEnum):

@@ -271,6 +271,19 @@ class PacketEventRow(Base):
     source: Mapped[str] = mapped_column(String(20))
     corrects_id: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    site_code: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    expected_site: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    """Where the packet should have gone, as it stood when the event came in; empty where no route says."""
+    chain_number: Mapped[int] = mapped_column(Integer)
+    chain_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class PacketTrackingNumber(Base):
+    """A carrier's number under which a packet travels; one number may stand for a sack of several packets."""
+
+    __tablename__ = "packet_tracking_number"
+    number: Mapped[str] = mapped_column(String(35), primary_key=True)
+    packet_id: Mapped[str] = mapped_column(ForeignKey("packet.id"), primary_key=True, index=True)
 
 
 class DespatchEntryRow(Base):

@@ -492,6 +492,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     s.LabelPrint: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.LabelRequest: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.PacketEventRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.PacketTrackingNumber: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.PacketLabelRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.DespatchEntryRow: Scoped(Kind.SCRIPT, _at_centre),
     s.DespatchLineRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),

@@ -12,7 +12,8 @@ from moderation.entries import Series
 from scripts.errors import RegisterRefused, SittingConflict, SittingRefused, SittingUnknown
 from scripts.labels import CANDIDATE, CENTRE, COMPONENT, ScriptCover
 from scripts.reconciliation import Explanation, RegisterState
-from scripts.tables import RegisterLine, Script, ScriptEventRow, Sitting
+from scripts.records.script_events import ScriptEvent, record_script_events
+from scripts.tables import RegisterLine, Script, Sitting
 from scripts.tracking import SCRIPT_TRANSITIONS, ScriptState
 
 
@@ -160,6 +161,7 @@ def mark_register(
         lines[number] = _add_candidate(session, sitting_id, number, added=True)
     session.flush()
     known = {script.candidate_number: script for script in scripts_of(session, sitting_id)}
+    events: list[ScriptEvent] = []
     for number, state in marks.items():
         line, script = lines[number], known[number]
         if line.state == state:
@@ -169,11 +171,8 @@ def mark_register(
         if to is not None and to in SCRIPT_TRANSITIONS[ScriptState(script.state)]:
             script.state = str(to)
         # The history of a script begins with the register, and keeps every change of it.
-        session.add(
-            ScriptEventRow(
-                script_id=script.id, kind=f"register_{state}", occurred_at=now, received_at=now, actor=actor, details={}
-            )
-        )
+        events.append(ScriptEvent(script.id, f"register_{state}", now, now, actor))
+    record_script_events(session, events)
     session.flush()
     return register(session, sitting_id)
 

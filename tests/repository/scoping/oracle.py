@@ -35,7 +35,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "review_request", "review_transition", "review_outcome", "review_mark", "review_consent", "appeal", "missing_result",
     ),
     Kind.SCRIPT: (
-        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request", "packet_event", "packet_label", "script", "script_event", "script_case",
+        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request", "packet_event", "packet_tracking_number", "packet_label", "script", "script_event", "script_case",
         "script_case_event", "declared_missing",
         "page_decision", "quality_check", "script_version",
         "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "despatch_entry", "despatch_line", "document",

@@ -510,6 +510,7 @@ class _Maker:
             packet = self.add("packet", **of)
             self.add("packet_label", packet_id=packet["id"], payload=f"label{self.numbers}")
             self.add("packet_event", packet_id=packet["id"])
+            self.add("packet_tracking_number", packet_id=packet["id"])
             case = self.chance.choice(self.world.rows["moderation_case"])
             self.add("sample_packet", packet_id=packet["id"], case_id=case["id"], consignment_id=None)
             self.add("register_line", **of, state="present")
