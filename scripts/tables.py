@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     String,
     UniqueConstraint,
+    false,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -123,6 +124,8 @@ class RegisterLine(Base):
     """Answer booklets that the candidate handed in, continuation booklets included."""
     moved_to_id: Mapped[str | None] = mapped_column(String(36))
     """The sitting at another time that the candidate was moved to; the line here is then struck out."""
+    late: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """What the line says was settled by a case, after the packets were logged."""
 
 
 class RegisterChange(Base):
@@ -145,14 +148,14 @@ class RegisterCorrection(Base):
     """A correction of a register that two people sign: what is wrong, what is right, who says so, who agrees.
 
     ``field``: ``centre_number``, ``candidate_number``, ``name``, or, once the register is signed off, ``mark``.
-    The second person signs by the own sign-in (``decided_by``), or on the paper register, then by ``second_name``.
+    The second person signs by the own sign-in (``decided_by``), or on the paper register (``second_name``).
     """
 
     __tablename__ = "register_correction"
     __table_args__ = (
         CheckConstraint("field IN ('centre_number', 'candidate_number', 'name', 'mark')", name="field"),
         CheckConstraint("decision IS NULL OR decision IN ('confirmed', 'refused')", name="decision"),
-        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by OR second_name <> ''", name="two_people"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="two_people"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
@@ -365,7 +368,10 @@ class ScanBundle(Base):
 
     ``state``: ``staged`` (sealed, waits), ``reading``, ``split``, ``pushed`` (every page has its place), ``unplaced``
     (nobody knows yet which sitting it is of), ``failed`` with a ``reason``, or ``discarded`` before any of it counted.
-    ``sheets`` is what the feeder counted, ``sheets_checked`` what hand or scales did.
+    ``sheets`` is what the feeder counted, ``sheets_checked`` what hand or scales did. ``booklets`` were counted by hand in
+    the pile, ``booklet_pages`` is what each has when it is scanned, its cover sheet included; ``duplex`` says in which
+    order the sides of the sheets are in the file (``splitting.Duplex``). All these are what proves that no cover sheet
+    went unseen (decision 0027).
     """
 
     __tablename__ = "scan_bundle"
@@ -384,6 +390,9 @@ class ScanBundle(Base):
     station: Mapped[str] = mapped_column(String(64), default="", server_default="")
     label: Mapped[str] = mapped_column(String(80), default="", server_default="")
     sheets_checked: Mapped[int | None] = mapped_column(Integer)
+    booklets: Mapped[int | None] = mapped_column(Integer)
+    booklet_pages: Mapped[int | None] = mapped_column(Integer)
+    duplex: Mapped[str] = mapped_column(String(20), default="merged", server_default="merged")
     reason: Mapped[str] = mapped_column(String(40), default="", server_default="")
     changed_at: Mapped[datetime | None] = mapped_column(Instant)
 

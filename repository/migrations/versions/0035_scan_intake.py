@@ -25,6 +25,9 @@ def _of_bundle() -> list[sa.Column[object]]:
         sa.Column("station", sa.String(64), nullable=False, server_default=""),
         sa.Column("label", sa.String(80), nullable=False, server_default=""),
         sa.Column("sheets_checked", sa.Integer()),
+        sa.Column("booklets", sa.Integer()),
+        sa.Column("booklet_pages", sa.Integer()),
+        sa.Column("duplex", sa.String(20), nullable=False, server_default="merged"),
         sa.Column("reason", sa.String(40), nullable=False, server_default=""),
         sa.Column("changed_at", Instant()),
     ]
