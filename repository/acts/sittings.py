@@ -11,19 +11,14 @@ from sqlalchemy.orm import Session
 from moderation.working_days import Nation, add_working_days
 from repository import access, audit
 from repository.access import Action
-from repository.acts import issuing
 from repository.acts.cases import actor_of
 from repository.acts.tasks_of_scripts import sittings_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
-from repository.receipts import Signer
-from repository.receipts.bodies import Missing
 from scripts import records
-from scripts.despatch import DespatchLine
 from scripts.errors import SittingUnknown
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
-from scripts.records import CustodyLine
 from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 
 OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
@@ -50,15 +45,6 @@ class SittingPage:
     def label_of(self) -> Mapping[str, str]:
         """Return the id of each packet by its number in words."""
         return {packet.id: f"{packet.number} of {packet.of}" for packet in self.packets}
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptPage:
-    """One script, whose it is, and where it has been."""
-
-    sitting: Sitting
-    script: Script
-    lines: tuple[CustodyLine, ...]
 
 
 def listed(session: Session, context: Context) -> tuple[Sitting, ...]:
@@ -90,46 +76,6 @@ def page(session: Session, context: Context, sitting_id: str) -> SittingPage:
         records.figures(session, sitting_id),
         tuple(records.cases(session, sitting_id)),
     )
-
-
-def despatch(
-    session: Session,
-    context: Context,
-    signer: Signer | None,
-    sitting_id: str,
-    lines: Sequence[tuple[str, DespatchLine]],
-) -> str | None:
-    """Record packets handed over, with a signed receipt; each line comes with its idempotency key.
-
-    Takes: ``signer``, None for the invented past of a rehearsal.
-    Returns: the receipt's id.
-    Raises: ``DespatchRefused`` naming what is wrong; nothing of any line is kept then.
-    """
-    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    own = {records.current_label(session, packet).payload for packet in records.packets(session, sitting_id)}
-    sent = []
-    for event_id, line in lines:
-        if line.label not in own:
-            raise FieldRefused("A label is not one of this sitting.", field="packets")
-        packet = records.despatch(
-            session,
-            line,
-            event_id=event_id,
-            occurred_at=context.now,
-            now=context.now,
-            actor=actor_of(context).person_id,
-            place=f"centre {sitting.centre_number}",
-        )
-        sent.append((event_id, line, packet))
-    audit.record(session, context, "packet.despatch", "sitting", sitting_id, packets=len(lines))
-    if signer is None:
-        return None
-    missing = [
-        Missing(line.candidate_number, ("Script",), line.explained or line.state.capitalize())
-        for line in records.register(session, sitting_id)
-        if line.state != RegisterState.PRESENT or line.explained
-    ]
-    return issuing.of_packets(session, context, signer, sitting, sent, missing)
 
 
 def reconcile(session: Session, context: Context, sitting_id: str) -> Reconciliation:
@@ -224,15 +170,6 @@ def settle_page(
     else:
         raise FieldRefused("Choose what to do with the page.", field="decision")
     audit.record(session, context, f"page.{decision}", "bundle", bundle_id, page=page_index)
-
-
-def timeline(session: Session, context: Context, script_id: str) -> ScriptPage:
-    """Return one script with every hand-over of it, oldest first."""
-    script = session.get(Script, script_id)
-    if script is None:
-        raise NotFound
-    sitting = permitted(session, context, Action.SITTING_READ, script.sitting_id)
-    return ScriptPage(sitting, script, records.custody_timeline(session, script_id))
 
 
 def working_days_after() -> Callable[[date, int], date]:

@@ -13,12 +13,14 @@ from repository.web import files, keys, limits, tus, violations
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
+from repository.web.api import custody as custody_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import journal as journal_api
 from repository.web.api import moderation as moderation_api
+from repository.web.api import parcels as parcels_api
 from repository.web.api import people as people_api
 from repository.web.api import results as results_api
 from repository.web.api import reviews as reviews_api
@@ -49,6 +51,7 @@ from repository.web.pages import (
     worklist,
 )
 from repository.web.pages import conflicts as conflicts_pages
+from repository.web.pages import custody as custody_pages
 from repository.web.pages import desk as desk_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
@@ -293,6 +296,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/mail/{message_id}/again", mail_pages.send_again, A.MAIL_RESEND),
     Route("GET", "/cases/{case_id}/post", postal_pages.show_post, A.CONSIGNMENT_READ),
     Route("POST", "/cases/{case_id}/post", postal_pages.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/cases/{case_id}/parcels", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/cases/{case_id}/parcels/{packet_id}", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/cases/{case_id}/parcels/{packet_id}/label.pdf", postal_pages.label, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/cases/{case_id}/parcels/{packet_id}/covers.pdf", postal_pages.covers, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/parcels", postal_pages.show_arrivals, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/parcels", postal_pages.arrived, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/consignments/{consignment_id}/receive", postal_pages.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/sample-items/{item_id}/finding", samples_pages.find, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/cases/{case_id}/visit", postal_pages.book_visit, A.VISIT_BOOK),
@@ -331,7 +340,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/sample-items/{item_id}/finding", samples_api.find, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/receipts/{receipt_id}", samples_api.receipt, A.RECEIPT_READ),
     Route("GET", "/api/cases/{case_id}/consignments", samples_api.consignments, A.CONSIGNMENT_READ),
-    Route("POST", "/api/cases/{case_id}/consignments", samples_api.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/api/cases/{case_id}/consignments", parcels_api.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/api/cases/{case_id}/parcels", parcels_api.list_parcels, A.CONSIGNMENT_READ),
+    Route("POST", "/api/cases/{case_id}/parcels", parcels_api.pack, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/api/parcels/arrived", parcels_api.arrived, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
     Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
@@ -575,7 +587,11 @@ ROUTES: tuple[Route, ...] = (
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
     Route("POST", "/scripts", sittings_pages.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
+    Route("GET", "/scripts/{script_id}", custody_pages.show_script, A.SITTING_READ),
+    Route("POST", "/scripts/{script_id}/certificate", custody_pages.certify_script, A.CUSTODY_CERTIFY),
+    Route("GET", "/sittings/{sitting_id}/custody", custody_pages.show_sitting, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}/custody/candidates", custody_pages.reveal, A.SITTING_READ),
+    Route("POST", "/sittings/{sitting_id}/custody/certificate", custody_pages.certify_sitting, A.CUSTODY_CERTIFY),
     Route("GET", "/sittings/{sitting_id}", sittings_pages.show, A.SITTING_READ),
     Route(
         "POST",
@@ -605,7 +621,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
     Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
-    Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
+    Route("GET", "/api/scripts/{script_id}/timeline", custody_api.script, A.SITTING_READ),
+    Route("POST", "/api/scripts/{script_id}/certificate", custody_api.certify_script, A.CUSTODY_CERTIFY),
+    Route("GET", "/api/sittings/{sitting_id}/custody", custody_api.sitting, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}/custody/candidates", custody_api.scripts, A.SITTING_READ),
+    Route("POST", "/api/sittings/{sitting_id}/custody/certificate", custody_api.certify_sitting, A.CUSTODY_CERTIFY),
     # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet, UNBOUNDED),

@@ -10,12 +10,10 @@ from aiohttp import web
 from repository import bundles
 from repository.acts import sittings, tracking
 from repository.errors import FieldRefused
-from repository.tables import new_id
 from repository.web import authentication
 from repository.web.api.results import instant_field
 from repository.web.api.sittings import CAPACITY_LIMIT
 from repository.web.requests import context_of, number_field, read_file, read_json, services_of, text_field
-from scripts.despatch import CollectionKind, DespatchLine
 from scripts.reconciliation import Reconciliation
 
 
@@ -36,43 +34,6 @@ def figures_json(figures: Reconciliation) -> dict[str, Any]:
         "differences": [asdict(one) for one in figures.differences],
         "closes": figures.closes,
     }
-
-
-async def despatch(request: web.Request) -> web.Response:
-    """Record packets handed over."""
-    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    body = await read_json(request)
-    rows = body.get("packets")
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise FieldRefused("packets must be a list of label and script_count.", field="packets")
-    lines = [
-        (text_field(row, "event_id", required=False, limit=54) or new_id(), despatch_line(body, row)) for row in rows
-    ]
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    services = services_of(request)
-    await services.database.write(lambda s: sittings.despatch(s, context, services.signer, sitting_id, lines))
-    return web.Response(status=204)
-
-
-def despatch_line(body: dict[str, Any], row: dict[str, Any]) -> DespatchLine:
-    """Return one line of the despatch log from what was sent; raises ``FieldRefused`` naming the field."""
-    try:
-        collection = CollectionKind(text_field(body, "collection", limit=20))
-    except ValueError as error:
-        kinds = ", ".join(CollectionKind)
-        raise FieldRefused(f"The collection is one of {kinds}.", field="collection") from error
-    return DespatchLine(
-        label=text_field(row, "label", limit=80),
-        script_count=number_field(row, "script_count", 1, CAPACITY_LIMIT),
-        collection=collection,
-        sealed_by=text_field(body, "sealed_by", limit=100),
-        witnessed_by=text_field(body, "witnessed_by", limit=100),
-        booking_reference=text_field(body, "booking_reference", required=False, limit=40),
-        carrier=text_field(body, "carrier", required=False, limit=60),
-        driver_name=text_field(body, "driver_name", required=False, limit=100),
-        tracking_number=text_field(body, "tracking_number", required=False, limit=35),
-        proof_of_posting=text_field(body, "proof_of_posting", required=False, limit=40),
-    )
 
 
 async def record_event(request: web.Request) -> web.Response:
@@ -145,27 +106,6 @@ async def missing(request: web.Request) -> web.Response:
                     "alarm": one.alarm,
                 }
                 for one in found
-            ]
-        }
-    )
-
-
-async def timeline(request: web.Request) -> web.Response:
-    """Answer every hand-over of one script."""
-    context, script_id = context_of(request), request.match_info["script_id"]
-    page = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
-    return web.json_response(
-        {
-            "events": [
-                {
-                    "step": line.step,
-                    "occurred_at": line.occurred_at.isoformat(),
-                    "received_at": line.received_at.isoformat(),
-                    "place": line.place,
-                    "about": line.about,
-                    "details": dict(line.details),
-                }
-                for line in page.lines
             ]
         }
     )

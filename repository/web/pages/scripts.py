@@ -58,14 +58,6 @@ async def despatch(request: web.Request) -> web.Response:
     return await redirect(request, f"/sittings/{sitting_id}", title="Despatch recorded", text=text, link=link)
 
 
-async def show_timeline(request: web.Request) -> web.Response:
-    """Show every hand-over of one script."""
-    context, script_id = context_of(request), request.match_info["script_id"]
-    page = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
-    may_look = page.script.pages > 0 and scope_of(actor_of(request), Action.SCRIPT_IMAGE) is not None
-    return await render(request, "scripts/timeline.html", page=page, may_look=may_look)
-
-
 async def station(request: web.Request) -> web.Response:
     """Show the tracking station: one field for a scanned label."""
     return await _station_page(request)
