@@ -19,6 +19,7 @@ from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
 from repository.tables import ReceiptProof, ReceiptRow
+from scripts.tables import DeclaredMissing, PacketEventRow, ScriptCaseEvent, ScriptEventRow
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
@@ -139,6 +140,18 @@ def _receipts() -> tuple[Guard, ...]:
     return (*guards_of_history(receipt, signed), *guards_of_history(proof, proved))
 
 
+def _custody() -> tuple[Guard, ...]:
+    """What happened to packets and scripts is only ever added to; what was wrong is withdrawn by another event."""
+    rows = (one.metadata.tables[one.__tablename__] for one in (PacketEventRow, ScriptEventRow))
+    return tuple(guard for table in rows for guard in guards_of_history(table, Kept()))
+
+
+def _script_cases() -> tuple[Guard, ...]:
+    """What was said and decided about a script stays; that a missing one turned up is noted once."""
+    event, missing = (one.metadata.tables[one.__tablename__] for one in (ScriptCaseEvent, DeclaredMissing))
+    return (*guards_of_history(event, Kept()), *guards_of_history(missing, Kept(once=("located_at",))))
+
+
 TWO_PEOPLE = (
     ("shred_proposal", "proposed_by", "confirmed_by"),
     ("role_proposal", "proposed_by", "confirmed_by"),
@@ -162,6 +175,8 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
         *_receipts(),
+        *_custody(),
+        *_script_cases(),
         *guards_of_history(JournalEntry.metadata.tables[JournalEntry.__tablename__], Kept()),
         *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),

@@ -1,0 +1,217 @@
+"""Cases of scripts as records: opened once for a difference, owned, talked about, closed with a reason, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from scripts.cases import NOTE_LIMIT, CaseEventKind, CaseState, day_of, due_on, end_of, policy_of, weekdays_after
+from scripts.errors import CaseRefused, CaseUnknown
+from scripts.tables import Packet, ScriptCase, ScriptCaseEvent
+
+SERVICE = "service"
+"""The actor of what the service does by itself."""
+
+
+def open_case(
+    session: Session,
+    sitting_id: str,
+    kind: str,
+    subject: str,
+    *,
+    now: datetime,
+    packet: Packet | None = None,
+    script_id: str | None = None,
+    due_at: datetime | None = None,
+    details: Mapping[str, object] | None = None,
+    actor: str = SERVICE,
+) -> ScriptCase:
+    """Open a case, or return the one that stands for the same difference; an answered one is opened again.
+
+    Takes: ``due_at``, else as the policy of its kind says, in weekdays from today.
+    Returns: the case; a closed one as it is, for the caller to see why it was closed.
+    """
+    asked = ScriptCase.sitting_id == sitting_id, ScriptCase.kind == kind, ScriptCase.subject == subject
+    case = session.scalar(select(ScriptCase).where(*asked))
+    if case is None:
+        case = new_case(sitting_id, kind, subject, now=now, due_at=due_at)
+        try:
+            with session.begin_nested():
+                session.add(case)
+        except IntegrityError:
+            # Another connection opened the same between our look and our write.
+            case = session.scalars(select(ScriptCase).where(*asked)).one()
+        else:
+            note(session, case, CaseEventKind.OPENED, actor=actor, now=now)
+    if case.state == CaseState.CLOSED:
+        return case
+    if case.state == CaseState.ANSWERED:
+        note(session, case, CaseEventKind.REOPENED, actor=actor, now=now)
+    case.state = str(CaseState.OPEN)
+    case.packet_id = packet.id if packet is not None else case.packet_id
+    case.script_id = script_id or case.script_id
+    case.details = dict(details or case.details or {})
+    session.flush()
+    return case
+
+
+def new_case(sitting_id: str, kind: str, subject: str, *, now: datetime, due_at: datetime | None = None) -> ScriptCase:
+    """Return a case that is not kept yet, as the policy of its kind has it."""
+    policy = policy_of(kind)
+    return ScriptCase(
+        sitting_id=sitting_id,
+        kind=kind,
+        subject=subject,
+        opened_at=now,
+        due_at=due_at or end_of(due_on(kind, day_of(now), weekdays_after)),
+        state=str(CaseState.OPEN),
+        level=str(policy.level),
+        owner_role=policy.owner_role,
+        centre_from=now if policy.at_once else None,
+        details={},
+    )
+
+
+def note(
+    session: Session,
+    case: ScriptCase,
+    kind: CaseEventKind,
+    *,
+    actor: str,
+    now: datetime,
+    text: str = "",
+    to_centre: bool = False,
+    details: Mapping[str, object] | None = None,
+) -> ScriptCaseEvent:
+    """Write down what happened to a case."""
+    session.flush()
+    last = session.scalar(select(func.max(ScriptCaseEvent.number)).where(ScriptCaseEvent.script_case_id == case.id))
+    event = ScriptCaseEvent(
+        script_case_id=case.id,
+        number=(last or 0) + 1,
+        kind=str(kind),
+        happened_at=now,
+        actor=actor,
+        note=text.strip()[:NOTE_LIMIT],
+        to_centre=to_centre,
+        details=dict(details or {}),
+    )
+    session.add(event)
+    session.flush()
+    return event
+
+
+def get_case(session: Session, case_id: str) -> ScriptCase:
+    """Return a case, kept from others until the transaction ends; raises ``CaseUnknown``."""
+    case = session.get(ScriptCase, case_id, with_for_update=True)
+    if case is None:
+        raise CaseUnknown
+    return case
+
+
+def cases(session: Session, sitting_id: str) -> list[ScriptCase]:
+    """Return the cases of a sitting, oldest first."""
+    query = select(ScriptCase).where(ScriptCase.sitting_id == sitting_id)
+    return list(session.scalars(query.order_by(ScriptCase.opened_at, ScriptCase.kind, ScriptCase.subject)))
+
+
+def case_events(session: Session, case_ids: Collection[str]) -> dict[str, list[ScriptCaseEvent]]:
+    """Return the history of each case, oldest first."""
+    found: dict[str, list[ScriptCaseEvent]] = {case_id: [] for case_id in case_ids}
+    query = select(ScriptCaseEvent).where(ScriptCaseEvent.script_case_id.in_(case_ids))
+    for event in session.scalars(query.order_by(ScriptCaseEvent.script_case_id, ScriptCaseEvent.number)):
+        found[event.script_case_id].append(event)
+    return found
+
+
+def assign(
+    session: Session, case_id: str, *, owner_role: str, owner: str = "", actor: str, now: datetime
+) -> ScriptCase:
+    """Give a case to a team, or to one person of it.
+
+    Raises: ``CaseUnknown``; ``CaseRefused`` for a closed case.
+    """
+    case = _under_way(session, case_id)
+    if (case.owner_role, case.owner) != (owner_role, owner):
+        case.owner_role, case.owner = owner_role, owner
+        note(session, case, CaseEventKind.ASSIGNED, actor=actor, now=now, details={"role": owner_role, "person": owner})
+    return case
+
+
+def comment(
+    session: Session, case_id: str, *, text: str, actor: str, now: datetime, to_centre: bool = False
+) -> ScriptCaseEvent:
+    """Say something about a case, to one's own side or also to its centre.
+
+    Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said.
+    """
+    case = get_case(session, case_id)
+    _require_words(text)
+    if to_centre and case.centre_from is None:
+        case.centre_from = now
+    return note(session, case, CaseEventKind.COMMENTED, actor=actor, now=now, text=text, to_centre=to_centre)
+
+
+def reply(session: Session, case_id: str, *, text: str, actor: str, now: datetime) -> ScriptCaseEvent:
+    """Record what the centre answers.
+
+    Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said, or a closed case.
+    """
+    case = _under_way(session, case_id)
+    _require_words(text)
+    return note(session, case, CaseEventKind.REPLIED, actor=actor, now=now, text=text, to_centre=True)
+
+
+def change_due(session: Session, case_id: str, *, due_at: datetime, text: str, actor: str, now: datetime) -> ScriptCase:
+    """Give a case more or less time, for a reason.
+
+    Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said, or a closed case.
+    """
+    case = _under_way(session, case_id)
+    _require_words(text)
+    before = case.due_at.isoformat() if case.due_at else ""
+    case.due_at = due_at
+    details = {"before": before, "after": due_at.isoformat()}
+    note(session, case, CaseEventKind.DUE_CHANGED, actor=actor, now=now, text=text, details=details)
+    return case
+
+
+def reopen(session: Session, case_id: str, *, text: str, actor: str, now: datetime) -> ScriptCase:
+    """Open a closed case again, for a reason; its earlier reason stays in the history.
+
+    Raises: ``CaseUnknown``; ``CaseRefused`` for a case that is not closed, or nothing said.
+    """
+    case = get_case(session, case_id)
+    if case.state != CaseState.CLOSED:
+        raise CaseRefused("Only a closed case can be opened again.", state=case.state)
+    _require_words(text)
+    details = {"reason": case.reason}
+    case.state, case.reason, case.closed_by, case.closed_at = str(CaseState.OPEN), "", None, None
+    note(session, case, CaseEventKind.REOPENED, actor=actor, now=now, text=text, details=details)
+    return case
+
+
+def answer(session: Session, standing: Iterable[ScriptCase], *, now: datetime) -> None:
+    """Note that the difference of open cases is gone: each waits for a person's reason."""
+    for case in standing:
+        if case.state == CaseState.OPEN:
+            case.state = str(CaseState.ANSWERED)
+            note(session, case, CaseEventKind.ANSWERED, actor=SERVICE, now=now)
+
+
+def _under_way(session: Session, case_id: str) -> ScriptCase:
+    case = get_case(session, case_id)
+    if case.state == CaseState.CLOSED:
+        raise CaseRefused("The case is closed. Open it again first.", state=case.state)
+    return case
+
+
+def _require_words(text: str) -> None:
+    if not text.strip():
+        raise CaseRefused("Write a few words: they stay in the history of the case.")
+    if len(text) > NOTE_LIMIT:
+        raise CaseRefused(f"At most {NOTE_LIMIT:,} characters can be kept here. Shorten what you wrote.")
