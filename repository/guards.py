@@ -18,7 +18,7 @@ from repository.audit import guards as of_audit
 from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
-from repository.tables import ReceiptProof, ReceiptRow
+from repository.tables import ReceiptProof, ReceiptRow, ScriptCopy, ScriptDestruction, ScriptRetentionRule
 from scripts.tables import DeclaredMissing, PacketEventRow, ScriptCaseEvent, ScriptEventRow
 
 TIE_YEARS = 3
@@ -146,6 +146,16 @@ def _custody() -> tuple[Guard, ...]:
     return tuple(guard for table in rows for guard in guards_of_history(table, Kept()))
 
 
+def _after_marking() -> tuple[Guard, ...]:
+    """A copy that was given, a rule that held and a destruction that was decided stay as they were."""
+    copy, rule, ended = (
+        one.metadata.tables[one.__tablename__] for one in (ScriptCopy, ScriptRetentionRule, ScriptDestruction)
+    )
+    once = ("confirmed_by", "confirmed_at", "destroyed_by", "witnessed_by", "method", "boxes", "destroyed_on")
+    decided = Kept(once=(*once, "decided", "withdrawn_at", "finished_at", "receipt_id"))
+    return (*guards_of_history(copy, Kept()), *guards_of_history(rule, Kept()), *guards_of_history(ended, decided))
+
+
 def _script_cases() -> tuple[Guard, ...]:
     """What was said and decided about a script stays; that a missing one turned up is noted once."""
     event, missing = (one.metadata.tables[one.__tablename__] for one in (ScriptCaseEvent, DeclaredMissing))
@@ -154,6 +164,7 @@ def _script_cases() -> tuple[Guard, ...]:
 
 TWO_PEOPLE = (
     ("shred_proposal", "proposed_by", "confirmed_by"),
+    ("script_destruction", "proposed_by", "confirmed_by"),
     ("role_proposal", "proposed_by", "confirmed_by"),
     ("assignment", "granted_by", "confirmed_by"),
 )
@@ -177,6 +188,7 @@ def all_guards() -> tuple[Guard, ...]:
         *_receipts(),
         *_custody(),
         *_script_cases(),
+        *_after_marking(),
         *guards_of_history(JournalEntry.metadata.tables[JournalEntry.__tablename__], Kept()),
         *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, cast
 from uuid import uuid4
@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -33,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from moderation.tables import Consignment, ModerationCase, SampleItem
+from moderation.tables import Consignment, ModerationCase, ReviewRequest, SampleItem
 from scripts.tables import Packet, ScanBundle, Script, Sitting
 
 NAMES = {
@@ -402,6 +403,69 @@ class CustodyEvidence(Base):
     sent_sha256: Mapped[str] = mapped_column(String(64))
     added_at: Mapped[datetime] = mapped_column(Instant)
     added_by: Mapped[str] = mapped_column(String(100))
+
+
+class ScriptCopy(Base):
+    """A copy of a script that was given to its centre: of which scan, under which request, to whom, when. Never changed.
+
+    ``sha256`` and ``pages`` are of the copy as it was given, which says on every page for whom and when it was made.
+    """
+
+    __tablename__ = "script_copy"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_id: Mapped[str] = mapped_column(ForeignKey(Script.__table__.c.id), index=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey(ReviewRequest.__table__.c.id), index=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    given_to: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    given_at: Mapped[datetime] = mapped_column(Instant)
+    pages: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ScriptRetentionRule(Base):
+    """How many days scripts are kept after the last thing that keeps them, for an awarding body and component.
+
+    ``*`` stands for every one. Rules are only ever added: the most exact holds, of equally exact ones the newest.
+    """
+
+    __tablename__ = "script_retention_rule"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    awarding_body: Mapped[str] = mapped_column(String(2))
+    component_code: Mapped[str] = mapped_column(String(12))
+    what: Mapped[str] = mapped_column(String(5))
+    """``scans`` or ``paper``."""
+    margin_days: Mapped[int] = mapped_column(Integer)
+    source: Mapped[str] = mapped_column(String(200))
+    set_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    set_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (CheckConstraint("what IN ('scans', 'paper')", name="what"),)
+
+
+class ScriptDestruction(Base):
+    """The destruction of a sitting's scans or paper: proposed by one person, confirmed by another, then carried out.
+
+    ``decided``: what becomes of each script, fixed when it is confirmed: [script id, ``destroyed``, ``kept`` or
+    ``nothing``, why]. Of paper, who destroyed it before which witness, how, when and out of which boxes.
+    """
+
+    __tablename__ = "script_destruction"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey(Sitting.__table__.c.id), index=True)
+    what: Mapped[str] = mapped_column(String(5))
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    destroyed_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    witnessed_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    method: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    boxes: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    destroyed_on: Mapped[date | None] = mapped_column(Date)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    receipt_id: Mapped[str | None] = mapped_column(ForeignKey("receipt.id"))
+    __table_args__ = (CheckConstraint("what IN ('scans', 'paper')", name="what"),)
 
 
 class Work(Base):

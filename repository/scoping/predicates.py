@@ -509,6 +509,8 @@ SCOPED: Mapping[type[Any], Scoped] = {
     r.ScriptDocument: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.ScriptVersion: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.BundleDocument: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    r.ScriptCopy: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
+    r.ScriptDestruction: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     r.CustodyEvidence: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     m.ImportFile: Scoped(Kind.IMPORT, _at_centre),
     m.WaitingFile: Scoped(Kind.IMPORT, _at_centre),

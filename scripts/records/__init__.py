@@ -21,8 +21,6 @@ from scripts.records.cases import (
 )
 from scripts.records.closing import (
     CLOSING_REASONS,
-    CustodyLine,
-    custody_timeline,
     figures,
     missing,
     reconcile,
@@ -138,7 +136,6 @@ __all__ = [
     "AlarmRun",
     "Asked",
     "BundleOutcome",
-    "CustodyLine",
     "Decided",
     "IndexedScript",
     "LabelFace",
@@ -174,7 +171,6 @@ __all__ = [
     "count_booklets",
     "covers",
     "current_label",
-    "custody_timeline",
     "decide",
     "decide_correction",
     "decisions",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scripts.cases import CaseState, Reason, WorkingDaysAfter
-from scripts.errors import ScriptUnknown
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, SittingFacts, add_up
 from scripts.records.alarms import unseen_scripts
 from scripts.records.cases import answer, cases, open_case
-from scripts.records.custody import packet_history, packets
+from scripts.records.custody import packets
 from scripts.records.facts import facts_of
 from scripts.records.settling import is_gone, locate, open_again
 from scripts.records.sittings import get_sitting
-from scripts.tables import Script, ScriptEventRow
 
 CLOSING_REASONS = frozenset(str(reason) for reason in Reason)
 
@@ -97,42 +92,3 @@ def missing(
             centre_number=centre_number,
         )
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class CustodyLine:
-    """One hand-over in the life of a script: what, both clocks, where, who, and what it rests on."""
-
-    step: str
-    occurred_at: datetime
-    received_at: datetime
-    place: str
-    actor: str
-    about: str
-    details: Mapping[str, object]
-
-
-def custody_timeline(session: Session, script_id: str) -> tuple[CustodyLine, ...]:
-    """Return the custody line of a script: its own events and those of its packet, in order of our receipt.
-
-    Returns: the lines; ``about`` is ``packet`` or ``script``. What happened to a packet is never taken as proof that the
-        script was inside.
-    Raises: ``ScriptUnknown``.
-    """
-    script = session.get(Script, script_id)
-    if script is None:
-        raise ScriptUnknown
-    lines = [
-        CustodyLine(row.kind, row.occurred_at, row.received_at, row.place, row.actor, "script", row.details)
-        for row in session.scalars(select(ScriptEventRow).where(ScriptEventRow.script_id == script_id))
-    ]
-    if script.packet_id is not None:
-        lines += [
-            CustodyLine(
-                str(event.kind), event.occurred_at, event.received_at, event.place, event.actor, "packet", event.details
-            )
-            for event in packet_history(session, script.packet_id).timeline
-        ]
-    steps = ["logged", "in_packet", "collected", "in_transit", "received", "opened", "scanned", "indexed"]
-    rank = {step: place for place, step in enumerate(steps)}
-    return tuple(sorted(lines, key=lambda line: (line.received_at, rank.get(line.step, -1), line.occurred_at)))

@@ -38,7 +38,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request", "packet_event", "packet_tracking_number", "packet_label", "script", "script_event", "script_case",
         "script_case_event", "declared_missing",
         "page_decision", "quality_check", "script_version",
-        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "despatch_entry", "despatch_line", "document",
+        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "script_copy", "script_destruction", "despatch_entry", "despatch_line", "document",
     ),
     Kind.IMPORT: ("import_file", "waiting_file"),
     Kind.GATE: ("gate_run", "gate_held", "release_proposal", "withdrawal_proposal"),
@@ -62,6 +62,7 @@ HANGS_ON = {
     "scan_page": ("bundle_id", "scan_bundle"),
     "page_decision": ("bundle_id", "scan_bundle"),
     "sample_packet": ("case_id", "moderation_case"),
+    "script_copy": ("script_id", "script"),
 }
 AT_CENTRE = {"missing_result", "sitting", "despatch_entry", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
 READERS = {Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR}

@@ -534,4 +534,7 @@ class _Maker:
             entry = self.add("despatch_entry", centre_number=centre, kind="sealed")
             self.add("despatch_line", entry_id=entry["id"], packet_id=packet["id"])
             self.add("custody_evidence", **of, document_id=self.kept()["id"], kind="signature")
+            request = self.chance.choice(self.world.rows["review_request"])
+            self.add("script_copy", script_id=script["id"], request_id=request["id"], document_id=self.kept()["id"])
+            self.add("script_destruction", **of, what="scans", confirmed_by=None, receipt_id=None)
         self.kept()
