@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from scripts.despatch import DespatchLine, require_label_kind
 from scripts.errors import CodeRefused, EventRefused, LabelUnknown, PacketUnknown
 from scripts.labels import PacketLabel, read_code
-from scripts.records.events import packet_history as packet_history
 from scripts.records.events import record_event
+from scripts.records.histories import packet_history as packet_history
 from scripts.records.sittings import get_sitting
 from scripts.tables import Packet, PacketLabelRow
 from scripts.tracking import EventKind, PacketEvent

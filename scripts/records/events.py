@@ -7,8 +7,9 @@ sets never wait for each other), their rows written together. One bad line never
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,23 +19,22 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from scripts import chains
-from scripts.despatch import read_tracking_number
 from scripts.errors import (
     CodeRefused,
     EventConflict,
     EventRefused,
     LabelUnknown,
     ScriptsError,
-    TrackingNumberRefused,
 )
 from scripts.labels import PacketLabel, read_code
 from scripts.records.cases import open_case
+from scripts.records.histories import events_of, packet_contents
 from scripts.records.script_events import ScriptEvent, portions, record_script_events
+from scripts.records.tracking_numbers import note_tracking_numbers
 from scripts.tables import (
     Packet,
     PacketEventRow,
     PacketLabelRow,
-    PacketTrackingNumber,
     Script,
     SiteRoute,
     Sitting,
@@ -53,6 +53,13 @@ from scripts.tracking import (
     require_packet_decision,
 )
 
+SCANNER = "scanner"
+"""The source of what a hand-held scanner says."""
+SAME_TRIGGER = timedelta(seconds=5)
+"""Scans of one label, at one place by one person, so close together by the scanner's own clock are one event.
+
+Source: project policy.
+"""
 CASE_SIDES = (
     SideState.DAMAGED,
     SideState.OPENED_IN_TRANSIT,
@@ -83,7 +90,8 @@ class Outcome(StrEnum):
 class Recorded:
     """What became of one event; ``packet`` is None where no packet was found; ``reason`` says why it was not recorded.
 
-    ``before`` is the packet's state as it was, so that whoever scans a label again is told.
+    ``before`` is the packet's state as it was, so that whoever scans a label again is told; ``same_as``: the id of the
+    event that stands, where a trigger was only pulled twice.
     """
 
     event_id: str
@@ -92,6 +100,7 @@ class Recorded:
     before: str = ""
     reason: str = ""
     error: ScriptsError | None = None
+    same_as: str = ""
 
 
 def record_event(session: Session, event: PacketEvent) -> Packet:
@@ -166,7 +175,7 @@ def _record(
     known: Mapping[str, Packet],
 ) -> list[Recorded]:
     lines = {packet.id: _Line(packet, [], []) for packet in known.values()}
-    for packet_id, event in _events_of(session, lines):
+    for packet_id, event in events_of(session, lines):
         lines[packet_id].had.append(event)
     seen = {event.id: (line.packet.id, event) for line in lines.values() for event in line.had}
     elsewhere = _ids_elsewhere(session, {event.id for event in events} - set(seen))
@@ -180,8 +189,9 @@ def _record(
             continue
         line = lines[packet_id]
         try:
-            outcome = _take(line, replace(event, issue=issue, expected_site=aims.get(packet_id, "")), seen, elsewhere)
-            outcomes.append(Recorded(event.id, outcome, line.packet, before[packet_id]))
+            same_as = _take(line, replace(event, issue=issue, expected_site=aims.get(packet_id, "")), seen, elsewhere)
+            outcome = Outcome.REPEAT if same_as else Outcome.RECORDED
+            outcomes.append(Recorded(event.id, outcome, line.packet, before[packet_id], same_as=same_as))
         except EventConflict as error:
             outcomes.append(_refused(event, Outcome.CONFLICT, error, line.packet))
         except ScriptsError as error:
@@ -190,23 +200,39 @@ def _record(
     return outcomes
 
 
-def _take(
-    line: _Line, event: PacketEvent, seen: dict[str, tuple[str, PacketEvent]], elsewhere: frozenset[str]
-) -> Outcome:
+def _take(line: _Line, event: PacketEvent, seen: dict[str, tuple[str, PacketEvent]], elsewhere: frozenset[str]) -> str:
+    """Add an event to a packet; returns the id of the one that stands already, where there is one."""
     earlier = seen.get(event.id)
     if earlier is not None:
         if earlier[0] != line.packet.id or earlier[1].content != event.content:
             raise EventConflict
-        return Outcome.REPEAT
+        return event.id
     if event.id in elsewhere:
         raise EventConflict
+    same = _same_trigger(line, event)
+    if same is not None:
+        return same.id
     if event.corrects_id is not None and not line.holds(event.corrects_id):
         raise EventRefused("The event to take back is not one of this packet.")
     if event.kind in DECISIONS:
         require_packet_decision(line.state(), event.kind)
     line.gets.append(event)
     seen[event.id] = (line.packet.id, event)
-    return Outcome.RECORDED
+    return ""
+
+
+def _same_trigger(line: _Line, event: PacketEvent) -> PacketEvent | None:
+    """Return the standing event that this one repeats, because a scanner's trigger was pulled twice."""
+    if event.source != SCANNER or event.kind is EventKind.WITHDRAWN:
+        return None
+    both = (*line.had, *line.gets)
+    taken_back = {one.corrects_id for one in both if one.corrects_id is not None}
+    for one in both:
+        said = (one.kind, one.label, one.where, one.actor, one.source)
+        near = abs(one.occurred_at - event.occurred_at) <= SAME_TRIGGER
+        if near and one.id not in taken_back and said == (event.kind, event.label, event.where, event.actor, SCANNER):
+            return one
+    return None
 
 
 def _packets_of_labels(session: Session, untrusted_labels: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -243,31 +269,6 @@ def _locked(session: Session, packet_ids: Iterable[str]) -> dict[str, Packet]:
     return found
 
 
-_EVENT = (
-    PacketEventRow.packet_id,
-    PacketEventRow.id,
-    PacketEventRow.label,
-    PacketEventRow.kind,
-    PacketEventRow.occurred_at,
-    PacketEventRow.received_at,
-    PacketEventRow.actor,
-    PacketEventRow.place,
-    PacketEventRow.source,
-    PacketEventRow.issue,
-    PacketEventRow.corrects_id,
-    PacketEventRow.details,
-    PacketEventRow.site_code,
-    PacketEventRow.expected_site,
-)
-
-
-def _events_of(session: Session, packet_ids: Iterable[str]) -> Iterator[tuple[str, PacketEvent]]:
-    for some in portions(packet_ids):
-        query = select(*_EVENT).where(PacketEventRow.packet_id.in_(some)).order_by(PacketEventRow.chain_number)
-        for packet_id, event_id, label, kind, *rest in session.execute(query):
-            yield packet_id, PacketEvent(event_id, label, EventKind(kind), *rest)
-
-
 def _ids_elsewhere(session: Session, event_ids: set[str]) -> frozenset[str]:
     found: set[str] = set()
     for some in portions(event_ids):
@@ -298,6 +299,7 @@ def _aims(session: Session, packets: Iterable[Packet]) -> dict[str, str]:
 def _write(session: Session, lines: Sequence[_Line]) -> None:
     if not lines:
         return
+    sides = {line.packet.id: frozenset(line.packet.side_states) for line in lines}
     rows: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     histories: dict[str, PacketHistory] = {}
@@ -308,11 +310,10 @@ def _write(session: Session, lines: Sequence[_Line]) -> None:
         histories[line.packet.id] = history
     session.execute(insert(PacketEventRow), rows)
     session.execute(update(Packet), changed)
-    sides = {line.packet.id: frozenset(line.packet.side_states) for line in lines}
     for line, values in zip(lines, changed, strict=True):
         for name, value in values.items():
             set_committed_value(line.packet, name, value)
-    _note_tracking_numbers(session, lines)
+    note_tracking_numbers(session, [(line.packet.id, event) for line in lines for event in line.gets])
     _scripts_in_packets(session, lines)
     for line in lines:
         for side in CASE_SIDES:
@@ -368,71 +369,6 @@ def _chained(line: _Line) -> tuple[list[dict[str, Any]], dict[str, Any], PacketH
     return rows, values, history
 
 
-def packet_contents(event: PacketEvent, packet_id: str, number: int) -> str:
-    """Return an event of a packet as its chain hashes it."""
-    return chains.canonical(
-        {
-            "number": number,
-            "packet": packet_id,
-            "id": event.id,
-            "label": event.label,
-            "issue": event.issue,
-            "kind": event.kind.value,
-            "occurred_at": event.occurred_at,
-            "received_at": event.received_at,
-            "actor": event.actor,
-            "place": event.place,
-            "site": event.site,
-            "expected_site": event.expected_site,
-            "source": event.source,
-            "corrects_id": event.corrects_id,
-            "details": dict(event.details),
-        }
-    )
-
-
-def _note_tracking_numbers(session: Session, lines: Sequence[_Line]) -> None:
-    wanted: set[tuple[str, str]] = set()
-    for line in lines:
-        for event in line.gets:
-            number = _tracking_number(event.details.get("tracking_number"))
-            if number:
-                wanted.add((number, line.packet.id))
-    for some in portions(wanted):
-        query = select(PacketTrackingNumber.number, PacketTrackingNumber.packet_id)
-        there = session.execute(query.where(PacketTrackingNumber.packet_id.in_([packet_id for _, packet_id in some])))
-        known = {(number, packet_id) for number, packet_id in there}
-        rows = [
-            {"number": number, "packet_id": packet_id} for number, packet_id in some if (number, packet_id) not in known
-        ]
-        if rows:
-            session.execute(insert(PacketTrackingNumber), rows)
-
-
-def _tracking_number(untrusted_text: object) -> str:
-    if not isinstance(untrusted_text, str) or not untrusted_text:
-        return ""
-    try:
-        return read_tracking_number(untrusted_text).text
-    except TrackingNumberRefused:
-        return ""
-
-
-def packets_of_tracking_numbers(session: Session, numbers: Iterable[str]) -> dict[str, list[Packet]]:
-    """Return the packets that travel under each of these normalised numbers, in order of packet number."""
-    found: dict[str, list[Packet]] = defaultdict(list)
-    for some in portions(set(numbers)):
-        query = (
-            select(PacketTrackingNumber.number, Packet)
-            .join(Packet, Packet.id == PacketTrackingNumber.packet_id)
-            .where(PacketTrackingNumber.number.in_(some))
-            .order_by(Packet.sitting_id, Packet.number)
-        )
-        for number, packet in session.execute(query):
-            found[number].append(packet)
-    return found
-
-
 def _scripts_in_packets(session: Session, lines: Sequence[_Line]) -> None:
     """The log says who is in a packet; only a scan proves it, so no script becomes "received" here."""
     moved = {line.packet.id: line for line in lines if PACKET_RANK[line.packet.state] >= _MOVES_ON}
@@ -458,32 +394,3 @@ def _scripts_in_packets(session: Session, lines: Sequence[_Line]) -> None:
                 )
             )
     record_script_events(session, events)
-
-
-def packet_history(session: Session, packet_id: str) -> PacketHistory:
-    """Return what the events of a packet amount to, with its line of custody."""
-    return apply(event for _, event in _events_of(session, [packet_id]))
-
-
-def packet_histories(session: Session, packet_ids: Iterable[str]) -> dict[str, PacketHistory]:
-    """Return the histories of many packets, in few statements."""
-    wanted = set(packet_ids)
-    events: dict[str, list[PacketEvent]] = {packet_id: [] for packet_id in wanted}
-    for packet_id, event in _events_of(session, wanted):
-        events[packet_id].append(event)
-    return {packet_id: apply(some) for packet_id, some in events.items()}
-
-
-def broken_packet_chain(session: Session, packet: Packet) -> list[chains.Broken]:
-    """Follow the chain of a packet and return where it does not hold; nothing when it is whole."""
-    numbers = session.execute(
-        select(PacketEventRow.id, PacketEventRow.chain_number, PacketEventRow.chain_sha256).where(
-            PacketEventRow.packet_id == packet.id
-        )
-    )
-    places = {event_id: (number, sha256) for event_id, number, sha256 in numbers}
-    links = [
-        chains.Link(places[event.id][0], packet_contents(event, packet.id, places[event.id][0]), places[event.id][1])
-        for _, event in _events_of(session, [packet.id])
-    ]
-    return chains.broken(links, count=packet.event_count, head=packet.chain_sha256)
