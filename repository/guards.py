@@ -19,7 +19,15 @@ from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
 from repository.tables import ReceiptProof, ReceiptRow, ScriptCopy, ScriptDestruction, ScriptRetentionRule
-from scripts.tables import DeclaredMissing, PacketEventRow, ScriptCaseEvent, ScriptEventRow
+from scripts.tables import (
+    DeclaredMissing,
+    LabelPrint,
+    PacketEventRow,
+    RegisterChange,
+    RegisterCorrection,
+    ScriptCaseEvent,
+    ScriptEventRow,
+)
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
@@ -162,11 +170,25 @@ def _script_cases() -> tuple[Guard, ...]:
     return (*guards_of_history(event, Kept()), *guards_of_history(missing, Kept(once=("located_at",))))
 
 
+def _registers() -> tuple[Guard, ...]:
+    """Every change of a register and every printing of a label stays; a correction is decided once."""
+    change, printed, correction = (
+        one.metadata.tables[one.__tablename__] for one in (RegisterChange, LabelPrint, RegisterCorrection)
+    )
+    decided = Kept(once=("decision", "decided_by", "decided_at"), freely=("second_name",))
+    return (
+        *guards_of_history(change, Kept()),
+        *guards_of_history(printed, Kept()),
+        *guards_of_history(correction, decided),
+    )
+
+
 TWO_PEOPLE = (
     ("shred_proposal", "proposed_by", "confirmed_by"),
     ("script_destruction", "proposed_by", "confirmed_by"),
     ("role_proposal", "proposed_by", "confirmed_by"),
     ("assignment", "granted_by", "confirmed_by"),
+    ("register_correction", "asked_by", "decided_by"),
 )
 """Table, and the two columns that must name two different humans."""
 
@@ -186,6 +208,7 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
         *_receipts(),
+        *_registers(),
         *_custody(),
         *_script_cases(),
         *_after_marking(),

@@ -7,6 +7,7 @@ cases, the missing list, the custody line of a script.
 from __future__ import annotations
 
 from scripts.records.alarms import AlarmRun, Raised, Unseen, raise_alarms, unseen_scripts
+from scripts.records.boards import BoardLevel, BoardLine, board
 from scripts.records.cases import (
     SERVICE,
     assign,
@@ -34,6 +35,7 @@ from scripts.records.custody import (
     packets,
     receive,
 )
+from scripts.records.days import Reconciled, reconcile_day, reconcile_many, sittings_of_day
 from scripts.records.events import (
     Outcome,
     Recorded,
@@ -135,6 +137,8 @@ __all__ = [
     "SERVICE",
     "AlarmRun",
     "Asked",
+    "BoardLevel",
+    "BoardLine",
     "BundleOutcome",
     "Decided",
     "IndexedScript",
@@ -143,6 +147,7 @@ __all__ = [
     "Opening",
     "Outcome",
     "Raised",
+    "Reconciled",
     "Recorded",
     "ScriptEvent",
     "Staged",
@@ -153,6 +158,7 @@ __all__ = [
     "ask_correction",
     "ask_label",
     "assign",
+    "board",
     "broken_packet_chain",
     "broken_script_chain",
     "bundle_by_hash",
@@ -219,6 +225,8 @@ __all__ = [
     "raise_alarms",
     "receive",
     "reconcile",
+    "reconcile_day",
+    "reconcile_many",
     "record_event",
     "record_events",
     "record_script_event",
@@ -236,6 +244,7 @@ __all__ = [
     "sitting_in",
     "sitting_of_label",
     "sittings",
+    "sittings_of_day",
     "stage_bundle",
     "take",
     "take_next",

@@ -68,7 +68,7 @@ def upgrade() -> None:
             "decision IS NULL OR decision IN ('confirmed', 'refused')", name="ck_register_correction_decision"
         ),
         sa.CheckConstraint(
-            "decided_by IS NULL OR decided_by <> asked_by OR second_name <> ''",
+            "decided_by IS NULL OR decided_by <> asked_by",
             name="ck_register_correction_two_people",
         ),
     )
