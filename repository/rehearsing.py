@@ -18,11 +18,13 @@ from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
 from repository.acts import (
     allocations,
+    despatch,
     imports,
     marking,
     marks,
     openings,
     packet_plans,
+    parcels,
     postal,
     registers,
     sittings,
@@ -65,6 +67,9 @@ REFERENCE_FILES = (
     (ImportKind.EXTERNAL_MARKS, "external_marks.csv"),
     (ImportKind.CONSORTIA, "consortia.csv"),
 )
+
+
+POSTING = parcels.Posting("PP 0099 0001", "Rehearsal exams officer", "Rehearsal teacher")
 
 
 class NotEmpty(RepositoryError):
@@ -220,7 +225,7 @@ def _send_samples(
             continue
         if case.mode is SubmissionMode.POSTAL:
             items = [item.item_id for item in records.sample_of(session, case_id).items]
-            parcel = postal.despatch(session, officer, None, case_id, "PP 0099 0001", items)
+            parcel = postal.despatch(session, officer, None, case_id, POSTING, contents=items)
             postal.receive(session, moderator, parcel, None, "")
         elif case.mode is SubmissionMode.VISIT:
             postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
@@ -257,7 +262,7 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             )
             for packet, label in zip(packets, labels, strict=True)
         ]
-        sittings.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
+        despatch.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
         if sitting is opened[1]:
             for line in lines:
                 tracking.record(

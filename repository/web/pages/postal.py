@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiDictProxy
 
+from moderation.entries import SubmissionMode
 from moderation.tracking import STATE_WORDS, Finding
 from repository.access import Action, scope_of
 from repository.acts import parcels, postal
@@ -200,7 +201,8 @@ async def _post_page(
 ) -> web.Response:
     context, case_id, actor = context_of(request), request.match_info["case_id"], actor_of(request)
     page = await services_of(request).database.read(lambda s: postal.page(s, context, case_id))
-    may_despatch = page.is_open and scope_of(actor, Action.CONSIGNMENT_DESPATCH) is not None
+    is_posted = page.case.submission_mode is not SubmissionMode.UPLOAD
+    may_despatch = page.is_open and is_posted and scope_of(actor, Action.CONSIGNMENT_DESPATCH) is not None
     return await render(
         request,
         "samples/post.html",
