@@ -228,9 +228,10 @@ def _scans(session: Session, script_ids: Sequence[str]) -> Mapping[str, list[dic
         .where(ScanPage.script_id.in_(script_ids))
         .order_by(DocumentRow.received_at, DocumentRow.id)
     )
-    for script_id, row in dict.fromkeys((row[0], row[1]) for row in session.execute(of_bundle)):
-        if script_id is not None:
-            found[script_id].append(_scan("bundle", row))
+    # One line a bundle, however many of its pages are the script's; PostgreSQL cannot compare whole rows of documents.
+    for of, row in dict.fromkeys((one[0], one[1]) for one in session.execute(of_bundle)):
+        if of is not None:
+            found[of].append(_scan("bundle", row))
     return found
 
 

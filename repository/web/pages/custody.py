@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from repository.access import Action, scope_of
@@ -75,7 +77,7 @@ async def _sitting(request: web.Request, found: SittingCustody) -> web.Response:
     )
 
 
-def _words() -> dict[str, object]:
+def _words() -> dict[str, Any]:
     return {
         "colours": COLOURS,
         "signs": SIGNS,
