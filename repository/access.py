@@ -214,12 +214,6 @@ class Action(StrEnum):
     SCRIPT_IMAGE = "script.image"
     CUSTODY_CERTIFY = "custody.certify"
     """Having what is known of scripts certified."""
-    SCRIPT_COPY = "script.copy"
-    """Having a copy of a script that one's centre is entitled to."""
-    SCRIPT_COPIES = "script.copies"
-    """Which scripts centres are entitled to, and who had which."""
-    SCRIPT_KEEPING = "script.keeping"
-    """Scripts after marking: archived, given back, and the paper destroyed."""
     TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
     TOKEN_WRITE = "token.write"  # noqa: S105
     PEOPLE_READ_CENTRE = "people.read.centre"
@@ -362,9 +356,6 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
     Action.CUSTODY_CERTIFY: {_E: _CENTRE, _A: _ALL},
-    Action.SCRIPT_COPY: {_E: _CENTRE},
-    Action.SCRIPT_COPIES: {_E: _CENTRE, _A: _ALL},
-    Action.SCRIPT_KEEPING: {_A: _ALL, _C: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_WRITE: {_E: _CENTRE},
     Action.PEOPLE_READ_CENTRE: {_E: _CENTRE},

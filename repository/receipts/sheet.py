@@ -176,7 +176,7 @@ KNOWN_OF = {"script": "seen", "packet": "the packet", "nothing": "unknown"}
 NOT_A_STEP = {"waiting": "due", "late": "late", "overdue": "OVERDUE", "ahead": "not yet", "none": "\u2013"}
 STEPS_OF_CUSTODY = {
     "packed": "Packed", "collected": "Coll.", "delivered": "Deliv.", "opened": "Opened", "scanned": "Scanned",
-    "indexed": "Indexed", "quality_checked": "Checked", "marked": "Marked", "archived": "Archived",
+    "indexed": "Indexed", "quality_checked": "Checked", "marked": "Marked", "archived": "Arch.",
 }  # fmt: skip
 
 

@@ -17,6 +17,12 @@ SCRIPT = ScriptFacts("s", "1001", "present", 0, date(2026, 6, 8), register="pres
 OF_PACKET = ("logged", "collected", "received", "opened")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def bank_holidays() -> None:
+    """The calendar is read once, outside the time that one example may take."""
+    calendar(MONDAY, 1)
+
+
 def event(kind: str, about: About = About.PACKET, days: float = 0, **changes: object) -> CustodyEvent:
     at = MONDAY + timedelta(days=days)
     made = CustodyEvent(f"{about}-{kind}-{days}", about, kind, at, at, "clerk", "site A")

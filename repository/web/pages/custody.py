@@ -41,12 +41,10 @@ async def show_script(request: web.Request) -> web.Response:
     # To an officer of the awarding body this says whose script it is: that is written down.
     transact = services.database.write if custody.counts_first(context) else services.database.read
     found: ScriptCustody = await transact(lambda s: custody.of_script(s, context, script_id))
-    may_look = found.line.script.pages > 0 and scope_of(actor_of(request), Action.SCRIPT_IMAGE) is not None
     return await render(
         request,
         "custody/script.html",
         page=found,
-        may_look=may_look,
         may_certify=scope_of(actor_of(request), Action.CUSTODY_CERTIFY) is not None,
         words_of=words_of,
         **_words(),
