@@ -208,6 +208,8 @@ class Action(StrEnum):
     SITTING_READ = "sitting.read"
     REGISTER_WRITE = "register.write"
     PACKET_WRITE = "packet.write"
+    LABEL_ISSUE = "label.issue"
+    """Answering a centre that asks for an emergency label."""
     TRACKING_EVENT = "tracking.event"
     BUNDLE_WRITE = "bundle.write"
     SCRIPT_CASE_CLOSE = "script_case.close"
@@ -351,6 +353,7 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
     Action.REGISTER_WRITE: {_E: _CENTRE},
     Action.PACKET_WRITE: {_E: _CENTRE},
+    Action.LABEL_ISSUE: {_A: _ALL, _C: _ALL},
     Action.TRACKING_EVENT: {_C: _ALL},
     Action.BUNDLE_WRITE: {_C: _ALL},
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL},

@@ -14,6 +14,7 @@ from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
 from repository.web.api import custody as custody_api
+from repository.web.api import despatch as despatch_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
@@ -53,6 +54,7 @@ from repository.web.pages import (
 from repository.web.pages import conflicts as conflicts_pages
 from repository.web.pages import custody as custody_pages
 from repository.web.pages import desk as desk_pages
+from repository.web.pages import despatch as despatch_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
@@ -601,7 +603,29 @@ ROUTES: tuple[Route, ...] = (
         limit_bytes=limits.SHEET_BYTES,
     ),
     Route("POST", "/sittings/{sitting_id}/packets", sittings_pages.make_packets, A.PACKET_WRITE),
-    Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/despatch", despatch_pages.despatch, A.PACKET_WRITE),
+    # The despatch log
+    Route("GET", "/despatch", despatch_pages.phone, A.PACKET_WRITE),
+    Route("GET", "/despatch/worker.js", despatch_pages.worker, A.PUBLIC),
+    Route("GET", "/despatch-log", despatch_pages.log, A.PACKET_WRITE),
+    Route("GET", "/despatch-log/paper.pdf", despatch_pages.paper, A.PACKET_WRITE),
+    Route("POST", "/despatch-log/bookings", despatch_pages.book, A.PACKET_WRITE),
+    Route(
+        "POST",
+        "/despatch-log/{entry_id}/pictures",
+        despatch_pages.add_paper,
+        A.PACKET_WRITE,
+        limit_bytes=limits.PICTURE_BYTES,
+    ),
+    Route("GET", "/api/despatch-log/plan", despatch_api.plan, A.PACKET_WRITE),
+    Route("POST", "/api/despatch-log", despatch_api.send, A.PACKET_WRITE),
+    Route(
+        "PUT",
+        "/api/despatch-log/{entry_id}/evidence/{picture_id}",
+        despatch_api.put_picture,
+        A.PACKET_WRITE,
+        limit_bytes=limits.PICTURE_BYTES,
+    ),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
     Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
     Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
@@ -614,7 +638,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
     Route("PUT", "/api/sittings/{sitting_id}/register", sittings_api.mark_register, A.REGISTER_WRITE),
     Route("POST", "/api/sittings/{sitting_id}/packets", sittings_api.make_packets, A.PACKET_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/despatch", scripts_api.despatch, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/despatch", despatch_api.despatch, A.PACKET_WRITE),
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
     Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
     Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
@@ -658,6 +682,7 @@ ROUTES: tuple[Route, ...] = (
             ("documents/{document_id}/original", held_files_pages.give_original, A.DOCUMENT_ORIGINAL),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
             ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
+            ("custody/{evidence_id}/pages/{number}", despatch_pages.picture, A.SITTING_READ),
         )
     ),
 )

@@ -21,7 +21,6 @@ from scripts.cases import (
     decide_by,
     due_on,
     end_of,
-    policy_of,
 )
 from scripts.missing import (
     AMBER_AFTER_DAYS,
@@ -36,10 +35,10 @@ from scripts.missing import (
     worse,
 )
 from scripts.reconciliation import RegisterState
-from scripts.records.cases import SERVICE
+from scripts.records.cases import case_values, event_values, last_numbers
 from scripts.records.facts import BY_HAND, SEEN, portions
 from scripts.records.settling import answer_gone, locate
-from scripts.tables import DeclaredMissing, Packet, RegisterLine, Script, ScriptCase, ScriptCaseEvent, Sitting, new_id
+from scripts.tables import DeclaredMissing, Packet, RegisterLine, Script, ScriptCase, ScriptCaseEvent, Sitting
 from scripts.tracking import PACKET_ORDER, PacketState
 
 CentreCalendar = Callable[[str], WorkingDaysAfter]
@@ -278,8 +277,8 @@ def _wanted(session: Session, today: date, calendar: CentreCalendar) -> list[_Wa
     by_sitting: dict[str, list[Packet]] = defaultdict(list)
     sitting_ids = sorted({one[0] for one in groups})
     for some in portions(sitting_ids):
-        for packet in session.scalars(select(Packet).where(Packet.sitting_id.in_(some))):
-            by_sitting[packet.sitting_id].append(packet)
+        for one in session.scalars(select(Packet).where(Packet.sitting_id.in_(some))):
+            by_sitting[one.sitting_id].append(one)
     late_packets: dict[tuple[str, str | None], Alarm] = {}
     late_scripts: dict[tuple[str, str | None], Alarm] = {}
     for sitting_id, packet_id, centre, expected, seen in groups:
@@ -303,9 +302,9 @@ def _wanted(session: Session, today: date, calendar: CentreCalendar) -> list[_Wa
         numbers[sitting.id, packet_id].append((number, script_id))
     wanted = []
     for (sitting_id, packet_id), alarm in late_packets.items():
-        packet = next(one for one in by_sitting[sitting_id] if one.id == packet_id)
+        number_of = {one.id: one.number for one in by_sitting[sitting_id]}
         named = tuple(sorted(number for number, _ in numbers[sitting_id, packet_id]))
-        subject = f"packet:{packet.number}"
+        subject = f"packet:{number_of[packet_id or '']}"
         wanted.append(_Wanted(sittings[sitting_id], "packet_overdue", subject, packet_id, None, named, alarm))
     for (sitting_id, packet_id), alarm in late_scripts.items():
         for number, script_id in sorted(numbers[sitting_id, packet_id]):
@@ -318,7 +317,7 @@ def _is_received(packet: Packet) -> bool:
     return PACKET_ORDER.index(PacketState(packet.state)) >= _RECEIVED
 
 
-def _open_cases(kinds: Iterable[str]) -> Select[tuple[ScriptCase]]:
+def _open_cases(kinds: Iterable[str]) -> Select[ScriptCase]:
     return select(ScriptCase).where(ScriptCase.kind.in_(sorted(kinds)), ScriptCase.state == str(CaseState.OPEN))
 
 
@@ -346,7 +345,10 @@ def _raise(
         if known is None:
             row = _row(one, today, now, calendar)
             rows.append(row)
-            lines += [_event(row["id"], 1, CaseEventKind.OPENED, now, {}), _alarm_event(row["id"], 2, one.alarm, now)]
+            lines += [
+                event_values(row["id"], 1, CaseEventKind.OPENED, now=now),
+                _alarm_event(row["id"], 2, one.alarm, now),
+            ]
             raises.append(_raised(row["id"], row["owner_role"], "", one))
         elif known.state != CaseState.CLOSED and is_worse(one.alarm, Alarm(known.alarm)):
             # A case may be about several scripts: the worst of them counts.
@@ -362,22 +364,11 @@ def _raise(
 
 
 def _row(one: _Wanted, today: date, now: datetime, calendar: CentreCalendar) -> dict[str, Any]:
-    policy = policy_of(one.kind)
-    return {
-        "id": new_id(),
-        "sitting_id": one.sitting.id,
-        "kind": one.kind,
-        "subject": one.subject,
+    due_at = end_of(due_on(one.kind, today, calendar(one.sitting.centre_number)))
+    return case_values(one.sitting.id, one.kind, one.subject, now=now, due_at=due_at) | {
         "packet_id": one.packet_id,
         "script_id": one.script_id,
-        "opened_at": now,
-        "due_at": end_of(due_on(one.kind, today, calendar(one.sitting.centre_number))),
-        "state": str(CaseState.OPEN),
-        "owner": "",
         "details": {"candidates": list(one.numbers), "count": len(one.numbers)},
-        "reason": "",
-        "level": str(policy.level),
-        "owner_role": policy.owner_role,
         "alarm": str(one.alarm),
         "alarm_at": now,
         "centre_from": now,
@@ -407,39 +398,13 @@ def _lift(session: Session, raises: Sequence[tuple[ScriptCase, Raised]], now: da
     session.flush()
     numbers: dict[str, int] = {}
     for some in portions([one.case_id for _, one in raises]):
-        rows = session.execute(
-            select(ScriptCaseEvent.script_case_id, func.max(ScriptCaseEvent.number))
-            .where(ScriptCaseEvent.script_case_id.in_(some))
-            .group_by(ScriptCaseEvent.script_case_id)
-        )
-        numbers.update((row[0], row[1]) for row in rows)
+        numbers.update(last_numbers(session, some))
     return [_alarm_event(one.case_id, numbers.get(one.case_id, 0) + 1, one.alarm, now) for _, one in raises]
 
 
 def _alarm_event(case_id: str, number: int, alarm: Alarm, now: datetime) -> dict[str, Any]:
-    return _event(case_id, number, CaseEventKind.ALARM, now, {"alarm": str(alarm)}, to_centre=True)
-
-
-def _event(
-    case_id: str,
-    number: int,
-    kind: CaseEventKind,
-    now: datetime,
-    details: Mapping[str, Any],
-    *,
-    to_centre: bool = False,
-) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "script_case_id": case_id,
-        "number": number,
-        "kind": str(kind),
-        "happened_at": now,
-        "actor": SERVICE,
-        "note": "",
-        "to_centre": to_centre,
-        "details": dict(details),
-    }
+    details = {"alarm": str(alarm)}
+    return event_values(case_id, number, CaseEventKind.ALARM, now=now, details=details, to_centre=True)
 
 
 def _decisions(

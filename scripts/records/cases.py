@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from scripts.cases import NOTE_LIMIT, CaseEventKind, CaseState, day_of, due_on, end_of, policy_of, weekdays_after
 from scripts.errors import CaseRefused, CaseUnknown
-from scripts.tables import Packet, ScriptCase, ScriptCaseEvent
+from scripts.tables import Packet, ScriptCase, ScriptCaseEvent, new_id
 
 SERVICE = "service"
 """The actor of what the service does by itself."""
@@ -61,19 +62,65 @@ def open_case(
 
 def new_case(sitting_id: str, kind: str, subject: str, *, now: datetime, due_at: datetime | None = None) -> ScriptCase:
     """Return a case that is not kept yet, as the policy of its kind has it."""
+    return ScriptCase(**case_values(sitting_id, kind, subject, now=now, due_at=due_at))
+
+
+def case_values(
+    sitting_id: str, kind: str, subject: str, *, now: datetime, due_at: datetime | None = None
+) -> dict[str, Any]:
+    """Return the columns of a new case, for one that is added among many."""
     policy = policy_of(kind)
-    return ScriptCase(
-        sitting_id=sitting_id,
-        kind=kind,
-        subject=subject,
-        opened_at=now,
-        due_at=due_at or end_of(due_on(kind, day_of(now), weekdays_after)),
-        state=str(CaseState.OPEN),
-        level=str(policy.level),
-        owner_role=policy.owner_role,
-        centre_from=now if policy.at_once else None,
-        details={},
+    return {
+        "id": new_id(),
+        "sitting_id": sitting_id,
+        "kind": kind,
+        "subject": subject,
+        "packet_id": None,
+        "script_id": None,
+        "opened_at": now,
+        "due_at": due_at or end_of(due_on(kind, day_of(now), weekdays_after)),
+        "state": str(CaseState.OPEN),
+        "owner": "",
+        "details": {},
+        "reason": "",
+        "level": str(policy.level),
+        "owner_role": policy.owner_role,
+        "alarm": "none",
+        "centre_from": now if policy.at_once else None,
+    }
+
+
+def event_values(
+    case_id: str,
+    number: int,
+    kind: CaseEventKind,
+    *,
+    now: datetime,
+    details: Mapping[str, object] | None = None,
+    to_centre: bool = False,
+) -> dict[str, Any]:
+    """Return the columns of what the service notes by itself, for one event that is added among many."""
+    return {
+        "id": new_id(),
+        "script_case_id": case_id,
+        "number": number,
+        "kind": str(kind),
+        "happened_at": now,
+        "actor": SERVICE,
+        "note": "",
+        "to_centre": to_centre,
+        "details": dict(details or {}),
+    }
+
+
+def last_numbers(session: Session, case_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the newest event of each case."""
+    query = (
+        select(ScriptCaseEvent.script_case_id, func.max(ScriptCaseEvent.number))
+        .where(ScriptCaseEvent.script_case_id.in_(case_ids))
+        .group_by(ScriptCaseEvent.script_case_id)
     )
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def note(

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from scripts.cases import CaseState, Reason
+from scripts.places import Disposition, QueueReason
 from scripts.reconciliation import Explanation, PacketFacts, PageCounts, RegisterMark, RegisterState, SittingFacts
-from scripts.splitting import Disposition, QueueReason
 from scripts.tables import DeclaredMissing, Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 from scripts.tracking import PacketState, ScriptState
 
@@ -64,7 +64,7 @@ def facts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, SittingF
     packet_of = _found_late(session, late)
     bags: dict[str, list[PacketFacts]] = defaultdict(list)
     packet = Packet
-    for sitting_id, packet_id, number, state, logged, opened, planned in session.execute(
+    for sitting_id, packet_id, place, how_far, logged, opened, planned in session.execute(
         select(
             packet.sitting_id,
             packet.id,
@@ -76,7 +76,7 @@ def facts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, SittingF
         ).where(packet.sitting_id.in_(ids))
     ):
         numbers = frozenset(planned) | frozenset(packet_of.get(packet_id, ()))
-        bags[sitting_id].append(PacketFacts(number, numbers, _PACKET[state], logged, opened))
+        bags[sitting_id].append(PacketFacts(place, numbers, _PACKET[how_far], logged, opened))
     indexed = _sets(
         session,
         select(Script.sitting_id, Script.candidate_number).where(Script.sitting_id.in_(ids), Script.state.in_(_SEEN)),
@@ -130,7 +130,7 @@ def page_counts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, Pa
     ).all()
     if not received:
         return {}
-    ends: dict[str, dict[str, int]] = defaultdict(dict)
+    ends: dict[str | None, dict[str, int]] = defaultdict(dict)
     for sitting_id, disposition, total in session.execute(
         select(ScanBundle.sitting_id, ScanPage.disposition, func.count())
         .join(ScanPage, ScanPage.bundle_id == ScanBundle.id)
@@ -139,7 +139,7 @@ def page_counts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, Pa
     ):
         ends[sitting_id][disposition] = total
     return {
-        sitting_id: PageCounts(
+        str(sitting_id): PageCounts(
             pages_in=int(pages or 0),
             indexed=ends[sitting_id].get(str(Disposition.INDEXED), 0),
             blank_confirmed=ends[sitting_id].get(str(Disposition.BLANK_CONFIRMED), 0),
@@ -151,7 +151,7 @@ def page_counts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, Pa
     }
 
 
-def _sets(session: Session, query: Select[Any]) -> dict[str, frozenset[str]]:
+def _sets(session: Session, query: Any) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for key, value in session.execute(query):
         found[key].add(value)
@@ -164,10 +164,10 @@ def _found_late(session: Session, late: Mapping[str, Iterable[str]]) -> dict[str
     if late:
         for sitting_id, number, packet_id in session.execute(
             select(Script.sitting_id, Script.candidate_number, Script.packet_id).where(
-                Script.sitting_id.in_(list(late)), Script.packet_id.is_not(None)
+                Script.sitting_id.in_(list(late))
             )
         ):
-            if number in late[sitting_id]:
+            if packet_id is not None and number in late[sitting_id]:
                 found[packet_id].add(number)
     return found
 

@@ -14,11 +14,11 @@ from scripts.cases import DECLARES, EXPLAINS, CaseEventKind, CaseState, Level, R
 from scripts.errors import CaseRefused
 from scripts.missing import Alarm
 from scripts.ofqual import DEFAULT_CAUSE, DEFAULT_STAGE
+from scripts.places import Disposition
 from scripts.reconciliation import RegisterState, SittingFacts
 from scripts.records.cases import SERVICE, answer, get_case, note
 from scripts.records.facts import SEEN, facts_of, portions
 from scripts.records.script_events import record_script_event
-from scripts.splitting import Disposition
 from scripts.tables import DeclaredMissing, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase
 
 NAMES_SCRIPTS = DECLARES | frozenset(EXPLAINS)

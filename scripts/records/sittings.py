@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from scripts.errors import SittingConflict, SittingRefused, SittingUnknown
 from scripts.labels import CANDIDATE, CENTRE, COMPONENT, ScriptCover
 from scripts.reconciliation import RegisterState
 from scripts.registers import Addition
-from scripts.tables import RegisterLine, Script, Sitting
+from scripts.tables import Packet, RegisterLine, Script, Sitting
 from scripts.tracking import ScriptState
 
 
@@ -132,6 +132,24 @@ def register(session: Session, sitting_id: str) -> list[RegisterLine]:
     """Return the register of a sitting in candidate number order; ``registers.seated`` puts it into seating order."""
     lines = select(RegisterLine).where(RegisterLine.sitting_id == sitting_id)
     return list(session.scalars(lines.order_by(RegisterLine.candidate_number)))
+
+
+def lines_of(session: Session, sitting_ids: Collection[str]) -> dict[str, list[RegisterLine]]:
+    """Return the registers of some sittings by sitting, each in candidate number order."""
+    found: dict[str, list[RegisterLine]] = {}
+    query = select(RegisterLine).where(RegisterLine.sitting_id.in_(sitting_ids))
+    for line in session.scalars(query.order_by(RegisterLine.candidate_number)):
+        found.setdefault(line.sitting_id, []).append(line)
+    return found
+
+
+def packets_of(session: Session, sitting_ids: Collection[str]) -> dict[str, list[Packet]]:
+    """Return the packets of some sittings by sitting, each in number order."""
+    found: dict[str, list[Packet]] = {}
+    query = select(Packet).where(Packet.sitting_id.in_(sitting_ids)).order_by(Packet.number)
+    for packet in session.scalars(query):
+        found.setdefault(packet.sitting_id, []).append(packet)
+    return found
 
 
 def scripts_of(session: Session, sitting_id: str) -> list[Script]:

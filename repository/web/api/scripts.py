@@ -9,7 +9,6 @@ from aiohttp import web
 
 from repository import bundles
 from repository.acts import sittings, tracking
-from repository.errors import FieldRefused
 from repository.web import authentication
 from repository.web.api.results import instant_field
 from repository.web.api.sittings import CAPACITY_LIMIT

@@ -13,7 +13,6 @@ from repository.acts import sittings, tracking
 from repository.errors import FieldRefused, RepositoryError
 from repository.tables import new_id
 from repository.web import content, step_up
-from repository.web.api.scripts import despatch_line
 from repository.web.api.sittings import CAPACITY_LIMIT
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
@@ -34,28 +33,6 @@ async def index(request: web.Request) -> web.Response:
         may_open=scope_of(actor_of(request), Action.SITTING_OPEN) is not None,
         errors=[],
     )
-
-
-async def despatch(request: web.Request) -> web.Response:
-    """Record the packets that were handed over."""
-    form = await read_form(request)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    try:
-        lines = [
-            (new_id(), despatch_line(dict(form), {"label": label, "script_count": str(form.get(f"count-{label}", ""))}))
-            for label in map(str, form.getall("labels", []))
-        ]
-        if not lines:
-            raise FieldRefused("Tick the packets that were handed over.", field="labels")
-        services = services_of(request)
-        receipt_id = await services.database.write(
-            lambda s: sittings.despatch(s, context, services.signer, sitting_id, lines)
-        )
-    except FORM_ERRORS as error:
-        return await sitting_page(request, errors=errors_of(error), status=422, form=form)
-    text = "The despatch is in the log. The state of each packet changes when it is scanned on arrival."
-    link = ("Open the receipt", f"/receipts/{receipt_id}")
-    return await redirect(request, f"/sittings/{sitting_id}", title="Despatch recorded", text=text, link=link)
 
 
 async def station(request: web.Request) -> web.Response:
