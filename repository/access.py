@@ -208,14 +208,10 @@ class Action(StrEnum):
     SITTING_READ = "sitting.read"
     REGISTER_WRITE = "register.write"
     PACKET_WRITE = "packet.write"
-    LABEL_ISSUE = "label.issue"
-    """Answering a centre that asks for an emergency label."""
     TRACKING_EVENT = "tracking.event"
     BUNDLE_WRITE = "bundle.write"
     SCRIPT_CASE_CLOSE = "script_case.close"
     SCRIPT_IMAGE = "script.image"
-    CUSTODY_CERTIFY = "custody.certify"
-    """Having what is known of scripts certified."""
     TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
     TOKEN_WRITE = "token.write"  # noqa: S105
     PEOPLE_READ_CENTRE = "people.read.centre"
@@ -353,12 +349,10 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
     Action.REGISTER_WRITE: {_E: _CENTRE},
     Action.PACKET_WRITE: {_E: _CENTRE},
-    Action.LABEL_ISSUE: {_A: _ALL, _C: _ALL},
     Action.TRACKING_EVENT: {_C: _ALL},
     Action.BUNDLE_WRITE: {_C: _ALL},
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
-    Action.CUSTODY_CERTIFY: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_WRITE: {_E: _CENTRE},
     Action.PEOPLE_READ_CENTRE: {_E: _CENTRE},

@@ -249,14 +249,6 @@ class InspectionFailed(RepositoryError):
     """The file could not be read safely."""
 
 
-class PictureRefused(RepositoryError):
-    """This is no picture that can be kept. Take it again, as JPEG or PNG."""
-
-
-class EvidenceConflict(RepositoryError):
-    """Another picture was sent under this id before. Nothing was changed; send this one under an id of its own."""
-
-
 class SecondPersonNeeded(RepositoryError):
     """This step needs a second person: somebody other than the one who did the step before."""
 

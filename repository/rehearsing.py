@@ -16,21 +16,7 @@ from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_based
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import (
-    allocations,
-    despatch,
-    imports,
-    marking,
-    marks,
-    openings,
-    packet_plans,
-    parcels,
-    postal,
-    registers,
-    sittings,
-    teams,
-    tracking,
-)
+from repository.acts import allocations, imports, marking, marks, postal, sittings, teams, tracking
 from repository.acts.imports import ImportKind
 from repository.audit import Context
 from repository.errors import RepositoryError
@@ -67,9 +53,6 @@ REFERENCE_FILES = (
     (ImportKind.EXTERNAL_MARKS, "external_marks.csv"),
     (ImportKind.CONSORTIA, "consortia.csv"),
 )
-
-
-POSTING = parcels.Posting("PP 0099 0001", "Rehearsal exams officer", "Rehearsal teacher")
 
 
 class NotEmpty(RepositoryError):
@@ -148,7 +131,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
     for code in papers[:1]:
-        opened = openings.open_all(session, officer, rehearsal.series.key, code)
+        opened = sittings.open_all(session, officer, rehearsal.series.key, code)
         _send_scripts(session, now, signed, opened)
     return rehearsal
 
@@ -225,7 +208,7 @@ def _send_samples(
             continue
         if case.mode is SubmissionMode.POSTAL:
             items = [item.item_id for item in records.sample_of(session, case_id).items]
-            parcel = postal.despatch(session, officer, None, case_id, POSTING, contents=items)
+            parcel = postal.despatch(session, officer, None, case_id, "PP 0099 0001", items)
             postal.receive(session, moderator, parcel, None, "")
         elif case.mode is SubmissionMode.VISIT:
             postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
@@ -249,9 +232,9 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             continue
         numbers = [line.candidate_number for line in sittings.page(session, officer, sitting.id).register]
         states = dict.fromkeys(numbers, RegisterState.PRESENT) | {numbers[-1]: RegisterState.ABSENT}
-        registers.mark_register(session, officer, sitting.id, states)
-        packets = packet_plans.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
-        labels = packet_plans.label_payloads(session, officer, sitting.id)
+        sittings.mark_register(session, officer, sitting.id, states)
+        packets = sittings.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
+        labels = sittings.label_payloads(session, officer, sitting.id)
         lines = [
             DespatchLine(
                 label=label.payload,
@@ -262,7 +245,7 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             )
             for packet, label in zip(packets, labels, strict=True)
         ]
-        despatch.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
+        sittings.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
         if sitting is opened[1]:
             for line in lines:
                 tracking.record(

@@ -126,8 +126,6 @@ class Settings:
     """Where the virus scanner listens; None means that no file is scanned."""
     practice_days: int = 14
     """After so many days a practice centre is wiped by itself."""
-    despatch_helpdesk: str = ""
-    """The telephone number to call when a collection does not come; empty means that pages name the carrier's label."""
     clamd_signatures_hours: int = 0
     """How old its signatures may be; 0 takes those without a date."""
 
@@ -209,7 +207,6 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         SAFEGUARDING_WORDS,
         "what is shown to who reports a concern for somebody's safety; up to 600 characters",
     ),
-    "NEA_DESPATCH_HELPDESK": ("", "telephone number of the helpdesk for collections, shown in the despatch log"),
     "NEA_PRACTICE_DAYS": ("14", "after so many days a practice centre of an exams officer is wiped"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
@@ -267,7 +264,6 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         centres_need_two=_yes_or_no(value, "NEA_CENTRE_SECOND_FACTOR"),
         mail=_mail(value),
         safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
-        despatch_helpdesk=_number(value, "NEA_DESPATCH_HELPDESK"),
         practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),
         clamd_socket=_socket(value),
         clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),
@@ -398,13 +394,6 @@ def _words(value: Mapping[str, str], name: str) -> str:
     if not words or len(words) > WORDS_LIMIT or not words.isprintable():
         raise SettingRefused(f"{name} must be a few sentences, of up to {WORDS_LIMIT} characters.", variable=name)
     return words
-
-
-def _number(value: Mapping[str, str], name: str) -> str:
-    number = value[name].strip()
-    if number and re.fullmatch(r"[0-9+() /-]{3,40}", number) is None:
-        raise SettingRefused(f"{name} is a telephone number: digits, spaces, + ( ) / and -.", variable=name)
-    return number
 
 
 def _mail(value: Mapping[str, str]) -> MailSettings | None:

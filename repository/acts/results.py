@@ -388,7 +388,6 @@ def _script_blocks(session: Session, series_key: str) -> list[GateBlock]:
         .join(ScriptCase, ScriptCase.sitting_id == Sitting.id)
         .where(
             Sitting.series_key == series_key,
-            Sitting.purpose == "scripts",
             ScriptCase.kind.in_(SCRIPTS_WAITED_FOR),
             ScriptCase.state == "open",
         )

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.entries import Series
+from moderation.tables import Candidate, Component, Entry, OptionComponent
 from moderation.working_days import Nation, add_working_days
 from repository import access, audit
 from repository.access import Action
+from repository.acts import issuing
 from repository.acts.cases import actor_of
 from repository.acts.tasks_of_scripts import sittings_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
+from repository.receipts import Signer
+from repository.receipts.bodies import Missing
 from scripts import records
+from scripts.despatch import DespatchLine
 from scripts.errors import SittingUnknown
+from scripts.labels import PacketLabel
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
+from scripts.records import CustodyLine
 from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
-
-OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
-"""What is done about a sitting whatever was packed: exam scripts, or a postal sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,57 @@ class SittingPage:
         return {packet.id: f"{packet.number} of {packet.of}" for packet in self.packets}
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptPage:
+    """One script, whose it is, and where it has been."""
+
+    sitting: Sitting
+    script: Script
+    lines: tuple[CustodyLine, ...]
+
+
+def open_all(session: Session, context: Context, series_key: str, component_code: str) -> tuple[Sitting, ...]:
+    """Open the sitting of a written component at every centre that has entries; doing it again changes nothing."""
+    access.require(actor_of(context), Action.SITTING_OPEN)
+    component = session.get(Component, (series_key, component_code))
+    if component is None:
+        raise NotFound("There is no such component in this series.")
+    entered = session.execute(
+        select(Candidate.centre_number, Candidate.candidate_number)
+        .join(Entry, Entry.candidate_id == Candidate.id)
+        .join(
+            OptionComponent,
+            (OptionComponent.series_key == Entry.series_key) & (OptionComponent.option_code == Entry.option_code),
+        )
+        .where(
+            Candidate.series_key == series_key,
+            OptionComponent.component_code == component_code,
+            Entry.withdrawn_at.is_(None),
+        )
+        .distinct()
+    )
+    numbers: dict[str, list[str]] = {}
+    for centre, number in entered:
+        numbers.setdefault(centre, []).append(number)
+    opened = tuple(
+        records.open_sitting(
+            session,
+            series_key=series_key,
+            centre_number=centre,
+            component_code=component_code,
+            held_on=component.timetable_on or context.now.date(),
+            session_of_day=_session_of_day(component.timetable_session),
+            candidate_numbers=sorted(candidates),
+            now=context.now,
+        )
+        for centre, candidates in sorted(numbers.items())
+    )
+    audit.record(
+        session, context, Action.SITTING_OPEN, "component", f"{series_key}/{component_code}", sittings=len(opened)
+    )
+    return opened
+
+
 def listed(session: Session, context: Context) -> tuple[Sitting, ...]:
     """Return the sittings that the person may see."""
     return tuple(sittings_of(session, context))
@@ -59,9 +116,6 @@ def permitted(session: Session, context: Context, action: Action, sitting_id: st
     except SittingUnknown as error:
         raise NotFound from error
     access.require(actor_of(context), action, centre_number=sitting.centre_number)
-    if sitting.purpose == "sample" and action not in OF_ALL_PAPER:
-        # A postal sample is packed and posted on the page of its case, by the rules of samples.
-        raise NotFound
     return sitting
 
 
@@ -76,6 +130,99 @@ def page(session: Session, context: Context, sitting_id: str) -> SittingPage:
         records.figures(session, sitting_id),
         tuple(records.cases(session, sitting_id)),
     )
+
+
+def mark_register(
+    session: Session,
+    context: Context,
+    sitting_id: str,
+    states: Mapping[str, RegisterState],
+    added: Sequence[str] = (),
+) -> None:
+    """Mark candidates present or absent; ``added`` are candidates who sat without being listed."""
+    permitted(session, context, Action.REGISTER_WRITE, sitting_id)
+    actor = actor_of(context)
+    records.mark_register(session, sitting_id, states, actor=actor.person_id, now=context.now, added=added)
+    audit.record(session, context, Action.REGISTER_WRITE, "sitting", sitting_id, lines=len(states))
+
+
+def make_packets(session: Session, context: Context, sitting_id: str, capacity: int) -> tuple[Packet, ...]:
+    """Plan packets for the present candidates and issue their labels."""
+    permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    made = records.make_packets(
+        session, sitting_id, actor=actor_of(context).person_id, now=context.now, capacity=capacity
+    )
+    audit.record(session, context, Action.PACKET_WRITE, "sitting", sitting_id, packets=len(made))
+    return tuple(made)
+
+
+def label_payloads(session: Session, context: Context, sitting_id: str) -> tuple[PacketLabel, ...]:
+    """Return the labels of a sitting's packets."""
+    permitted(session, context, Action.SITTING_READ, sitting_id)
+    return tuple(records.labels(session, sitting_id))
+
+
+def labels(session: Session, context: Context, sitting_id: str) -> bytes:
+    """Return the packet labels of a sitting as a PDF."""
+    permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    found = records.labels(session, sitting_id)
+    if not found:
+        raise NotFound("There are no packets yet. Make the packets first.")
+    audit.record(session, context, "labels.print", "sitting", sitting_id)
+    from scripts import sheets  # a PDF library that few requests need
+
+    return sheets.labels_pdf(found)
+
+
+def covers(session: Session, context: Context, sitting_id: str) -> bytes:
+    """Return the cover sheets of the candidates of a sitting as a PDF."""
+    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    found = records.covers(session, sitting_id)
+    if not found:
+        raise NotFound("Nobody is listed in this sitting.")
+    from scripts import sheets
+
+    return sheets.covers_pdf(found, series=Series.from_key(sitting.series_key).title)
+
+
+def despatch(
+    session: Session,
+    context: Context,
+    signer: Signer | None,
+    sitting_id: str,
+    lines: Sequence[tuple[str, DespatchLine]],
+) -> str | None:
+    """Record packets handed over, with a signed receipt; each line comes with its idempotency key.
+
+    Takes: ``signer``, None for the invented past of a rehearsal.
+    Returns: the receipt's id.
+    Raises: ``DespatchRefused`` naming what is wrong; nothing of any line is kept then.
+    """
+    sitting = permitted(session, context, Action.PACKET_WRITE, sitting_id)
+    own = {records.current_label(session, packet).payload for packet in records.packets(session, sitting_id)}
+    sent = []
+    for event_id, line in lines:
+        if line.label not in own:
+            raise FieldRefused("A label is not one of this sitting.", field="packets")
+        packet = records.despatch(
+            session,
+            line,
+            event_id=event_id,
+            occurred_at=context.now,
+            now=context.now,
+            actor=actor_of(context).person_id,
+            place=f"centre {sitting.centre_number}",
+        )
+        sent.append((event_id, line, packet))
+    audit.record(session, context, "packet.despatch", "sitting", sitting_id, packets=len(lines))
+    if signer is None:
+        return None
+    missing = [
+        Missing(line.candidate_number, ("Script",), line.explained or line.state.capitalize())
+        for line in records.register(session, sitting_id)
+        if line.state != RegisterState.PRESENT or line.explained
+    ]
+    return issuing.of_packets(session, context, signer, sitting, sent, missing)
 
 
 def reconcile(session: Session, context: Context, sitting_id: str) -> Reconciliation:
@@ -172,6 +319,19 @@ def settle_page(
     audit.record(session, context, f"page.{decision}", "bundle", bundle_id, page=page_index)
 
 
+def timeline(session: Session, context: Context, script_id: str) -> ScriptPage:
+    """Return one script with every hand-over of it, oldest first."""
+    script = session.get(Script, script_id)
+    if script is None:
+        raise NotFound
+    sitting = permitted(session, context, Action.SITTING_READ, script.sitting_id)
+    return ScriptPage(sitting, script, records.custody_timeline(session, script_id))
+
+
 def working_days_after() -> Callable[[date, int], date]:
     """Return the working-day function of the alarm; centres of England and Wales until the register says otherwise."""
     return lambda on, days: add_working_days(on, days, Nation.ENGLAND)
+
+
+def _session_of_day(code: str) -> str:
+    return {"A": "AM", "P": "PM", "E": "EV"}.get(code, "AM")

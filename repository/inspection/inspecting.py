@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from repository.errors import InspectionFailed
 from repository.inspection import bounds, children, frames, verdicts, words
-from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits, Output
+from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits
 from repository.inspection.turns import Turns
 from repository.inspection.verdicts import Verdict
 
@@ -144,32 +144,9 @@ class Inspection:
         async with children.running(self.sandbox, arguments, content, limit_bytes, limits) as output:
             yield frames.read(output)
 
-    async def scan(
-        self,
-        arguments: Sequence[str],
-        content: AsyncIterator[bytes],
-        limit_bytes: int,
-        limits: Limits = BUNDLE_LIMITS,
-    ) -> bytes:
+    async def scan(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
         """Run ``scripts.scanning`` in the child on a scan bundle; takes and raises as ``run``."""
-        return await self.run([*children.module("scripts.scanning"), *arguments], content, limit_bytes, limits)
-
-    def cut(
-        self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int, limits: Limits
-    ) -> AbstractAsyncContextManager[Output]:
-        """Run ``scripts.scanning`` as ``scan`` does, and give what it writes as it comes; it ends with the block."""
-        command = [*children.module("scripts.scanning"), *arguments]
-        return children.running(self.sandbox, command, content, limit_bytes, limits)
-
-    async def join(self, pdfs: Sequence[bytes], limits: Limits) -> bytes:
-        """Put PDFs that the child cut out of bundles into one, in their order; raises as ``run``."""
-
-        async def content() -> AsyncIterator[bytes]:
-            for pdf in pdfs:
-                yield pdf
-
-        command = [*children.module("scripts.joining"), json.dumps([len(pdf) for pdf in pdfs])]
-        return await self.run(command, content(), 2 * sum(map(len, pdfs)) + VERDICT_LIMIT_BYTES, limits)
+        return await self.run([*children.module("scripts.scanning"), *arguments], content, limit_bytes, BUNDLE_LIMITS)
 
     async def run(
         self,

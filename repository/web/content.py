@@ -27,7 +27,7 @@ DESTINATIONS: Mapping[str, frozenset[str]] = {
 def address(request: web.Request, kind: str, subject_id: str, rest: str) -> str:
     """Return where a page of this sign-in may load a picture or a recording from, for the next minute or with a pass.
 
-    Takes: ``kind``, ``documents``, ``scripts``, ``bundles`` or ``custody``; ``rest``, what follows the id, such as ``pages/1``.
+    Takes: ``kind``, ``documents``, ``scripts`` or ``bundles``; ``rest``, what follows the id, such as ``pages/1``.
     """
     signed_in = request[keys.SESSION]
     if signed_in is None:

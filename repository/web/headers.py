@@ -46,26 +46,6 @@ def page_policy(nonce: str, content_origin: str) -> str:
     )
 
 
-def phone_policy(nonce: str, content_origin: str) -> str:
-    """Return the policy of the page that logs despatch on a phone: as of any page, and what working off line needs.
-
-    Its service worker may be registered (by the one Trusted Types policy there is, which gives that one address), the
-    reader of barcodes may be compiled from our own file, and the camera's picture may be shown.
-    """
-    policy = page_policy(nonce, content_origin)
-    return (
-        policy.replace("'strict-dynamic';", "'strict-dynamic' 'wasm-unsafe-eval';")
-        .replace(f"media-src {content_origin};", f"media-src {content_origin} blob:; worker-src 'self';")
-        .replace(f"img-src 'self' data: {content_origin};", f"img-src 'self' data: blob: {content_origin};")
-        .replace("trusted-types 'none'", "trusted-types nea-worker")
-    )
-
-
-WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""Of the service worker of the despatch page: it fetches our own files, and nothing else."""
-PHONE_FEATURES = FEATURES.replace("camera=()", "camera=(self)")
-
-
 def of_application(settings: Settings, policy: str) -> dict[str, str]:
     """Return the headers of an answer of pages and API under a content security policy."""
     return {

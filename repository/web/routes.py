@@ -13,15 +13,12 @@ from repository.web import files, keys, limits, tus, violations
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
-from repository.web.api import custody as custody_api
-from repository.web.api import despatch as despatch_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import journal as journal_api
 from repository.web.api import moderation as moderation_api
-from repository.web.api import parcels as parcels_api
 from repository.web.api import people as people_api
 from repository.web.api import results as results_api
 from repository.web.api import reviews as reviews_api
@@ -30,7 +27,6 @@ from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
-from repository.web.api import sittings as sittings_api
 from repository.web.api import uploads as uploads_api
 from repository.web.headers import REPORTS
 from repository.web.keys import Site
@@ -52,9 +48,7 @@ from repository.web.pages import (
     worklist,
 )
 from repository.web.pages import conflicts as conflicts_pages
-from repository.web.pages import custody as custody_pages
 from repository.web.pages import desk as desk_pages
-from repository.web.pages import despatch as despatch_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
@@ -87,7 +81,6 @@ from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
-from repository.web.pages import sittings as sittings_pages
 from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
@@ -298,12 +291,6 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/mail/{message_id}/again", mail_pages.send_again, A.MAIL_RESEND),
     Route("GET", "/cases/{case_id}/post", postal_pages.show_post, A.CONSIGNMENT_READ),
     Route("POST", "/cases/{case_id}/post", postal_pages.despatch, A.CONSIGNMENT_DESPATCH),
-    Route("POST", "/cases/{case_id}/parcels", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
-    Route("POST", "/cases/{case_id}/parcels/{packet_id}", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
-    Route("GET", "/cases/{case_id}/parcels/{packet_id}/label.pdf", postal_pages.label, A.CONSIGNMENT_DESPATCH),
-    Route("GET", "/cases/{case_id}/parcels/{packet_id}/covers.pdf", postal_pages.covers, A.CONSIGNMENT_DESPATCH),
-    Route("GET", "/parcels", postal_pages.show_arrivals, A.CONSIGNMENT_RECEIVE),
-    Route("POST", "/parcels", postal_pages.arrived, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/consignments/{consignment_id}/receive", postal_pages.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/sample-items/{item_id}/finding", samples_pages.find, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/cases/{case_id}/visit", postal_pages.book_visit, A.VISIT_BOOK),
@@ -342,10 +329,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/sample-items/{item_id}/finding", samples_api.find, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/receipts/{receipt_id}", samples_api.receipt, A.RECEIPT_READ),
     Route("GET", "/api/cases/{case_id}/consignments", samples_api.consignments, A.CONSIGNMENT_READ),
-    Route("POST", "/api/cases/{case_id}/consignments", parcels_api.despatch, A.CONSIGNMENT_DESPATCH),
-    Route("GET", "/api/cases/{case_id}/parcels", parcels_api.list_parcels, A.CONSIGNMENT_READ),
-    Route("POST", "/api/cases/{case_id}/parcels", parcels_api.pack, A.CONSIGNMENT_DESPATCH),
-    Route("POST", "/api/parcels/arrived", parcels_api.arrived, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/api/cases/{case_id}/consignments", samples_api.despatch, A.CONSIGNMENT_DESPATCH),
     Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
     Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
@@ -588,44 +572,18 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
-    Route("POST", "/scripts", sittings_pages.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/scripts/{script_id}", custody_pages.show_script, A.SITTING_READ),
-    Route("POST", "/scripts/{script_id}/certificate", custody_pages.certify_script, A.CUSTODY_CERTIFY),
-    Route("GET", "/sittings/{sitting_id}/custody", custody_pages.show_sitting, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}/custody/candidates", custody_pages.reveal, A.SITTING_READ),
-    Route("POST", "/sittings/{sitting_id}/custody/certificate", custody_pages.certify_sitting, A.CUSTODY_CERTIFY),
-    Route("GET", "/sittings/{sitting_id}", sittings_pages.show, A.SITTING_READ),
+    Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}", scripts_pages.show, A.SITTING_READ),
     Route(
         "POST",
         "/sittings/{sitting_id}/register",
-        sittings_pages.mark_register,
+        scripts_pages.mark_register,
         A.REGISTER_WRITE,
         limit_bytes=limits.SHEET_BYTES,
     ),
-    Route("POST", "/sittings/{sitting_id}/packets", sittings_pages.make_packets, A.PACKET_WRITE),
-    Route("POST", "/sittings/{sitting_id}/despatch", despatch_pages.despatch, A.PACKET_WRITE),
-    # The despatch log
-    Route("GET", "/despatch", despatch_pages.phone, A.PACKET_WRITE),
-    Route("GET", "/despatch/worker.js", despatch_pages.worker, A.PUBLIC),
-    Route("GET", "/despatch-log", despatch_pages.log, A.PACKET_WRITE),
-    Route("GET", "/despatch-log/paper.pdf", despatch_pages.paper, A.PACKET_WRITE),
-    Route("POST", "/despatch-log/bookings", despatch_pages.book, A.PACKET_WRITE),
-    Route(
-        "POST",
-        "/despatch-log/{entry_id}/pictures",
-        despatch_pages.add_paper,
-        A.PACKET_WRITE,
-        limit_bytes=limits.PICTURE_BYTES,
-    ),
-    Route("GET", "/api/despatch-log/plan", despatch_api.plan, A.PACKET_WRITE),
-    Route("POST", "/api/despatch-log", despatch_api.send, A.PACKET_WRITE),
-    Route(
-        "PUT",
-        "/api/despatch-log/{entry_id}/evidence/{picture_id}",
-        despatch_api.put_picture,
-        A.PACKET_WRITE,
-        limit_bytes=limits.PICTURE_BYTES,
-    ),
+    Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
     Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
     Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
@@ -633,23 +591,19 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
     Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
-    Route("POST", "/api/sittings", sittings_api.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/api/sittings", sittings_api.index, A.SITTING_READ),
-    Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
-    Route("PUT", "/api/sittings/{sitting_id}/register", sittings_api.mark_register, A.REGISTER_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/packets", sittings_api.make_packets, A.PACKET_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/despatch", despatch_api.despatch, A.PACKET_WRITE),
+    Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
+    Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/despatch", scripts_api.despatch, A.PACKET_WRITE),
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
-    Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/labels.pdf", scripts_api.labels_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/covers.pdf", scripts_api.covers_pdf, A.PACKET_WRITE),
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
     Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
-    Route("GET", "/api/scripts/{script_id}/timeline", custody_api.script, A.SITTING_READ),
-    Route("POST", "/api/scripts/{script_id}/certificate", custody_api.certify_script, A.CUSTODY_CERTIFY),
-    Route("GET", "/api/sittings/{sitting_id}/custody", custody_api.sitting, A.SITTING_READ),
-    Route("GET", "/api/sittings/{sitting_id}/custody/candidates", custody_api.scripts, A.SITTING_READ),
-    Route("POST", "/api/sittings/{sitting_id}/custody/certificate", custody_api.certify_sitting, A.CUSTODY_CERTIFY),
+    Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
     # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet, UNBOUNDED),
@@ -682,7 +636,6 @@ ROUTES: tuple[Route, ...] = (
             ("documents/{document_id}/original", held_files_pages.give_original, A.DOCUMENT_ORIGINAL),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
             ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
-            ("custody/{evidence_id}/pages/{number}", despatch_pages.picture, A.SITTING_READ),
         )
     ),
 )

@@ -33,7 +33,6 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),
     (Action.EXTENSION_GRANT, "/requests", "Requests"),
     (Action.SITTING_READ, "/scripts", "Exam scripts"),
-    (Action.PACKET_WRITE, "/despatch-log", "Despatch log"),
     (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REVIEW_READ, "/reviews", "Reviews"),

@@ -8,16 +8,36 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from repository import bundles
-from repository.access import Action, scope_of
+from repository.access import Action, Role, scope_of
 from repository.acts import sittings, tracking
 from repository.errors import FieldRefused, RepositoryError
 from repository.tables import new_id
 from repository.web import content, step_up
-from repository.web.api.sittings import CAPACITY_LIMIT
+from repository.web.api.scripts import CAPACITY, CAPACITY_LIMIT, despatch_line
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.sittings import sitting_page
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
+from scripts.despatch import CollectionKind
+from scripts.reconciliation import RegisterState
+
+COLLECTION_WORDS = {
+    CollectionKind.SCHEDULED: "Scheduled collection",
+    CollectionKind.AD_HOC: "Booked collection",
+    CollectionKind.POST: "Handed in at a post office",
+    CollectionKind.COURIER: "Courier",
+}
+
+
+CLOSING_WORDS = {
+    "located_late": "Found later",
+    "register_error": "The register was wrong",
+    "counting_error": "A miscount",
+    "estimated_mark": "An estimated mark is keyed",
+    "result_x": "No result (X) is issued",
+    "rescanned": "Scanned again",
+    "explained": "Explained otherwise",
+    "other": "Another reason",
+}
 
 
 async def index(request: web.Request) -> web.Response:
@@ -33,6 +53,86 @@ async def index(request: web.Request) -> web.Response:
         may_open=scope_of(actor_of(request), Action.SITTING_OPEN) is not None,
         errors=[],
     )
+
+
+async def open_sittings(request: web.Request) -> web.Response:
+    """Open the sittings of a written component at every centre that has entries."""
+    form = await read_form(request)
+    context = context_of(request)
+    series, component = text_field(form, "series", limit=12), text_field(form, "component", limit=12)
+    opened = await services_of(request).database.write(lambda s: sittings.open_all(s, context, series, component))
+    return await redirect(request, "/scripts", text=f"{len(opened)} sittings are open.")
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one sitting: register, packets, arithmetic."""
+    return await _sitting_page(request)
+
+
+async def mark_register(request: web.Request) -> web.Response:
+    """Mark candidates present or absent."""
+    form = await read_form(request)
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    states = {
+        name.removeprefix("state-"): RegisterState(str(value))
+        for name, value in form.items()
+        if name.startswith("state-") and str(value) in {RegisterState.PRESENT, RegisterState.ABSENT}
+    }
+    added = [number for number in str(form.get("added", "")).split() if number]
+    try:
+        await services_of(request).database.write(
+            lambda s: sittings.mark_register(
+                s, context, sitting_id, states | dict.fromkeys(added, RegisterState.PRESENT), added
+            )
+        )
+    except FORM_ERRORS as error:
+        return await _sitting_page(request, errors=errors_of(error), status=422)
+    return await redirect(request, f"/sittings/{sitting_id}", text="The register was saved.")
+
+
+async def make_packets(request: web.Request) -> web.Response:
+    """Plan packets and issue their labels."""
+    form = await read_form(request)
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    try:
+        capacity = number_field(form, "capacity", 1, CAPACITY_LIMIT)
+        made = await services_of(request).database.write(
+            lambda s: sittings.make_packets(s, context, sitting_id, capacity)
+        )
+    except FORM_ERRORS as error:
+        return await _sitting_page(request, errors=errors_of(error), status=422)
+    text = f"{len(made)} packets. Print their labels: one for each packet, never a photocopy."
+    return await redirect(request, f"/sittings/{sitting_id}", title="Labels ready", text=text)
+
+
+async def despatch(request: web.Request) -> web.Response:
+    """Record the packets that were handed over."""
+    form = await read_form(request)
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    try:
+        lines = [
+            (new_id(), despatch_line(dict(form), {"label": label, "script_count": str(form.get(f"count-{label}", ""))}))
+            for label in map(str, form.getall("labels", []))
+        ]
+        if not lines:
+            raise FieldRefused("Tick the packets that were handed over.", field="labels")
+        services = services_of(request)
+        receipt_id = await services.database.write(
+            lambda s: sittings.despatch(s, context, services.signer, sitting_id, lines)
+        )
+    except FORM_ERRORS as error:
+        return await _sitting_page(request, errors=errors_of(error), status=422, form=form)
+    text = "The despatch is in the log. The state of each packet changes when it is scanned on arrival."
+    link = ("Open the receipt", f"/receipts/{receipt_id}")
+    return await redirect(request, f"/sittings/{sitting_id}", title="Despatch recorded", text=text, link=link)
+
+
+async def show_timeline(request: web.Request) -> web.Response:
+    """Show every hand-over of one script."""
+    context, script_id = context_of(request), request.match_info["script_id"]
+    page = await services_of(request).database.read(lambda s: sittings.timeline(s, context, script_id))
+    may_look = page.script.pages > 0 and scope_of(actor_of(request), Action.SCRIPT_IMAGE) is not None
+    return await render(request, "scripts/timeline.html", page=page, may_look=may_look)
 
 
 async def station(request: web.Request) -> web.Response:
@@ -148,8 +248,38 @@ async def close_case(request: web.Request) -> web.Response:
             lambda s: sittings.close_case(s, context, sitting_id, case_id, reason)
         )
     except FORM_ERRORS as error:
-        return await sitting_page(request, errors=errors_of(error), status=422)
+        return await _sitting_page(request, errors=errors_of(error), status=422)
     return await redirect(request, f"/sittings/{sitting_id}", text="The decision was recorded.")
+
+
+async def _sitting_page(
+    request: web.Request,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    status: int = 200,
+    form: MultiDictProxy[str] | None = None,
+) -> web.Response:
+    context, sitting_id, actor = context_of(request), request.match_info["sitting_id"], actor_of(request)
+    services = services_of(request)
+    page = await services.database.read(lambda s: sittings.page(s, context, sitting_id))
+    labels = await services.database.read(lambda s: sittings.label_payloads(s, context, sitting_id))
+    return await render(
+        request,
+        "scripts/sitting.html",
+        status=status,
+        page=page,
+        labels={label.number: label.payload for label in labels},
+        may_write=scope_of(actor, Action.REGISTER_WRITE) is not None,
+        may_close=scope_of(actor, Action.SCRIPT_CASE_CLOSE) is not None,
+        closing_reasons=[{"value": "", "text": "Choose"}]
+        + [{"value": code, "text": words} for code, words in CLOSING_WORDS.items()],
+        closing_words=CLOSING_WORDS,
+        is_clerk=actor.role is Role.TRACKING_CLERK,
+        capacity=CAPACITY,
+        collections=[{"value": kind, "text": words} for kind, words in COLLECTION_WORDS.items()],
+        typed={name: str(value) for name, value in form.items()} if form is not None else {},
+        errors=errors or [],
+    )
 
 
 async def _station_page(

@@ -145,7 +145,7 @@ async def test_work_on_the_wrong_way_or_for_somebody_outside_the_sample(rehearse
     await refused(await poster.post("/uploads", headers=upload(item.id)), 409)
     await refused(await uploader.post("/uploads", headers=upload(item.id)), 404)  # another centre's
     await refused(await uploader.post("/uploads", headers=upload(new_id())), 404)  # not in any sample
-    parcel = {"proof_of_posting_number": "PP 1", "sealed_by": "EO", "witnessed_by": "T", "items": [asked.id]}
+    parcel = {"proof_of_posting_number": "PP 1", "items": [asked.id]}
     await refused(await uploader.post(f"/api/cases/{uploaded.id}/consignments", json=parcel), 409)
     await refused(await poster.post(f"/api/cases/{posted.id}/consignments", json={**parcel, "items": []}), 422)
     await refused(await uploader.post(f"/api/cases/{uploaded.id}/visit", json={"visit_on": "2026-06-01"}), 409)

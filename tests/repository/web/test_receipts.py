@@ -289,8 +289,7 @@ async def test_a_posted_parcel_is_receipted_with_whose_work_is_not_in_it(posted:
         session.get_one(ModerationCase, posted.stage.case_id).submission_mode = "POSTAL"
 
     await posted.service.write(by_post)
-    sealed = {"sealed_by": "EO", "witnessed_by": "T"}
-    contents = {"proof_of_posting_number": "PP 1234 5678", **sealed, "items": posted.stage.items[:2]}
+    contents = {"proof_of_posting_number": "PP 1234 5678", "items": posted.stage.items[:2]}
     answer = await posted.officer.post(f"/api/cases/{posted.stage.case_id}/consignments", json=contents)
     assert answer.status == 201, await answer.text()
     (row,) = await posted.receipts(ReceiptKind.PARCEL_DESPATCHED)

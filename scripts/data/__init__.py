@@ -1,1 +1,0 @@
-"""Rules of awarding bodies as they are published."""
