@@ -13,19 +13,13 @@ down_revision = "0035"
 branch_labels = None
 depends_on = None
 
-CASE = (
-    sa.Column("level", sa.String(8), nullable=False, server_default="script"),
-    sa.Column("owner_role", sa.String(20), nullable=False, server_default="tracking_clerk"),
-    sa.Column("alarm", sa.String(8), nullable=False, server_default="none"),
-    sa.Column("alarm_at", sa.DateTime(timezone=True), nullable=True),
-    sa.Column("centre_from", sa.DateTime(timezone=True), nullable=True),
-    sa.Column("decide_by", sa.Date(), nullable=True),
-)
-
-
 def upgrade() -> None:
-    for column in CASE:
-        op.add_column("script_case", column.copy())
+    op.add_column("script_case", sa.Column("level", sa.String(8), nullable=False, server_default="script"))
+    op.add_column("script_case", sa.Column("owner_role", sa.String(20), nullable=False, server_default="tracking_clerk"))
+    op.add_column("script_case", sa.Column("alarm", sa.String(8), nullable=False, server_default="none"))
+    op.add_column("script_case", sa.Column("alarm_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("script_case", sa.Column("centre_from", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("script_case", sa.Column("decide_by", sa.Date(), nullable=True))
     op.add_column("register_line", sa.Column("late", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("series", sa.Column("results_on", sa.Date(), nullable=True))
     op.create_table(
@@ -73,5 +67,5 @@ def downgrade() -> None:
     op.drop_table("script_case_event")
     op.drop_column("series", "results_on")
     op.drop_column("register_line", "late")
-    for column in reversed(CASE):
-        op.drop_column("script_case", column.name)
+    for name in ("decide_by", "centre_from", "alarm_at", "alarm", "owner_role", "level"):
+        op.drop_column("script_case", name)
