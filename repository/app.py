@@ -20,6 +20,7 @@ from repository.antivirus import Antivirus, Clamd, NoAntivirus
 from repository.audit import tending
 from repository.audit.notes import load_signer
 from repository.audit.refusals import Bound
+from repository.bundles import pushing, staging, versions
 from repository.care import health, nightly, telling
 from repository.database import Database
 from repository.errors import ServiceBusy, SettingRefused
@@ -165,6 +166,8 @@ def worker_of(services: Services) -> Worker:
     handlers = {
         records.VERIFY: partial(releasing.verify, services),
         records.DERIVE: partial(releasing.derive, services),
+        staging.PUSH: partial(pushing.push, services),
+        versions.MAKE: partial(versions.make, services),
     }
     chores = (
         partial(telling.tell, services),
@@ -178,7 +181,7 @@ def worker_of(services: Services) -> Worker:
         services.clock,
         handlers,
         chores=chores,
-        give_up={records.VERIFY: releasing.give_up},
+        give_up={records.VERIFY: releasing.give_up, staging.PUSH: pushing.give_up},
         outages=OUTAGES,
         at_once=min(WORK_AT_ONCE_LIMIT, len(os.sched_getaffinity(0))),
     )

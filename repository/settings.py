@@ -124,6 +124,8 @@ class Settings:
     """What somebody reads who fears for a person's safety: what to do in an emergency, before anything is written."""
     clamd_socket: Path | None = None
     """Where the virus scanner listens; None means that no file is scanned."""
+    script_quality_percent: int = 5
+    """So many of a hundred scanned scripts are looked at by a second person, chosen by chance."""
     practice_days: int = 14
     """After so many days a practice centre is wiped by itself."""
     despatch_helpdesk: str = ""
@@ -210,6 +212,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "what is shown to who reports a concern for somebody's safety; up to 600 characters",
     ),
     "NEA_DESPATCH_HELPDESK": ("", "telephone number of the helpdesk for collections, shown in the despatch log"),
+    "NEA_SCRIPT_QUALITY_PERCENT": ("5", "of a hundred scanned scripts, so many are looked at by a second person"),
     "NEA_PRACTICE_DAYS": ("14", "after so many days a practice centre of an exams officer is wiped"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
@@ -268,6 +271,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         mail=_mail(value),
         safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
         despatch_helpdesk=_number(value, "NEA_DESPATCH_HELPDESK"),
+        script_quality_percent=_whole_number(value, "NEA_SCRIPT_QUALITY_PERCENT", 0, 100),
         practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),
         clamd_socket=_socket(value),
         clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository import audit, objects
+from repository import access, audit, objects
 from repository.access import Action
+from repository.acts.cases import actor_of
 from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.errors import NotFound
@@ -43,7 +44,10 @@ def of_bundle(session: Session, context: Context, bundle_id: str) -> Image:
     bundle = session.get(ScanBundle, bundle_id)
     if bundle is None:
         raise NotFound
-    permitted(session, context, Action.SCRIPT_IMAGE, bundle.sitting_id)
+    if bundle.sitting_id is None:  # nobody knows yet whose it is
+        access.require(actor_of(context), Action.SCRIPT_IMAGE)
+    else:
+        permitted(session, context, Action.SCRIPT_IMAGE, bundle.sitting_id)
     document_id = session.scalars(
         select(BundleDocument.document_id).where(BundleDocument.bundle_id == bundle_id)
     ).first()

@@ -14,12 +14,12 @@ from repository.access import Action
 from repository.acts.cases import actor_of
 from repository.acts.tasks_of_scripts import sittings_of
 from repository.audit import Context
-from repository.errors import FieldRefused, NotFound
+from repository.errors import NotFound
 from scripts import records
 from scripts.errors import SittingUnknown
 from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
-from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
+from scripts.tables import Packet, RegisterLine, Script, ScriptCase, Sitting
 
 OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
 """What is done about a sitting whatever was packed: exam scripts, or a postal sample."""
@@ -117,59 +117,6 @@ def missing_everywhere(session: Session, context: Context) -> tuple[MissingScrip
     """Return what is missing or outstanding in every series that the person has sittings in."""
     keys = sorted({sitting.series_key for sitting in sittings_of(session, context)})
     return tuple(one for key in keys for one in missing(session, context, key))
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePage:
-    """The pages of a sitting that wait for a person."""
-
-    sitting: Sitting
-    waiting: tuple[ScanPage, ...]
-    bundles: tuple[ScanBundle, ...]
-
-
-def queue(session: Session, context: Context, sitting_id: str) -> QueuePage:
-    """Return the scanned pages that nothing could be done with automatically."""
-    sitting = permitted(session, context, Action.BUNDLE_WRITE, sitting_id)
-    return QueuePage(
-        sitting, tuple(records.queued_pages(session, sitting_id)), tuple(records.bundles(session, sitting_id))
-    )
-
-
-def settle_page(
-    session: Session,
-    context: Context,
-    sitting_id: str,
-    bundle_id: str,
-    page_index: int,
-    decision: str,
-    *,
-    candidate_number: str,
-    second: str,
-) -> None:
-    """Decide on one waiting page: ``blank``, or ``assign`` it to a candidate, which takes a second person.
-
-    Raises: ``FieldRefused`` for another decision; ``PageSettled``; ``SecondPersonNeeded``.
-    """
-    permitted(session, context, Action.BUNDLE_WRITE, sitting_id)
-    if records.get_bundle(session, bundle_id).sitting_id != sitting_id:
-        raise NotFound
-    actor = actor_of(context).person_id
-    if decision == "blank":
-        records.confirm_blank(session, bundle_id, page_index, actor=actor, now=context.now)
-    elif decision == "assign":
-        records.assign_page(
-            session,
-            bundle_id,
-            page_index,
-            candidate_number=candidate_number,
-            actor=actor,
-            second=second,
-            now=context.now,
-        )
-    else:
-        raise FieldRefused("Choose what to do with the page.", field="decision")
-    audit.record(session, context, f"page.{decision}", "bundle", bundle_id, page=page_index)
 
 
 def working_days_after() -> Callable[[date, int], date]:

@@ -98,7 +98,9 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
 
 def _move_to_failed(session: Session, bundle: ScanBundle, reason: str, now: datetime) -> None:
     records.move_bundle(session, bundle, S.FAILED, now=now, reason=reason)
-    audit.record(session, Context(None, now, "push", origin="worker"), "bundle.failed", "bundle", bundle.id, reason=reason)
+    audit.record(
+        session, Context(None, now, "push", origin="worker"), "bundle.failed", "bundle", bundle.id, reason=reason
+    )
 
 
 @dataclass(slots=True)
@@ -171,9 +173,7 @@ class _Pushing:
         if not planned.scripts:
             return
         names = [f"{script.key.candidate_number}.pdf" for script in planned.scripts]
-        wanted = asked(
-            [script.pages for script in planned.scripts], {page.index: page.rotation for page in readings}
-        )
+        wanted = asked([script.pages for script in planned.scripts], {page.index: page.rotation for page in readings})
         size = self.facts.size_bytes
         held: list[tuple[str, bytes]] = []
         try:

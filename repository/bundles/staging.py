@@ -162,7 +162,13 @@ def _stage(
     if bundle.state == BundleState.STAGED:
         work.again(session, PUSH, bundle.id, context.now, lane=_lane(bundle))
     audit.record(
-        session, context, Action.BUNDLE_WRITE, "bundle", bundle.id, size_bytes=sealed.size_bytes, repeat=not staged.is_new
+        session,
+        context,
+        Action.BUNDLE_WRITE,
+        "bundle",
+        bundle.id,
+        size_bytes=sealed.size_bytes,
+        repeat=not staged.is_new,
     )
     return Taken(bundle.id, bundle.state, repeat=not staged.is_new)
 

@@ -152,7 +152,9 @@ def _tell(session: Session, script: Script, number: int, now: datetime) -> None:
     records.record_script_events(
         session, [ScriptEvent(script.id, "new_version", now, now, records.SERVICE, "", details, "scanning")]
     )
-    audit.record(session, Context(None, now, "version", origin="worker"), "script.version", "script", script.id, version=number)
+    audit.record(
+        session, Context(None, now, "version", origin="worker"), "script.version", "script", script.id, version=number
+    )
     if after_release:
         subject = f"candidate:{script.candidate_number}"
         records.open_case(

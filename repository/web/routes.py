@@ -28,6 +28,7 @@ from repository.web.api import reviews as reviews_api
 from repository.web.api import rules as rules_api
 from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
+from repository.web.api import scans as scans_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.api import sittings as sittings_api
@@ -83,6 +84,7 @@ from repository.web.pages import rules as rules_pages
 from repository.web.pages import safeguarding as safeguarding_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
+from repository.web.pages import scans as scans_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
@@ -628,11 +630,20 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
     Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
-    Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
-    Route("POST", "/sittings/{sitting_id}/pages", scripts_pages.settle_page, A.BUNDLE_WRITE),
+    Route("GET", "/sittings/{sitting_id}/pages", scans_pages.of_sitting, A.BUNDLE_WRITE),
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
-    Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("GET", "/scans", scans_pages.index, A.BUNDLE_WRITE),
+    Route("POST", "/scans", scans_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("GET", "/scans/{bundle_id}", scans_pages.show, A.BUNDLE_WRITE),
+    Route("POST", "/scans/{bundle_id}/retry", scans_pages.retry, A.BUNDLE_WRITE),
+    Route("POST", "/scans/{bundle_id}/discard", scans_pages.discard, A.BUNDLE_WRITE),
+    Route("GET", "/scan-queues", scans_pages.queues, A.BUNDLE_WRITE),
+    Route("POST", "/scan-queues/next", scans_pages.take_next, A.BUNDLE_WRITE),
+    Route("GET", "/scan-queues/{bundle_id}/{page_index}", scans_pages.show_page, A.BUNDLE_WRITE),
+    Route("POST", "/scan-queues/{bundle_id}/{page_index}", scans_pages.decide, A.BUNDLE_WRITE),
+    Route("POST", "/page-decisions/{decision_id}/answer", scans_pages.answer, A.BUNDLE_WRITE),
+    Route("POST", "/page-decisions/{decision_id}/undo", scans_pages.undo, A.BUNDLE_WRITE),
     Route("POST", "/api/sittings", sittings_api.open_sittings, A.SITTING_OPEN),
     Route("GET", "/api/sittings", sittings_api.index, A.SITTING_READ),
     Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
@@ -643,7 +654,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
     Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
     Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
-    Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("POST", "/api/bundles", scans_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("GET", "/api/bundles/{bundle_id}", scans_api.show, A.BUNDLE_WRITE),
+    Route("POST", "/api/bundles/{bundle_id}/pages/{page_index}", scans_api.decide, A.BUNDLE_WRITE),
+    Route("POST", "/api/page-decisions/{decision_id}", scans_api.answer, A.BUNDLE_WRITE),
     Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
     Route("GET", "/api/scripts/{script_id}/timeline", custody_api.script, A.SITTING_READ),
     Route("POST", "/api/scripts/{script_id}/certificate", custody_api.certify_script, A.CUSTODY_CERTIFY),

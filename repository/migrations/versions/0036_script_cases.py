@@ -13,9 +13,12 @@ down_revision = "0035"
 branch_labels = None
 depends_on = None
 
+
 def upgrade() -> None:
     op.add_column("script_case", sa.Column("level", sa.String(8), nullable=False, server_default="script"))
-    op.add_column("script_case", sa.Column("owner_role", sa.String(20), nullable=False, server_default="tracking_clerk"))
+    op.add_column(
+        "script_case", sa.Column("owner_role", sa.String(20), nullable=False, server_default="tracking_clerk")
+    )
     op.add_column("script_case", sa.Column("alarm", sa.String(8), nullable=False, server_default="none"))
     op.add_column("script_case", sa.Column("alarm_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("script_case", sa.Column("centre_from", sa.DateTime(timezone=True), nullable=True))

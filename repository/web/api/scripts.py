@@ -7,12 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from repository import bundles
 from repository.acts import sittings, tracking
 from repository.web import authentication
 from repository.web.api.results import instant_field
 from repository.web.api.sittings import CAPACITY_LIMIT
-from repository.web.requests import context_of, number_field, read_file, read_json, services_of, text_field
+from repository.web.requests import context_of, number_field, read_json, services_of, text_field
 from scripts.reconciliation import Reconciliation
 
 
@@ -58,27 +57,6 @@ async def record_event(request: web.Request) -> web.Response:
         )
     )
     return web.json_response({"packet_id": done.packet.id, "state": done.packet.state, "repeat": done.was_known})
-
-
-async def take_bundle(request: web.Request) -> web.Response:
-    """Take in a scanned bundle of one sitting."""
-    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    sitting_id = request.query.get("sitting", "")
-    filename = request.query.get("filename", "bundle.pdf")[:255]
-    pdf = await read_file(request, bundles.BUNDLE_LIMIT_BYTES)
-    outcome = await bundles.take_in(services_of(request), context_of(request), sitting_id, filename, pdf)
-    return web.json_response(
-        {
-            "id": outcome.bundle_id,
-            "pages": outcome.split.pages_in,
-            "scripts": [
-                {"script_id": one.script_id, "candidate_number": one.candidate_number, "pages": list(one.pages)}
-                for one in outcome.scripts
-            ],
-            "queued": [{"page": one.index, "reason": one.reason} for one in outcome.split.queued],
-        },
-        status=201,
-    )
 
 
 async def reconciliation(request: web.Request) -> web.Response:

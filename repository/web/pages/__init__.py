@@ -35,6 +35,7 @@ NAVIGATION: tuple[tuple[Action, str, str], ...] = (
     (Action.SITTING_READ, "/scripts", "Exam scripts"),
     (Action.PACKET_WRITE, "/despatch-log", "Despatch log"),
     (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
+    (Action.BUNDLE_WRITE, "/scans", "Scans"),
     (Action.RESULTS_READ, "/results", "Results"),
     (Action.REVIEW_READ, "/reviews", "Reviews"),
     (Action.REFERENCE_IMPORT, "/series", "Series data"),

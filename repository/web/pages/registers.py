@@ -215,9 +215,7 @@ async def printed(request: web.Request) -> web.Response:
     """Answer the register as a PDF: as it stands, or blank for the paper."""
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     blank = request.query.get("blank") == "yes"
-    pdf = await services_of(request).database.write(
-        lambda s: registers.printed(s, context, sitting_id, blank=blank)
-    )
+    pdf = await services_of(request).database.write(lambda s: registers.printed(s, context, sitting_id, blank=blank))
     return pdf_response(pdf, "register")
 
 
@@ -232,7 +230,9 @@ async def _page(
 
     view = await services_of(request).database.read(work)
     signed = view.sitting.register_completed_at is not None
-    fields = [{"value": one, "text": text} for one, text in FIELD_WORDS.items() if signed or one != CorrectionField.MARK]
+    fields = [
+        {"value": one, "text": text} for one, text in FIELD_WORDS.items() if signed or one != CorrectionField.MARK
+    ]
     posted = {name: str(value) for name, value in form.items()} if form is not None else {}
     return await render(
         request,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from repository import bundles
 from repository.access import Action, scope_of
 from repository.acts import sittings, tracking
-from repository.errors import FieldRefused, RepositoryError
+from repository.errors import RepositoryError
 from repository.tables import new_id
-from repository.web import content, step_up
 from repository.web.api.sittings import CAPACITY_LIMIT
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
@@ -69,63 +65,6 @@ async def scan_label(request: web.Request) -> web.Response:
         "repeat": done.was_known,
     }
     return await _station_page(request, result=result, form=form)
-
-
-async def take_bundle(request: web.Request) -> web.Response:
-    """Take in a scanned bundle."""
-    form = await read_form(request)
-    context = context_of(request)
-    field = form.get("bundle")
-    try:
-        sitting_id = text_field(form, "sitting", limit=36)
-        if not isinstance(field, web.FileField) or not field.filename:
-            raise FieldRefused("Choose the scanned file.", field="bundle")
-        outcome = await bundles.take_in(services_of(request), context, sitting_id, field.filename, field.file.read())
-    except FORM_ERRORS as error:
-        return await _station_page(request, errors=errors_of(error), status=422, form=form)
-    queued = len(outcome.split.queued)
-    text = f"{outcome.split.pages_in} pages: {len(outcome.scripts)} scripts found, {queued} pages wait for a person."
-    return await redirect(request, f"/sittings/{sitting_id}/pages", title="Bundle taken in", text=text)
-
-
-async def show_pages(request: web.Request) -> web.Response:
-    """Show the pages that wait for a person, each with its picture."""
-    step_up.require_proof(request, Action.SCRIPT_IMAGE)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    page = await services_of(request).database.read(lambda s: sittings.queue(s, context, sitting_id))
-    return await render(request, "scripts/pages.html", page=page, address=partial(content.address, request), errors=[])
-
-
-async def settle_page(request: web.Request) -> web.Response:
-    """Decide on one page: blank, or it belongs to a candidate."""
-    form = await read_form(request)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    try:
-        number = number_field(form, "page_index", 0, 10_000)
-        bundle_id, decision = text_field(form, "bundle", limit=36), text_field(form, "decision", limit=10)
-        await services_of(request).database.write(
-            lambda s: sittings.settle_page(
-                s,
-                context,
-                sitting_id,
-                bundle_id,
-                number,
-                decision,
-                candidate_number=text_field(form, "candidate_number", required=False, limit=4),
-                second=text_field(form, "second", required=False, limit=100),
-            )
-        )
-    except FORM_ERRORS as error:
-        page = await services_of(request).database.read(lambda s: sittings.queue(s, context, sitting_id))
-        return await render(
-            request,
-            "scripts/pages.html",
-            status=422,
-            page=page,
-            address=partial(content.address, request),
-            errors=errors_of(error),
-        )
-    return await redirect(request, f"/sittings/{sitting_id}/pages", text="The decision was recorded.")
 
 
 async def reconcile(request: web.Request) -> web.Response:
