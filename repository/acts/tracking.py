@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -178,8 +179,8 @@ def record_many(session: Session, context: Context, sent: Sequence[Sent], *, sou
     sittings = _sittings(session, recorded)
     waiting = _waiting(session, recorded)
     done = [_refusal(line, sent[line], error) for line, error in refused.items()]
-    for line, event, one in zip(lines, events, recorded, strict=True):
-        done.append(_done(line, sent[line].event_id, event, one, sittings, waiting))
+    for line, event, result in zip(lines, events, recorded, strict=True):
+        done.append(_done(line, sent[line].event_id, event, result, sittings, waiting))
     done.sort(key=lambda one: one.line)
     _audit(session, context, sent, done, source)
     return done
@@ -341,4 +342,5 @@ def _audit(session: Session, context: Context, sent: Sequence[Sent], done: Seque
         return
     # The events themselves say who, when and what of each packet, in chains of their own: one line for them all.
     counts = {str(outcome): sum(one.outcome is outcome for one in done) for outcome in Outcome}
-    audit.record(session, context, "packet.events", "tracking_batch", context.request_id, source=source, **counts)
+    about: dict[str, Any] = {"source": source, **counts}
+    audit.record(session, context, "packet.events", "tracking_batch", context.request_id, **about)

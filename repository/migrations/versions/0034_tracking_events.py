@@ -107,13 +107,13 @@ def _chain(table: str, owner: str, contents_of: Callable[[Mapping[str, Any]], di
         heads[row[of.name]] = (number + 1, head)
         values = dict(zip(_LINK, (number + 1, head), strict=True))
         connection.execute(sa.update(events).where(events.c.id == row["id"]).values(**values))
-    for owner_id, head in heads.items():
-        values = dict(zip(_HEAD, head, strict=True))
+    for owner_id, last in heads.items():
+        values = dict(zip(_HEAD, last, strict=True))
         connection.execute(sa.update(owners).where(owners.c.id == owner_id).values(**values))
 
 
 def _rows(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Mapping[str, Any]]:
-    yield from connection.execute(query).mappings().all()
+    yield from (dict(row) for row in connection.execute(query).mappings().all())
 
 
 def _packet_contents(row: Mapping[str, Any]) -> dict[str, object]:
