@@ -122,8 +122,8 @@ class _Work:
     def __init__(self, session: Session, facts: dict[str, SittingFacts], now: datetime) -> None:
         self.session, self.facts, self.now = session, facts, now
         self.standing: dict[str, dict[tuple[str, str], _Standing]] = defaultdict(dict)
-        columns = [_CASE.c[name] for name in _Standing.__slots__]
-        for row in session.execute(select(*columns).where(_CASE.c.sitting_id.in_(list(facts)))):
+        columns = [getattr(ScriptCase, name) for name in _Standing.__slots__]
+        for row in session.execute(select(*columns).where(ScriptCase.sitting_id.in_(list(facts)))):
             one = _Standing(*row)
             self.standing[one.sitting_id][one.kind, one.subject] = one
         self.wanted: list[tuple[str, CaseProposal]] = []
