@@ -212,7 +212,15 @@ class Action(StrEnum):
     """Answering a centre that asks for an emergency label."""
     TRACKING_EVENT = "tracking.event"
     BUNDLE_WRITE = "bundle.write"
+    SCRIPT_CASE_READ = "script_case.read"
+    """Cases of scripts; a centre sees its own from the day on which it is asked."""
+    SCRIPT_CASE_WORK = "script_case.work"
+    SCRIPT_CASE_REPLY = "script_case.reply"
     SCRIPT_CASE_CLOSE = "script_case.close"
+    SCRIPT_DECIDE = "script.decide"
+    """Declaring a script missing, or explaining why it does not come; the day of results, by which that is done."""
+    MISSING_EXPORT = "missing.export"
+    """The regulator's return on missing scripts, which names candidates by their identifiers."""
     SCRIPT_IMAGE = "script.image"
     CUSTODY_CERTIFY = "custody.certify"
     """Having what is known of scripts certified."""
@@ -232,6 +240,7 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.DOCUMENT_ORIGINAL,
         Action.EXPORT_READ,
         Action.HOLD_WRITE,
+        Action.MISSING_EXPORT,
         Action.PEOPLE_MANAGE_BODY,
         Action.PEOPLE_MANAGE_CENTRE,
         Action.RESULTS_RELEASE,
@@ -356,7 +365,12 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.LABEL_ISSUE: {_A: _ALL, _C: _ALL},
     Action.TRACKING_EVENT: {_C: _ALL},
     Action.BUNDLE_WRITE: {_C: _ALL},
-    Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
+    Action.SCRIPT_CASE_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
+    Action.SCRIPT_CASE_WORK: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_CASE_REPLY: {_E: _CENTRE},
+    Action.SCRIPT_CASE_CLOSE: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_DECIDE: {_A: _ALL},
+    Action.MISSING_EXPORT: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
     Action.CUSTODY_CERTIFY: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},

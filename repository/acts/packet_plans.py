@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from repository.errors import FieldRefused, NotFound
 from scripts import records
 from scripts.bodies import BodyRules, packaged, rules_of
 from scripts.errors import PacketUnknown
-from scripts.labels import PacketLabel, PageCode
+from scripts.labels import COMPONENT, PacketLabel, PageCode
 from scripts.records import LabelFace
 from scripts.tables import EnvelopeCapacity, LabelPrint, LabelRequest, Packet, RegisterLine, Sitting
 
@@ -97,21 +98,34 @@ def make_packets(
     return tuple(made)
 
 
-def move_script(session: Session, context: Context, sitting_id: str, candidate_number: str, packet_id: str) -> Packet:
-    """Put one script into another packet of the plan; raises ``PlanRefused``."""
-    permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    packet = records.move_to_packet(session, sitting_id, candidate_number, packet_id)
-    audit.record(session, context, "packet.move", "sitting", sitting_id, packet=packet.number)
-    return packet
+def move_scripts(
+    session: Session, context: Context, sitting_id: str, candidate_numbers: Collection[str], packet_id: str | None
+) -> Packet:
+    """Put scripts into another packet of the plan, or into one packet more; all of them or none.
 
-
-def add_packet(session: Session, context: Context, sitting_id: str, candidate_numbers: Collection[str]) -> Packet:
-    """Make one packet more for some of the candidates; raises ``PlanRefused``."""
+    Takes: ``packet_id``: where they go; None for a new packet.
+    Returns: the packet that they are in.
+    Raises: ``PlanRefused``; ``FieldRefused`` for nobody.
+    """
     permitted(session, context, Action.PACKET_WRITE, sitting_id)
-    packet = records.add_packet(
-        session, sitting_id, candidate_numbers, actor=actor_of(context).person_id, now=context.now
+    if not candidate_numbers:
+        raise FieldRefused("Choose whose scripts to move.", field="candidates")
+    if packet_id is None:
+        actor = actor_of(context).person_id
+        packet = records.add_packet(session, sitting_id, candidate_numbers, actor=actor, now=context.now)
+    else:
+        for number in candidate_numbers:
+            packet = records.move_to_packet(session, sitting_id, number, packet_id)
+    audit.record(
+        session,
+        context,
+        "packet.move",
+        "sitting",
+        sitting_id,
+        packet=packet.number,
+        scripts=len(candidate_numbers),
+        new=packet_id is None,
     )
-    audit.record(session, context, "packet.add", "sitting", sitting_id, packet=packet.number)
     return packet
 
 
@@ -253,6 +267,10 @@ def set_capacity(
 ) -> EnvelopeCapacity:
     """Set how many scripts go into one envelope of an awarding body, or of one of its components."""
     access.require(actor_of(context), Action.SITTING_OPEN)
+    if not re.fullmatch(r"[0-9A-Z]{2}", awarding_body):
+        raise FieldRefused("An awarding body is two characters, such as 01.", field="body")
+    if component_code and COMPONENT.fullmatch(component_code) is None:
+        raise FieldRefused("A component code is at most 12 letters, digits, / or -.", field="component")
     made = records.set_capacity(
         session, awarding_body, component_code, capacity, actor=actor_of(context).person_id, now=context.now
     )
@@ -270,6 +288,9 @@ class Capacities:
 
 
 def capacities(session: Session, context: Context) -> Capacities:
-    """Return every capacity that holds somewhere."""
-    access.require(actor_of(context), Action.SITTING_OPEN)
+    """Return every capacity that holds somewhere, for who may set it; nothing for others who issue labels."""
+    actor = actor_of(context)
+    access.require(actor, Action.LABEL_ISSUE)
+    if access.scope_of(actor, Action.SITTING_OPEN) is None:
+        return Capacities((), ())
     return Capacities(tuple(packaged().values()), tuple(records.capacities(session)))

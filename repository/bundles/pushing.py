@@ -118,7 +118,9 @@ class _Pushing:
         sitting = await self.services.database.write(lambda s: self._place(s, readings))
         if sitting is None:
             return
-        expected = await self.services.database.read(lambda s: records.expectation(s, sitting.id))
+        expected = await self.services.database.read(
+            lambda s: records.expectation(s, sitting.id, records.get_bundle(s, self.facts.id))
+        )
         planned = _planned(readings, expected)
         scope = objects.scope_name(sitting.centre_number, sitting.series_key, objects.SCRIPTS)
         try:

@@ -23,6 +23,7 @@ from repository.web.api import journal as journal_api
 from repository.web.api import moderation as moderation_api
 from repository.web.api import parcels as parcels_api
 from repository.web.api import people as people_api
+from repository.web.api import registers as registers_api
 from repository.web.api import results as results_api
 from repository.web.api import reviews as reviews_api
 from repository.web.api import rules as rules_api
@@ -69,12 +70,14 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import messages as messages_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
+from repository.web.pages import packet_plans as plans_pages
 from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import practice as practice_pages
 from repository.web.pages import providers as providers_pages
 from repository.web.pages import readiness as readiness_pages
 from repository.web.pages import receipts as receipts_pages
+from repository.web.pages import registers as registers_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import review_decisions as review_decisions_pages
@@ -597,14 +600,29 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sittings/{sitting_id}/custody/candidates", custody_pages.reveal, A.SITTING_READ),
     Route("POST", "/sittings/{sitting_id}/custody/certificate", custody_pages.certify_sitting, A.CUSTODY_CERTIFY),
     Route("GET", "/sittings/{sitting_id}", sittings_pages.show, A.SITTING_READ),
+    Route("GET", "/exam-day", sittings_pages.show_day, A.REGISTER_WRITE),
+    Route("GET", "/sittings/{sitting_id}/register", registers_pages.show, A.REGISTER_WRITE),
     Route(
         "POST",
         "/sittings/{sitting_id}/register",
-        sittings_pages.mark_register,
+        registers_pages.save,
         A.REGISTER_WRITE,
         limit_bytes=limits.SHEET_BYTES,
     ),
-    Route("POST", "/sittings/{sitting_id}/packets", sittings_pages.make_packets, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/register.pdf", registers_pages.printed, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/seats", registers_pages.seat_by, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/corrections", registers_pages.correct, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/signatures", registers_pages.countersign, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/sign-off", registers_pages.sign_off, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/moves", registers_pages.move, A.REGISTER_WRITE),
+    Route("GET", "/sittings/{sitting_id}/packets", plans_pages.show, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets", plans_pages.make, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets/moves", plans_pages.move, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets/emergency-labels", plans_pages.ask_label, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/answer-pages.pdf", plans_pages.answers, A.PACKET_WRITE),
+    Route("GET", "/emergency-labels", plans_pages.show_asked, A.LABEL_ISSUE),
+    Route("POST", "/emergency-labels/{label_request_id}", plans_pages.answer_label, A.LABEL_ISSUE),
+    Route("POST", "/envelope-capacities", plans_pages.set_capacity, A.SITTING_OPEN),
     Route("POST", "/sittings/{sitting_id}/despatch", despatch_pages.despatch, A.PACKET_WRITE),
     # The despatch log
     Route("GET", "/despatch", despatch_pages.phone, A.PACKET_WRITE),
@@ -647,8 +665,18 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/sittings", sittings_api.open_sittings, A.SITTING_OPEN),
     Route("GET", "/api/sittings", sittings_api.index, A.SITTING_READ),
     Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
-    Route("PUT", "/api/sittings/{sitting_id}/register", sittings_api.mark_register, A.REGISTER_WRITE),
+    Route("POST", "/api/series/{series_key}/sittings", sittings_api.open_series, A.SITTING_OPEN),
+    Route("GET", "/api/sittings/{sitting_id}/register", registers_api.show, A.SITTING_READ),
+    Route("PUT", "/api/sittings/{sitting_id}/register", registers_api.mark, A.REGISTER_WRITE),
+    Route("PUT", "/api/sittings/{sitting_id}/seats", registers_api.seat, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/corrections", registers_api.correct, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/signatures", registers_api.countersign, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/sign-off", registers_api.sign_off, A.REGISTER_WRITE),
+    Route("GET", "/api/sittings/{sitting_id}/packets", sittings_api.show_packets, A.SITTING_READ),
     Route("POST", "/api/sittings/{sitting_id}/packets", sittings_api.make_packets, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/packets/moves", sittings_api.move_scripts, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/emergency-labels", sittings_api.ask_label, A.PACKET_WRITE),
+    Route("POST", "/api/emergency-labels/{label_request_id}", sittings_api.answer_label, A.LABEL_ISSUE),
     Route("POST", "/api/sittings/{sitting_id}/despatch", despatch_api.despatch, A.PACKET_WRITE),
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
     Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),

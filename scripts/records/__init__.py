@@ -42,6 +42,7 @@ from scripts.records.events import (
     record_event,
     record_events,
 )
+from scripts.records.facts import portions
 from scripts.records.histories import broken_packet_chain, packet_histories, packet_history
 from scripts.records.label_prints import (
     LabelFace,
@@ -222,6 +223,7 @@ __all__ = [
     "packets",
     "packets_of",
     "page_counts",
+    "portions",
     "print_labels",
     "proposal_of",
     "push_bundle",

@@ -19,7 +19,17 @@ from scripts.records.cases import open_case
 from scripts.records.custody import packet_of_label, packets
 from scripts.records.script_events import ScriptEvent, record_script_events
 from scripts.records.sittings import get_sitting, register, scripts_of
-from scripts.splitting import Disposition, Expectation, PageReading, QueueReason, ScriptKey, Split, split
+from scripts.splitting import (
+    Counts,
+    Disposition,
+    Duplex,
+    Expectation,
+    PageReading,
+    QueueReason,
+    ScriptKey,
+    Split,
+    split,
+)
 from scripts.tables import PacketLabelRow, ScanBundle, ScanPage, Script, Sitting
 from scripts.tracking import ScriptState, require_script_move
 
@@ -176,8 +186,11 @@ def _is_label(payload: str) -> bool:
 # Pushed as a whole
 
 
-def expectation(session: Session, sitting_id: str) -> Expectation:
-    """Return what a bundle of a sitting may hold: candidates not withdrawn, what is indexed, the labels issued."""
+def expectation(session: Session, sitting_id: str, bundle: ScanBundle | None = None) -> Expectation:
+    """Return what a bundle of a sitting may hold: candidates not withdrawn, what is indexed, the labels issued.
+
+    Takes: the bundle, for what was counted of it; without one, nothing counts its pages.
+    """
     sitting = get_sitting(session, sitting_id)
     lines = [line for line in register(session, sitting_id) if line.state != RegisterState.WITHDRAWN]
     indexed = [script for script in scripts_of(session, sitting_id) if script.pages]
@@ -188,6 +201,18 @@ def expectation(session: Session, sitting_id: str) -> Expectation:
         frozenset(_key(sitting, line.candidate_number) for line in lines),
         frozenset(_key(sitting, script.candidate_number) for script in indexed),
         frozenset(payloads),
+        Counts() if bundle is None else counts_of(bundle),
+    )
+
+
+def counts_of(bundle: ScanBundle) -> Counts:
+    """Return what was counted of a bundle outside the scanner and by it."""
+    return Counts(
+        sheets_fed=bundle.sheets,
+        sheets=bundle.sheets_checked,
+        booklets=bundle.booklets,
+        booklet_pages=bundle.booklet_pages,
+        duplex=Duplex(bundle.duplex or Duplex.MERGED),
     )
 
 
@@ -209,7 +234,7 @@ def push_bundle(
     # Bundles of one sitting are pushed one after the other, so that a candidate's two copies always meet.
     session.scalar(select(Sitting.id).where(Sitting.id == sitting.id).with_for_update())
     pages = tuple(readings)
-    taken = split(pages, expectation(session, sitting.id))
+    taken = split(pages, expectation(session, sitting.id, bundle))
     with session.begin_nested():
         move_bundle(session, bundle, BundleState.PUSHED, now=now)
         bundle.pages = taken.pages_in
@@ -297,8 +322,8 @@ def _cases(session: Session, sitting: Sitting, bundle: ScanBundle, taken: Split,
     for finding in taken.findings:
         subject = f"candidate:{finding.key.candidate_number}"
         open_case(session, sitting.id, finding.kind, subject, now=now, details={"detail": finding.detail})
-    fed, checked = bundle.sheets, bundle.sheets_checked
-    if (fed is not None and bundle.pages != 2 * fed) or (fed is not None and checked is not None and fed != checked):
+    fed, checked, sides = bundle.sheets, bundle.sheets_checked, counts_of(bundle).sides
+    if any(sheets is not None and sheets * sides != bundle.pages for sheets in (fed, checked)):
         counted = {"sheets": fed, "sheets_checked": checked, "pages": bundle.pages}
         open_case(session, sitting.id, "double_feed", f"bundle:{bundle.id}", now=now, details=counted)
 

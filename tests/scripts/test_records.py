@@ -107,7 +107,15 @@ def scan(*words: str) -> list[PageReading]:
 
 
 def bundle(session: Session, sitting: Sitting, name: str, *words: str, **more: Any) -> records.BundleOutcome:
-    return pushed(session, sitting, name, scan(*words), **more)
+    return pushed(session, sitting, name, scan(*words), **(counted(words) | more))
+
+
+def counted(words: tuple[str, ...]) -> dict[str, Any]:
+    """What somebody counts of the pile: sheets of two sides, or of one where their number is odd, and booklets."""
+    booklets = len({word for word in words if word.isdigit()})
+    if len(words) % 2:
+        return {"sheets_checked": len(words), "booklets": booklets, "duplex": "none"}
+    return {"sheets_checked": len(words) // 2, "booklets": booklets}
 
 
 def pushed(

@@ -1,20 +1,19 @@
-"""Sittings before the exam, for programs: opening them, registers, packet plans, what is printed."""
+"""Sittings before the exam, for programs: opening them, packet plans, what is printed."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
-from repository.acts import openings, packet_plans, registers, sittings
+from repository.acts import openings, packet_plans, sittings
 from repository.acts.sittings import SittingPage
 from repository.errors import FieldRefused
 from repository.web import authentication
 from repository.web.requests import context_of, number_field, read_json, services_of, text_field
-from scripts.reconciliation import RegisterState
 from scripts.tables import Sitting
 
-CAPACITY = 25
 CAPACITY_LIMIT = 200
 
 
@@ -80,55 +79,116 @@ async def show(request: web.Request) -> web.Response:
     return web.json_response(page_json(page))
 
 
-async def mark_register(request: web.Request) -> web.Response:
-    """Mark candidates present or absent."""
+async def open_series(request: web.Request) -> web.Response:
+    """Open the sittings of every timetabled component of a series, or bring them up to date with the entries."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    body = await read_json(request)
-    lines, added = body.get("lines"), body.get("added", [])
-    if not isinstance(lines, list) or not isinstance(added, list):
-        raise FieldRefused("lines must be a list of candidate_number and state.", field="lines")
-    try:
-        states = {str(line["candidate_number"]): RegisterState(line["state"]) for line in lines}
-    except (TypeError, KeyError, ValueError) as error:
-        raise FieldRefused(
-            "Each line names a candidate_number and the state present or absent.", field="lines"
-        ) from error
+    context, key = context_of(request), request.match_info["series_key"]
+    whole = await services_of(request).database.write(lambda s: openings.open_series(s, context, key))
+    figures = asdict(whole.done)
+    figures["sittings"] = len(figures.pop("sitting_ids"))
+    return web.json_response(figures | {"components": whole.components, "undated": list(whole.undated)}, status=201)
+
+
+async def show_packets(request: web.Request) -> web.Response:
+    """Answer the packet plan: packets, their labels and prints, and whose scripts are in none."""
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    await services_of(request).database.write(
-        lambda s: registers.mark_register(s, context, sitting_id, states, [str(one) for one in added])
-    )
-    return web.Response(status=204)
+    plan = await services_of(request).database.read(lambda s: packet_plans.show(s, context, sitting_id))
+    packets = []
+    for packet in plan.packets:
+        face = plan.faces.get(packet.id)
+        packets.append(
+            {
+                "id": packet.id,
+                "number": packet.number,
+                "of": packet.of,
+                "state": packet.state,
+                "candidates": list(packet.candidate_numbers),
+                "label": face.label.payload if face else None,
+                "issue": packet.issue,
+                "emergency": face.is_emergency if face else False,
+                "printed": face.printed if face else 0,
+                "sealed": packet.id in plan.sealed,
+            }
+        )
+    return web.json_response({"packets": packets, "unpacked": list(plan.unpacked), "capacity": plan.capacity})
 
 
 async def make_packets(request: web.Request) -> web.Response:
-    """Plan packets and issue their labels."""
+    """Plan packets and issue their labels; ``again`` plans anew until the first packet is sealed."""
     authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
     body = await read_json(request)
-    capacity = number_field(body, "capacity", 1, CAPACITY_LIMIT) if "capacity" in body else CAPACITY
+    capacity = number_field(body, "capacity", 1, CAPACITY_LIMIT) if "capacity" in body else None
+    again = body.get("again") is True
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     services = services_of(request)
-    await services.database.write(lambda s: packet_plans.make_packets(s, context, sitting_id, capacity))
+    await services.database.write(lambda s: packet_plans.make_packets(s, context, sitting_id, capacity, again=again))
     labels = await services.database.read(lambda s: packet_plans.label_payloads(s, context, sitting_id))
     return web.json_response(
         {"packets": [{"label": one.payload, "number": one.number, "of": one.of} for one in labels]}, status=201
     )
 
 
-async def labels_pdf(request: web.Request) -> web.Response:
-    """Answer the labels as a PDF to print."""
+async def move_scripts(request: web.Request) -> web.Response:
+    """Put scripts into another packet of the plan, or into one packet more (``packet`` is null)."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    numbers, to = body.get("candidates"), body.get("packet")
+    if not isinstance(numbers, list) or not numbers or not all(isinstance(one, str) for one in numbers):
+        raise FieldRefused("candidates must be a list of candidate numbers.", field="candidates")
+    if to is not None and not isinstance(to, str):
+        raise FieldRefused("packet is the id of a packet, or null for one more.", field="packet")
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    pdf = await services_of(request).database.write(lambda s: packet_plans.labels(s, context, sitting_id))
-    return _pdf(pdf, "labels")
+    packet = await services_of(request).database.write(
+        lambda s: packet_plans.move_scripts(s, context, sitting_id, numbers, to)
+    )
+    return web.json_response({"packet": packet.number})
+
+
+async def ask_label(request: web.Request) -> web.Response:
+    """Ask the awarding body for an emergency label of a packet."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    packet_id, reason = text_field(body, "packet", limit=36), text_field(body, "reason", limit=200)
+    made = await services_of(request).database.write(
+        lambda s: packet_plans.ask_label(s, context, sitting_id, packet_id, reason)
+    )
+    return web.json_response({"id": made.id, "due_at": made.due_at.isoformat()}, status=201)
+
+
+async def answer_label(request: web.Request) -> web.Response:
+    """Issue an emergency label that was asked for, or refuse it with a reason."""
+    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
+    body = await read_json(request)
+    decision = text_field(body, "decision", limit=10)
+    if decision not in {"issued", "refused"}:
+        raise FieldRefused("decision is issued or refused.", field="decision")
+    context, request_id = context_of(request), request.match_info["label_request_id"]
+    answer = text_field(body, "answer", required=False, limit=200)
+    found = await services_of(request).database.write(
+        lambda s: packet_plans.answer_label(s, context, request_id, issued=decision == "issued", answer=answer)
+    )
+    return web.json_response({"label": found.payload})
+
+
+async def labels_pdf(request: web.Request) -> web.Response:
+    """Answer labels as a PDF to print: of one packet, or those that were never printed, or all when every one was."""
+    context, sitting_id = context_of(request), request.match_info["sitting_id"]
+    packet_id = request.query.get("packet")
+    pdf = await services_of(request).database.write(lambda s: packet_plans.labels(s, context, sitting_id, packet_id))
+    return pdf_response(pdf, "labels")
 
 
 async def covers_pdf(request: web.Request) -> web.Response:
-    """Answer the cover sheets as a PDF to print."""
+    """Answer cover sheets as a PDF to print: of everybody, or of one candidate."""
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    pdf = await services_of(request).database.read(lambda s: packet_plans.covers(s, context, sitting_id))
-    return _pdf(pdf, "covers")
+    number = request.query.get("candidate_number")
+    pdf = await services_of(request).database.read(lambda s: packet_plans.covers(s, context, sitting_id, number))
+    return pdf_response(pdf, "covers")
 
 
-def _pdf(data: bytes, name: str) -> web.Response:
+def pdf_response(data: bytes, name: str) -> web.Response:
+    """Return a PDF that the browser shows, to be printed."""
     return web.Response(
         body=data, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}.pdf"'}
     )

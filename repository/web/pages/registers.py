@@ -12,13 +12,13 @@ from repository.access import Action, scope_of
 from repository.acts import registers
 from repository.acts.sittings import permitted
 from repository.errors import FieldRefused
+from repository.web.api.sittings import pdf_response
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in
 from repository.web.pages import redirect, render
 from repository.web.requests import (
     actor_of,
     context_of,
     number_field,
-    pdf_response,
     read_form,
     services_of,
     text_field,

@@ -27,6 +27,7 @@ async def index(request: web.Request) -> web.Response:
         sittings=found,
         missing=missing,
         may_open=scope_of(actor_of(request), Action.SITTING_OPEN) is not None,
+        may_write=scope_of(actor_of(request), Action.REGISTER_WRITE) is not None,
         errors=[],
     )
 

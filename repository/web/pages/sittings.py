@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from aiohttp import web
 from multidict import MultiDictProxy
+from sqlalchemy.orm import Session
 
 from repository.access import Action, Role, scope_of
-from repository.acts import openings, packet_plans, registers, sittings
-from repository.web.api.sittings import CAPACITY, CAPACITY_LIMIT
-from repository.web.forms import FORM_ERRORS, errors_of
+from repository.acts import exam_days, openings, packet_plans, registers, sittings
+from repository.errors import FieldRefused
 from repository.web.pages import redirect, render
-from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
+from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
 from scripts.despatch import CollectionKind
-from scripts.reconciliation import RegisterState
 
 COLLECTION_WORDS = {
     CollectionKind.SCHEDULED: "Scheduled collection",
@@ -35,12 +36,27 @@ CLOSING_WORDS = {
 
 
 async def open_sittings(request: web.Request) -> web.Response:
-    """Open the sittings of a written component at every centre that has entries."""
+    """Open the sittings of a series, or of one written component, at every centre that has entries."""
     form = await read_form(request)
-    context = context_of(request)
-    series, component = text_field(form, "series", limit=12), text_field(form, "component", limit=12)
-    opened = await services_of(request).database.write(lambda s: openings.open_all(s, context, series, component))
-    return await redirect(request, "/scripts", text=f"{len(opened)} sittings are open.")
+    context, database = context_of(request), services_of(request).database
+    series = text_field(form, "series", limit=12)
+    component = text_field(form, "component", required=False, limit=12)
+    if component:
+        opened = await database.write(lambda s: openings.open_all(s, context, series, component))
+        return await redirect(request, "/scripts", text=f"{len(opened)} sittings are open.")
+    whole = await database.write(lambda s: openings.open_series(s, context, series))
+    done = whole.done
+    text = (
+        f"{len(done.sitting_ids)} sittings of {whole.components} components: {done.opened} new; "
+        f"{done.late} late entries added, {done.withdrawn} withdrawn ones struck out."
+    )
+    if done.kept:
+        text += f" {done.kept} candidates were marked though their entry is withdrawn since: nothing was changed there."
+    if done.stuck:
+        text += f" {done.stuck} sittings stay on their day, because something is marked or packed there."
+    if whole.undated:
+        text += f" {len(whole.undated)} timetabled components have no day yet."
+    return await redirect(request, "/scripts", title="Sittings opened", text=text)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -48,40 +64,15 @@ async def show(request: web.Request) -> web.Response:
     return await sitting_page(request)
 
 
-async def mark_register(request: web.Request) -> web.Response:
-    """Mark candidates present or absent."""
-    form = await read_form(request)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    states = {
-        name.removeprefix("state-"): RegisterState(str(value))
-        for name, value in form.items()
-        if name.startswith("state-") and str(value) in {RegisterState.PRESENT, RegisterState.ABSENT}
-    }
-    added = [number for number in str(form.get("added", "")).split() if number]
+async def show_day(request: web.Request) -> web.Response:
+    """Show a day of an exams officer: every sitting by session, what is next in each, and who clashes."""
+    context = context_of(request)
     try:
-        await services_of(request).database.write(
-            lambda s: registers.mark_register(
-                s, context, sitting_id, states | dict.fromkeys(added, RegisterState.PRESENT), added
-            )
-        )
-    except FORM_ERRORS as error:
-        return await sitting_page(request, errors=errors_of(error), status=422)
-    return await redirect(request, f"/sittings/{sitting_id}", text="The register was saved.")
-
-
-async def make_packets(request: web.Request) -> web.Response:
-    """Plan packets and issue their labels."""
-    form = await read_form(request)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    try:
-        capacity = number_field(form, "capacity", 1, CAPACITY_LIMIT)
-        made = await services_of(request).database.write(
-            lambda s: packet_plans.make_packets(s, context, sitting_id, capacity)
-        )
-    except FORM_ERRORS as error:
-        return await sitting_page(request, errors=errors_of(error), status=422)
-    text = f"{len(made)} packets. Print their labels: one for each packet, never a photocopy."
-    return await redirect(request, f"/sittings/{sitting_id}", title="Labels ready", text=text)
+        on = date.fromisoformat(request.query["on"]) if request.query.get("on") else None
+    except ValueError as error:
+        raise FieldRefused("The day is a date such as 2027-05-15.", field="on") from error
+    found = await services_of(request).database.read(lambda s: exam_days.day(s, context, on))
+    return await render(request, "sittings/day.html", day=found, errors=[])
 
 
 async def sitting_page(
@@ -93,22 +84,32 @@ async def sitting_page(
 ) -> web.Response:
     """Answer with the page of a sitting, with what is wrong on it and what had been typed."""
     context, sitting_id, actor = context_of(request), request.match_info["sitting_id"], actor_of(request)
-    services = services_of(request)
-    page = await services.database.read(lambda s: sittings.page(s, context, sitting_id))
-    labels = await services.database.read(lambda s: packet_plans.label_payloads(s, context, sitting_id))
+
+    def work(session: Session) -> tuple[sittings.SittingPage, registers.RegisterView, packet_plans.PlanView]:
+        return (
+            sittings.page(session, context, sitting_id),
+            registers.show(session, context, sitting_id),
+            packet_plans.show(session, context, sitting_id),
+        )
+
+    page, register, plan = await services_of(request).database.read(work)
+    steps = exam_days.steps(register, plan) if page.sitting.purpose == "scripts" else ()
     return await render(
         request,
         "sittings/show.html",
         status=status,
         page=page,
-        labels={label.number: label.payload for label in labels},
+        register=register,
+        plan=plan,
+        steps=steps,
+        next_step=next((step for step in steps if not step.is_done), None),
+        labels={face.label.number: face.label.payload for face in plan.faces.values()},
         may_write=scope_of(actor, Action.REGISTER_WRITE) is not None,
         may_close=scope_of(actor, Action.SCRIPT_CASE_CLOSE) is not None,
         closing_reasons=[{"value": "", "text": "Choose"}]
         + [{"value": code, "text": words} for code, words in CLOSING_WORDS.items()],
         closing_words=CLOSING_WORDS,
         is_clerk=actor.role is Role.TRACKING_CLERK,
-        capacity=CAPACITY,
         collections=[{"value": kind, "text": words} for kind, words in COLLECTION_WORDS.items()],
         typed={name: str(value) for name, value in form.items()} if form is not None else {},
         errors=errors or [],

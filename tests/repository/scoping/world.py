@@ -535,6 +535,10 @@ class _Maker:
             self.add("despatch_line", entry_id=entry["id"], packet_id=packet["id"])
             self.add("custody_evidence", **of, document_id=self.kept()["id"], kind="signature")
             request = self.chance.choice(self.world.rows["review_request"])
-            self.add("script_copy", script_id=script["id"], request_id=request["id"], document_id=self.kept()["id"])
-            self.add("script_destruction", **of, what="scans", confirmed_by=None, receipt_id=None)
+            copied = {"script_id": script["id"], "request_id": request["id"], "document_id": self.kept()["id"]}
+            self.add("script_copy", **copied, given_to=self.world.people[0].person_id)
+            proposer = self.world.people[0].person_id
+            self.add(
+                "script_destruction", **of, what="scans", proposed_by=proposer, confirmed_by=None, receipt_id=None
+            )
         self.kept()
