@@ -1,8 +1,9 @@
 """Formats of the regulator, as far as its columns or patterns are public. The rest is named here as not public.
 
-Public are the patterns of single values in returns on reviews of marking and moderation, the list of reasons, and the
-first ten columns of the return on special consideration, and all columns of the return on missing scripts. Not public, and so not offered: the order and the names of the
-columns of the return on reviews, and what follows the tenth column of the other.
+Public are the patterns of single values in returns on reviews of marking and moderation, the list of reasons, the first
+ten columns of the return on special consideration, and all columns of the return on missing scripts. Not public, and so
+not offered: the order and the names of the columns of the return on reviews, and what follows the tenth column of the
+return on special consideration.
 Source: https://assets.publishing.service.gov.uk/media/6527fbda2548ca0014ddf1e9/Reviews_of_marking_and_moderation_guide_to_the_submissions_process.csv/preview
 (patterns); https://assets.publishing.service.gov.uk/media/6527d9c6aea2d0000d219c3f/TQ_ROMM_Reason.csv/preview (reasons).
 """
@@ -43,6 +44,8 @@ MISSING_SCRIPTS_COLUMNS = (
 
 Source: Ofqual's guide to the collection of missing scripts (gov.uk asset 64abcd0b404eac000c763b9a).
 """
+_MAY_BE_NOT_APPLICABLE = frozenset(MISSING_SCRIPTS_COLUMNS)
+"""A number is written bare in every column, so that ``-2`` is; text is made safe in every one all the same."""
 NOT_PUBLIC = (
     "Return on special consideration: every column behind the tenth.",
     "Return on reviews of marking and moderation: names and order of its columns.",
@@ -159,7 +162,3 @@ def missing_scripts_csv(lines: Iterable[MissingScriptLine], *, bom: bool = False
         return dict(zip(MISSING_SCRIPTS_COLUMNS, texts, strict=True))
 
     return table_pieces(MISSING_SCRIPTS_COLUMNS, map(cells, lines), numeric=_MAY_BE_NOT_APPLICABLE, bom=bom)
-
-
-_MAY_BE_NOT_APPLICABLE = frozenset(MISSING_SCRIPTS_COLUMNS)
-"""A number is written bare in every column, so that ``-2`` is; text is made safe in every one all the same."""
