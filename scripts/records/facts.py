@@ -213,18 +213,21 @@ def _elsewhere(session: Session, ids: Sequence[str]) -> tuple[dict[str, frozense
         return {}, {}
     others: dict[str, set[str]] = defaultdict(set)
     seen: dict[str, set[str]] = defaultdict(set)
-    ours, theirs = aliased(RegisterLine), aliased(RegisterLine)
+    ours = aliased(RegisterLine)
     for mine, beside in pairs:
         rows = session.execute(
-            select(theirs.candidate_number, Script.state)
-            .join(ours, ours.candidate_number == theirs.candidate_number)
-            .join(Script, and_(Script.sitting_id == beside, Script.candidate_number == theirs.candidate_number))
+            select(RegisterLine.candidate_number, Script.state)
+            .join(Script, and_(Script.sitting_id == beside, Script.candidate_number == RegisterLine.candidate_number))
             .where(
-                ours.sitting_id == mine,
-                theirs.sitting_id == beside,
-                ours.state == str(RegisterState.PRESENT),
-                theirs.state == str(RegisterState.PRESENT),
-                theirs.explained != str(Explanation.REGISTER_ERROR),
+                RegisterLine.sitting_id == beside,
+                RegisterLine.state == str(RegisterState.PRESENT),
+                RegisterLine.explained != str(Explanation.REGISTER_ERROR),
+                # Not a join: what narrows a person's rows reaches a table joined to itself by its own name only.
+                RegisterLine.candidate_number.in_(
+                    select(ours.candidate_number).where(
+                        ours.sitting_id == mine, ours.state == str(RegisterState.PRESENT)
+                    )
+                ),
             )
         )
         for number, state in rows:
