@@ -49,6 +49,8 @@ MARGIN = 0.1
 
 GREY_PAPER = 200
 DARKEST_PAPER = 90
+INK_PART = 0.0002
+"""The darkest part of a page by which its ink is judged: a single written line has more."""
 LOW_CONTRAST = 60
 LEAST_CONTRAST = 28
 LOW_DPI = 140
@@ -135,7 +137,7 @@ def _reading(
         skew, turn, on_its_side = _lie(ink)
     notes: list[PageNote] = [] if blank else _lying(turn, skew)
     notes += [PageNote.ON_ITS_SIDE] if on_its_side else []
-    notes += _quality(paper, paper - _level(image, 0.002), blank=blank or bool(found.texts))
+    notes += _quality(paper, paper - _level(image, INK_PART), blank=blank or bool(found.texts))
     dpi = picture.dpi or min(size) / A4_WIDTH_INCHES
     if dpi < LOW_DPI:
         notes.append(PageNote.TOO_COARSE if dpi < LEAST_DPI else PageNote.LOW_RESOLUTION)
