@@ -67,6 +67,7 @@ NOT_OF_A_CENTRE = {
 }
 """What belongs to no centre; what is the body's own (an incident, a proposal) or the person's own (a passkey) likewise."""
 OF_THE_BODY_OR_ONE_SELF = {
+    "label_request_id",
     "incident_id", "exemption_id", "conflict_id", "person_id", "proposal_id", "message_id", "passkey_id", "token_id",
     "integration_id", "account_id", "session_id", "device_id", "work_id",
 }  # fmt: skip
