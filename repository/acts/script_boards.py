@@ -227,6 +227,25 @@ def return_lines(session: Session, context: Context, series_key: str) -> tuple[M
     return tuple(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A series, and how many lines its return has."""
+
+    key: str
+    title: str
+    lines: int
+
+
+def returns(session: Session, context: Context) -> tuple[Return, ...]:
+    """Return of which series there is a return on missing scripts."""
+    access.require(actor_of(context), Action.MISSING_EXPORT)
+    found = []
+    for key, title in _series(session, Wanted()):
+        waiting = script_results.links(session, series_key=key)
+        found.append(Return(key, title, sum(one.located_at is None for one in waiting)))
+    return tuple(found)
+
+
 def return_csv(session: Session, context: Context, series_key: str) -> bytes:
     """Return the regulator's return as a CSV file; that it was taken is recorded."""
     lines = return_lines(session, context, series_key)
@@ -272,7 +291,7 @@ def _series(session: Session, wanted: Wanted) -> tuple[tuple[str, str], ...]:
 
 def _about(session: Session, series_key: str) -> dict[tuple[str, str, str], tuple[str, str, str, str, str]]:
     """Return, by centre, candidate and component: QAN, level, specification and its title, and the candidate's UCI."""
-    rows: Sequence[tuple[str, ...]] = session.execute(  # type: ignore[assignment]
+    rows: Sequence[tuple[str, ...]] = session.execute(
         select(
             Candidate.centre_number,
             Candidate.candidate_number,

@@ -107,9 +107,14 @@ def permitted(session: Session, context: Context, action: Action, case_id: str) 
     sitting = session.get_one(Sitting, found.sitting_id)
     actor = actor_of(context)
     access.require(actor, action, centre_number=sitting.centre_number)
-    if is_of_centre(actor) and (found.centre_from is None or found.centre_from > context.now):
+    if not is_shown(context, found):
         raise NotFound
     return found, sitting
+
+
+def is_shown(context: Context, found: ScriptCase) -> bool:
+    """Return whether who asks sees a case of a sitting that they see: a centre from the day on which it is asked."""
+    return not is_of_centre(actor_of(context)) or (found.centre_from is not None and found.centre_from <= context.now)
 
 
 def is_of_centre(actor: Actor) -> bool:
@@ -171,7 +176,7 @@ def _query(context: Context, wanted: Wanted) -> Select[ScriptCase]:
     actor = actor_of(context)
     if access.scope_of(actor, Action.SCRIPT_CASE_READ) is None:
         raise NotFound
-    query = select(ScriptCase).join(Sitting, Sitting.id == ScriptCase.sitting_id).where(Sitting.purpose == "scripts")
+    query = select(ScriptCase).join(Sitting, Sitting.id == ScriptCase.sitting_id)
     if is_of_centre(actor):
         query = query.where(Sitting.centre_number == actor.centre_number, ScriptCase.centre_from <= context.now)
     for column, value in (

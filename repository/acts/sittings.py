@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy.orm import Session
 
-from moderation.working_days import Nation, add_working_days
 from repository import access, audit
 from repository.access import Action
 from repository.acts.cases import actor_of
+from repository.acts.script_case_views import is_shown
 from repository.acts.tasks_of_scripts import sittings_of
 from repository.audit import Context
 from repository.errors import NotFound
 from scripts import records
 from scripts.errors import SittingUnknown
-from scripts.missing import MissingScript
 from scripts.reconciliation import Reconciliation, RegisterState
 from scripts.tables import Packet, RegisterLine, Script, ScriptCase, Sitting
 
@@ -74,7 +72,7 @@ def page(session: Session, context: Context, sitting_id: str) -> SittingPage:
         tuple(records.packets(session, sitting_id)),
         tuple(records.scripts_of(session, sitting_id)),
         records.figures(session, sitting_id),
-        tuple(records.cases(session, sitting_id)),
+        tuple(one for one in records.cases(session, sitting_id) if is_shown(context, one)),
     )
 
 
@@ -84,41 +82,3 @@ def reconcile(session: Session, context: Context, sitting_id: str) -> Reconcilia
     done = records.reconcile(session, sitting_id, now=context.now)
     audit.record(session, context, "sitting.reconcile", "sitting", sitting_id, expected=done.expected)
     return done
-
-
-def close_case(session: Session, context: Context, sitting_id: str, case_id: str, reason: str) -> None:
-    """Record what is decided about a difference; until then the results gate waits for a missing script.
-
-    Raises: ``NotFound`` for a case of another sitting; ``CaseRefused`` for an unknown reason or a closed case.
-    """
-    permitted(session, context, Action.SCRIPT_CASE_CLOSE, sitting_id)
-    if case_id not in {case.id for case in records.cases(session, sitting_id)}:
-        raise NotFound
-    records.close_case(session, case_id, reason=reason, actor=actor_of(context).person_id, now=context.now)
-    audit.record(session, context, Action.SCRIPT_CASE_CLOSE, "script_case", case_id, reason=reason)
-
-
-def missing(
-    session: Session, context: Context, series_key: str, centre_number: str | None = None
-) -> tuple[MissingScript, ...]:
-    """Return scripts that are missing or outstanding, most urgent first."""
-    actor = actor_of(context)
-    if actor.role in access.CENTRE_ROLES:
-        centre_number = actor.centre_number
-    access.require(actor, Action.SITTING_READ, centre_number=centre_number)
-    return tuple(
-        records.missing(
-            session, series_key, centre_number, today=context.now.date(), working_days_after=working_days_after()
-        )
-    )
-
-
-def missing_everywhere(session: Session, context: Context) -> tuple[MissingScript, ...]:
-    """Return what is missing or outstanding in every series that the person has sittings in."""
-    keys = sorted({sitting.series_key for sitting in sittings_of(session, context)})
-    return tuple(one for key in keys for one in missing(session, context, key))
-
-
-def working_days_after() -> Callable[[date, int], date]:
-    """Return the working-day function of the alarm; centres of England and Wales until the register says otherwise."""
-    return lambda on, days: add_working_days(on, days, Nation.ENGLAND)

@@ -30,6 +30,7 @@ from repository.web.api import rules as rules_api
 from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scans as scans_api
+from repository.web.api import script_cases as script_cases_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.api import sittings as sittings_api
@@ -88,6 +89,8 @@ from repository.web.pages import safeguarding as safeguarding_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
 from repository.web.pages import scans as scans_pages
+from repository.web.pages import script_boards as script_boards_pages
+from repository.web.pages import script_cases as script_cases_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
@@ -647,7 +650,21 @@ ROUTES: tuple[Route, ...] = (
         limit_bytes=limits.PICTURE_BYTES,
     ),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
-    Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
+    Route("GET", "/script-boards", script_boards_pages.show, A.SITTING_READ),
+    Route("GET", "/script-boards.csv", script_boards_pages.download, A.SITTING_READ),
+    Route("GET", "/script-boards/missing.csv", script_boards_pages.download_missing, A.SITTING_READ),
+    Route("POST", "/script-boards/results-day", script_boards_pages.set_results_day, A.SCRIPT_DECIDE),
+    Route("GET", "/script-boards/return", script_boards_pages.show_return, A.MISSING_EXPORT),
+    Route("GET", "/script-boards/return/{series_key}.csv", script_boards_pages.download_return, A.MISSING_EXPORT),
+    Route("GET", "/script-cases", script_cases_pages.index, A.SCRIPT_CASE_READ),
+    Route("GET", "/script-cases.csv", script_cases_pages.download, A.SCRIPT_CASE_READ),
+    Route("GET", "/script-cases/{script_case_id}", script_cases_pages.show, A.SCRIPT_CASE_READ),
+    Route("POST", "/script-cases/{script_case_id}/assign", script_cases_pages.assign, A.SCRIPT_CASE_WORK),
+    Route("POST", "/script-cases/{script_case_id}/comments", script_cases_pages.comment, A.SCRIPT_CASE_WORK),
+    Route("POST", "/script-cases/{script_case_id}/due", script_cases_pages.change_due, A.SCRIPT_CASE_WORK),
+    Route("POST", "/script-cases/{script_case_id}/reply", script_cases_pages.reply, A.SCRIPT_CASE_REPLY),
+    Route("POST", "/script-cases/{script_case_id}/close", script_cases_pages.close, A.SCRIPT_CASE_CLOSE),
+    Route("POST", "/script-cases/{script_case_id}/reopen", script_cases_pages.reopen, A.SCRIPT_CASE_CLOSE),
     Route("GET", "/sittings/{sitting_id}/pages", scans_pages.of_sitting, A.BUNDLE_WRITE),
     Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
@@ -686,7 +703,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/bundles/{bundle_id}", scans_api.show, A.BUNDLE_WRITE),
     Route("POST", "/api/bundles/{bundle_id}/pages/{page_index}", scans_api.decide, A.BUNDLE_WRITE),
     Route("POST", "/api/page-decisions/{decision_id}", scans_api.answer, A.BUNDLE_WRITE),
-    Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
+    Route("GET", "/api/series/{series_key}/missing-scripts", script_cases_api.missing, A.SITTING_READ),
+    Route("GET", "/api/series/{series_key}/script-board", script_cases_api.board, A.SITTING_READ),
+    Route("GET", "/api/series/{series_key}/missing-scripts-return", script_cases_api.ofqual_missing, A.MISSING_EXPORT),
+    Route("GET", "/api/script-cases", script_cases_api.index, A.SCRIPT_CASE_READ),
+    Route("GET", "/api/script-cases/{script_case_id}", script_cases_api.show, A.SCRIPT_CASE_READ),
+    Route("POST", "/api/script-cases/{script_case_id}", script_cases_api.act, A.SCRIPT_CASE_WORK),
+    Route("POST", "/api/script-cases/{script_case_id}/reply", script_cases_api.reply, A.SCRIPT_CASE_REPLY),
     Route("GET", "/api/scripts/{script_id}/timeline", custody_api.script, A.SITTING_READ),
     Route("POST", "/api/scripts/{script_id}/certificate", custody_api.certify_script, A.CUSTODY_CERTIFY),
     Route("GET", "/api/sittings/{sitting_id}/custody", custody_api.sitting, A.SITTING_READ),

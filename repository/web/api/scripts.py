@@ -64,25 +64,3 @@ async def reconciliation(request: web.Request) -> web.Response:
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     figures = await services_of(request).database.write(lambda s: sittings.reconcile(s, context, sitting_id))
     return web.json_response(figures_json(figures))
-
-
-async def missing(request: web.Request) -> web.Response:
-    """List missing and outstanding scripts, most urgent first."""
-    context, key = context_of(request), request.match_info["series_key"]
-    centre = request.query.get("centre")
-    found = await services_of(request).database.read(lambda s: sittings.missing(s, context, key, centre))
-    return web.json_response(
-        {
-            "missing": [
-                {
-                    "script_id": one.script_id,
-                    "centre_number": one.centre_number,
-                    "component": one.component_code,
-                    "candidate_number": one.candidate_number,
-                    "stage": one.stage,
-                    "alarm": one.alarm,
-                }
-                for one in found
-            ]
-        }
-    )

@@ -6,26 +6,29 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from repository.access import Action, scope_of
-from repository.acts import sittings, tracking
+from repository.acts import script_boards, sittings, tracking
 from repository.errors import RepositoryError
 from repository.tables import new_id
 from repository.web.api.sittings import CAPACITY_LIMIT
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
-from repository.web.pages.sittings import sitting_page
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
+
+MISSING_SHOWN = 50
+"""So many missing scripts stand above the sittings; the boards have all of them."""
 
 
 async def index(request: web.Request) -> web.Response:
     """List the sittings, and scripts that are missing, red first."""
     context, services = context_of(request), services_of(request)
     found = await services.database.read(lambda s: sittings.listed(s, context))
-    missing = await services.database.read(lambda s: sittings.missing_everywhere(s, context))
+    missing = await services.database.read(lambda s: script_boards.missing(s, context, ""))
     return await render(
         request,
         "scripts/index.html",
         sittings=found,
-        missing=missing,
+        missing=missing[:MISSING_SHOWN],
+        missing_total=len(missing),
         may_open=scope_of(actor_of(request), Action.SITTING_OPEN) is not None,
         may_write=scope_of(actor_of(request), Action.REGISTER_WRITE) is not None,
         errors=[],
@@ -76,20 +79,6 @@ async def reconcile(request: web.Request) -> web.Response:
     text = "Everything adds up." if figures.closes else f"{len(figures.differences)} differences; each has a case."
     kind = "success" if figures.closes else "important"
     return await redirect(request, f"/sittings/{sitting_id}", title="Reconciled", text=text, kind=kind)
-
-
-async def close_case(request: web.Request) -> web.Response:
-    """Record what is decided about a difference."""
-    form = await read_form(request)
-    context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    try:
-        case_id, reason = text_field(form, "case", limit=36), text_field(form, "reason", limit=40)
-        await services_of(request).database.write(
-            lambda s: sittings.close_case(s, context, sitting_id, case_id, reason)
-        )
-    except FORM_ERRORS as error:
-        return await sitting_page(request, errors=errors_of(error), status=422)
-    return await redirect(request, f"/sittings/{sitting_id}", text="The decision was recorded.")
 
 
 async def _station_page(

@@ -9,7 +9,7 @@ from multidict import MultiDictProxy
 from sqlalchemy.orm import Session
 
 from repository.access import Action, Role, scope_of
-from repository.acts import exam_days, openings, packet_plans, registers, sittings
+from repository.acts import exam_days, openings, packet_plans, registers, script_case_words, sittings
 from repository.errors import FieldRefused
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
@@ -20,18 +20,6 @@ COLLECTION_WORDS = {
     CollectionKind.AD_HOC: "Booked collection",
     CollectionKind.POST: "Handed in at a post office",
     CollectionKind.COURIER: "Courier",
-}
-
-
-CLOSING_WORDS = {
-    "located_late": "Found later",
-    "register_error": "The register was wrong",
-    "counting_error": "A miscount",
-    "estimated_mark": "An estimated mark is keyed",
-    "result_x": "No result (X) is issued",
-    "rescanned": "Scanned again",
-    "explained": "Explained otherwise",
-    "other": "Another reason",
 }
 
 
@@ -105,10 +93,8 @@ async def sitting_page(
         next_step=next((step for step in steps if not step.is_done), None),
         labels={face.label.number: face.label.payload for face in plan.faces.values()},
         may_write=scope_of(actor, Action.REGISTER_WRITE) is not None,
-        may_close=scope_of(actor, Action.SCRIPT_CASE_CLOSE) is not None,
-        closing_reasons=[{"value": "", "text": "Choose"}]
-        + [{"value": code, "text": words} for code, words in CLOSING_WORDS.items()],
-        closing_words=CLOSING_WORDS,
+        kind_words=script_case_words.kind_words,
+        subject_words=script_case_words.subject_words,
         is_clerk=actor.role is Role.TRACKING_CLERK,
         collections=[{"value": kind, "text": words} for kind, words in COLLECTION_WORDS.items()],
         typed={name: str(value) for name, value in form.items()} if form is not None else {},

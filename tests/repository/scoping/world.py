@@ -521,7 +521,7 @@ class _Maker:
             self.add("receipt", **of, centre_number=centre, case_id=None)
             script = self.add("script", **of, packet_id=packet["id"])
             self.add("script_event", script_id=script["id"])
-            case = self.add("script_case", **of, kind="missing")
+            case = self.add("script_case", **of, kind="missing", alarm="none", state="open", level="script", centre_from=NOW - DAY)
             self.add("script_case_event", script_case_id=case["id"])
             self.add("declared_missing", script_case_id=case["id"], script_id=script["id"])
             bundle = self.add("scan_bundle", **of)

@@ -47,6 +47,7 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "report_id": ("missing_result", "id"),
     "sitting_id": ("sitting", "id"),
     "script_id": ("script", "id"),
+    "script_case_id": ("script_case", "id"),
     "bundle_id": ("scan_bundle", "id"),
     "oid": ("upload", "oid"),
     "assignment_id": ("assignment", "id"),
