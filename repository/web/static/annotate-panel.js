@@ -103,10 +103,16 @@ export class Panel {
       if (event.key === "Escape") this.toggle(id);
     });
     const parts = [element("label", { class: "govuk-label", for: `note-${id}`, text: words.text }), text];
-    const tools = [button(words.done, () => this.toggle(id)), button(words.showIt, () => acts.show(id))];
-    if (note.body.type === "time") tools.push(button(words.endHere, () => acts.setSpan(id)));
-    else tools.push(button(words.move, () => acts.move(id)));
-    tools.push(button(words.remove, () => acts.remove(id)));
+    // Each has a name by which it has the focus again when the list is drawn anew, as when a stroke was saved.
+    const tool = (part, label, act) => {
+      const made = button(label, act);
+      made.dataset.part = part;
+      return made;
+    };
+    const tools = [tool("done", words.done, () => this.toggle(id)), tool("show", words.showIt, () => acts.show(id))];
+    if (note.body.type === "time") tools.push(tool("end", words.endHere, () => acts.setSpan(id)));
+    else tools.push(tool("move", words.move, () => acts.move(id)));
+    tools.push(tool("remove", words.remove, () => acts.remove(id)));
     if (note.body.type !== "time") parts.push(element("p", { class: "govuk-hint app-notes__keys", text: note.body.type === "highlight" ? words.moveBoxKeys : words.moveKeys }));
     return element("div", { class: "app-notes__editor" }, ...parts, element("div", { class: "app-viewer__group" }, ...tools));
   }
