@@ -94,9 +94,11 @@ def mark_register(
     states: Mapping[str, RegisterState],
     added: Sequence[Addition] = (),
     reasons: Mapping[str, str] | None = None,
+    rest: RegisterState | None = None,
 ) -> None:
     """Mark candidates present, absent or withdrawn; ``added`` are candidates who sat without being listed.
 
+    Takes: ``rest``: the mark of everybody who has none and is not named.
     Raises: ``RegisterRefused`` for an addition without a name or a reason, or somebody struck out without one.
     """
     permitted(session, context, Action.REGISTER_WRITE, sitting_id)
@@ -105,6 +107,9 @@ def mark_register(
             raise RegisterRefused(f"Write the name of candidate {one.candidate_number}.", field="added_name")
         require_reason(one.reason)
     standing = {line.candidate_number: line.state for line in records.register(session, sitting_id)}
+    if rest is not None:
+        unmarked = [number for number, state in standing.items() if state == RegisterState.UNMARKED]
+        states = dict.fromkeys(unmarked, rest) | dict(states)
     for number, state in states.items():
         if state == RegisterState.WITHDRAWN and standing.get(number) != state:
             _require_reason_of(number, (reasons or {}).get(number, ""))

@@ -66,6 +66,7 @@ async def save(request: web.Request) -> web.Response:
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
     try:
         states, reasons = _marks(form)
+        rest = RegisterState.PRESENT if form.get("rest") == RegisterState.PRESENT else None
         added = _addition(form)
         if added is not None:
             states[added.candidate_number] = RegisterState.PRESENT
@@ -73,7 +74,7 @@ async def save(request: web.Request) -> web.Response:
         booklets = {number: one for number, one in _numbers(form, "booklets-", BOOKLET_LIMIT).items() if one}
 
         def work(session: Any) -> None:
-            registers.mark_register(session, context, sitting_id, states, [added] if added else [], reasons)
+            registers.mark_register(session, context, sitting_id, states, [added] if added else [], reasons, rest=rest)
             if seats:
                 registers.seat(session, context, sitting_id, seats)
             if booklets:
