@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.acts import practice
 from repository.audit import Context
-from repository.care import collecting, reconciling, reminding, rescanning, scrubbing
+from repository.care import alarming, collecting, reconciling, reminding, rescanning, scrubbing
 from repository.care.scrubbing import Wish
 from repository.errors import CollectorStopped
 from repository.services import Services
@@ -30,7 +30,7 @@ SCRUB_OLDER_THAN = timedelta(days=25)
 
 
 async def keep(services: Services) -> None:
-    """Do a round whenever one is due, and make the reminders that are, for ever; ends when cancelled."""
+    """Do a round whenever one is due, make the reminders and the alarm of missing scripts, for ever; ends when cancelled."""
     while True:
         try:
             await round_if_due(services)
@@ -40,6 +40,10 @@ async def keep(services: Services) -> None:
             await reminding.remind_if_due(services)
         except Exception:
             logger.exception("care: the reminders failed; they are tried again in ten minutes")
+        try:
+            await alarming.alarm_if_due(services)
+        except Exception:
+            logger.exception("care: the alarm of missing scripts failed; run `nea scripts alarm`")
         await asyncio.sleep(LOOK_SECONDS)
 
 

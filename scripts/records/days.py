@@ -47,16 +47,16 @@ class Reconciled:
 
 
 def sittings_of_day(
-    session: Session, *, series_key: str | None = None, held_on: date | None = None, centre_number: str | None = None
+    session: Session, *, series_key: str | None = None, held_on: date | None = None, since: date | None = None
 ) -> list[str]:
-    """Return the ids of the sittings of a day, of a series, or of a centre, in a fixed order."""
+    """Return the ids of the sittings of a day, of a series, or held since a day, in a fixed order."""
     query = select(Sitting.id).where(Sitting.purpose == "scripts").order_by(Sitting.id)
     if series_key is not None:
         query = query.where(Sitting.series_key == series_key)
     if held_on is not None:
         query = query.where(Sitting.held_on == held_on)
-    if centre_number is not None:
-        query = query.where(Sitting.centre_number == centre_number)
+    if since is not None:
+        query = query.where(Sitting.held_on >= since)
     return list(session.scalars(query))
 
 
