@@ -42,6 +42,8 @@ COARSE_PX = 150
 """Width of the coarse copy: a dot of it is 1.4 mm of A4, which a pen stroke darkens and a scanner's noise does not."""
 DARK_STEP = 20
 BLANK_DOTS = 3
+SECTIONS = 4
+"""In so many sections a row or column is looked at for what darkens it evenly."""
 HOLE_DOTS = 7
 """A punch hole or staple is no larger than this, on either side."""
 MARGIN = 0.1
@@ -129,7 +131,8 @@ def _reading(
     cut_off: bool,
 ) -> PageReading:
     paper = _level(coarse, 0.5)
-    ink = _ink(coarse)
+    # Where a code was read, the darkness is only to tell two scans of the page from two pages.
+    ink = coarse.point(lambda level: max(0, paper - level)) if found.texts else _ink(coarse)
     blank = not found.texts and not mark and _is_blank(ink)
     skew, turn = found.skew, found.turn
     on_its_side = False
@@ -186,9 +189,18 @@ def _whole(picture: Picture) -> Image.Image:
     return _turned(Image.open(BytesIO(picture.jpeg), formats=("JPEG",)).convert("L"), picture.rotate)
 
 
-def _codes(image: Image.Image, formats: zxingcpp.BarcodeFormats, *, slow: bool = False, least: int = 0) -> _Found:
+def _codes(
+    image: Image.Image,
+    formats: zxingcpp.BarcodeFormats,
+    *,
+    slow: bool = False,
+    least: int = 0,
+    binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage,
+) -> _Found:
     """Find the codes on a picture, the longest possible text cut off, and how the first of them lies."""
-    codes = zxingcpp.read_barcodes(image, formats=formats, try_rotate=slow, try_downscale=slow, try_invert=slow)
+    codes = zxingcpp.read_barcodes(
+        image, formats=formats, try_rotate=slow, try_downscale=slow, try_invert=slow, binarizer=binarizer
+    )
     codes = [code for code in codes if len(code.text) >= least]
     if not codes:
         return NOTHING
@@ -200,13 +212,14 @@ def _codes(image: Image.Image, formats: zxingcpp.BarcodeFormats, *, slow: bool =
 
 
 def _sought(whole: Image.Image) -> _Found:
-    """Seek our codes with everything there is: all directions, the full picture, contrast stretched, a cleaner edge."""
-    found = _codes(whole, OURS, slow=True)
-    if found.texts:
-        return found
+    """Seek our codes with everything there is: all directions, the full picture, half of it, contrast stretched."""
     half = whole.reduce(2) if min(whole.size) >= 2 * NEEDED_PX else whole
-    for way in (half.filter(ImageFilter.MedianFilter(3)), ImageOps.autocontrast(half, cutoff=2)):
-        found = _codes(way, OURS, slow=True)
+    for way, binarizer in (
+        (whole, zxingcpp.Binarizer.LocalAverage),
+        (half, zxingcpp.Binarizer.LocalAverage),
+        (ImageOps.autocontrast(half, cutoff=2), zxingcpp.Binarizer.GlobalHistogram),
+    ):
+        found = _codes(way, OURS, slow=True, binarizer=binarizer)
         if found.texts:
             return found
     return NOTHING
@@ -224,7 +237,7 @@ def _level(image: Image.Image, part: float) -> int:
 
 def _ink(coarse: Image.Image) -> Image.Image:
     """Return how much darker each dot is than the paper around it: shadows of folds and grey paper are gone."""
-    paper = coarse.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.BoxBlur(2))
+    paper = coarse.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.BoxBlur(2))
     return ImageChops.subtract(paper, coarse)
 
 
@@ -233,6 +246,10 @@ def _is_blank(ink: Image.Image) -> bool:
     width, height = ink.size
     edge = max(1, width // 25)
     inner = ink.crop((edge, edge, width - edge, height - edge))
+    for evened in ((SECTIONS, inner.height), (inner.width, SECTIONS)):
+        # What darkens a row or column evenly is a crease, a ruled line or a shadow.
+        even = inner.resize(evened, Image.Resampling.BOX).resize(inner.size, Image.Resampling.NEAREST)
+        inner = ImageChops.subtract(inner, even)
     dark = sum(inner.histogram()[DARK_STEP:])
     if dark <= BLANK_DOTS or dark > 8 * HOLE_DOTS**2:
         return dark <= BLANK_DOTS
