@@ -24,7 +24,7 @@ from repository.web.api.despatch import despatch_line
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in
 from repository.web.pages import LONDON, redirect, render
 from repository.web.pages.sittings import COLLECTION_WORDS, sitting_page
-from repository.web.requests import actor_of, context_of, read_form, services_of, text_field
+from repository.web.requests import context_of, read_form, services_of, text_field
 from scripts.despatch_log import Booking, Entry, EntryKind
 
 WORKER = Path("despatch") / "worker.js"
@@ -36,13 +36,18 @@ OF_PHONE = (
     "build/zxing/share.js",
     "despatch/camera.js",
     "despatch/codes.js",
+    "despatch/forms.js",
     "despatch/leaving.js",
     "despatch/page.js",
     "despatch/signature.js",
     "despatch/store.js",
     "despatch/sync.js",
     "despatch/views.js",
+    "dom.js",
     "icon.svg",
+    "page.js",
+    "sortable.js",
+    "tables.js",
 )
 """Our own files that the phone's page needs, and so all that its service worker keeps beside the page itself."""
 KIND_WORDS = {
@@ -219,7 +224,7 @@ async def _log_page(
         collections=COLLECTION_WORDS,
         pictures=EVIDENCE_WORDS,
         address=partial(content.address, request),
-        centre=actor_of(request).centre_number,
+        booked_at=lambda row: datetime.fromisoformat(row.details["collection_at"]),
         helpdesk=services.settings.despatch_helpdesk,
         typed=typed_in(form, "booking_reference", "collection_at", "remarks"),
         errors=errors or [],

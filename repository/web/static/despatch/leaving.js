@@ -1,0 +1,19 @@
+// On every page: who signs out takes along what the despatch page kept of them on this phone. Lines that the service does
+// not have yet stay, sealed, until the same person signs in again.
+import { forget } from "./store.js";
+
+const PATIENCE_MS = 2000;
+
+for (const form of document.querySelectorAll('form[action="/sign-out"]')) {
+  form.addEventListener("submit", (event) => {
+    if (!("indexedDB" in window) || !("caches" in window)) return;
+    event.preventDefault();
+    const gone = Promise.allSettled([
+      forget(),
+      caches.keys().then((names) => Promise.all(names.filter((name) => name.startsWith("nea-despatch-")).map((name) => caches.delete(name)))),
+      navigator.serviceWorker?.getRegistrations().then((all) => Promise.all(all.map((one) => one.unregister()))),
+    ]);
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    Promise.race([gone, late]).then(() => /** @type {HTMLFormElement} */ (form).submit());
+  });
+}
