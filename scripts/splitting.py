@@ -78,7 +78,7 @@ def split(readings: Iterable[PageReading], expected: Expectation) -> Split:
     order = proving.paper_order(len(pages), expected.counts.duplex)
     if order is None:
         return _nothing_placed(read)
-    repeated = _repeated([page for page, found in zip(pages, read, strict=True) if found is None])
+    repeated = _repeated([pages[index] for index in order if read[index] is None])
     seen = BundleSeen(len(pages) - len(repeated), _booklets(pages, read))
     counted = proving.sheets_agree(expected.counts, seen) is True
     walk = Walk(expected, repeated, counted)
@@ -99,7 +99,10 @@ def _nothing_placed(read: Sequence[Code | Waiting | None]) -> Split:
 
 
 def _repeated(uncoded: Sequence[PageReading]) -> frozenset[int]:
-    """Return the pages without a code that show what an earlier one shows."""
+    """Return the pages without a code that show what an earlier one shows, in the order of the paper.
+
+    A sheet that is fed again comes after the time it lay in its place.
+    """
     repeated: set[int] = set()
     hashes: set[str] = set()
     earlier: list[int] = []
