@@ -162,7 +162,7 @@ def _drop(session: Session, surplus: Sequence[Packet]) -> None:
     ids = [packet.id for packet in surplus]
     try:
         with session.begin_nested():
-            for script in [one for packet in surplus for one in scripts_of(session, packet.sitting_id)]:
+            for script in scripts_of(session, surplus[0].sitting_id):
                 if script.packet_id in ids:
                     script.packet_id = None
             session.flush()
@@ -307,13 +307,14 @@ def _place(session: Session, sitting_id: str, packet_ids: dict[str, str]) -> Non
 def leave_packets(session: Session, sitting_id: str, candidate_numbers: Collection[str]) -> None:
     """Take candidates whose scripts do not travel out of packets that are not sealed; a sealed one is as it is."""
     gone = set(candidate_numbers)
+    left: set[str] = set()
     for packet in packets(session, sitting_id) if gone else []:
-        if is_sealed(packet) or not gone & set(packet.candidate_numbers):
-            continue
-        packet.candidate_numbers = [number for number in packet.candidate_numbers if number not in gone]
-        for script in scripts_of(session, sitting_id):
-            if script.packet_id == packet.id and script.candidate_number in gone:
-                script.packet_id = None
+        if not is_sealed(packet) and gone & set(packet.candidate_numbers):
+            packet.candidate_numbers = [number for number in packet.candidate_numbers if number not in gone]
+            left.add(packet.id)
+    for script in scripts_of(session, sitting_id) if left else []:
+        if script.packet_id in left and script.candidate_number in gone:
+            script.packet_id = None
     session.flush()
 
 
