@@ -52,6 +52,9 @@ def move_candidates(
     there = _sitting_at(session, here, held_on, session_of_day, now)
     require_open(there)
     on = {line.candidate_number: line for line in register(session, there.id)}
+    twice = sorted(n for n in candidate_numbers if n in on and on[n].state != RegisterState.WITHDRAWN)
+    if twice:
+        raise RegisterRefused(f"Candidate {twice[0]} is on the register of that sitting already.", field="candidates")
     for number in candidate_numbers:
         line = lines[number]
         line.state, line.marked_by, line.marked_at = str(RegisterState.WITHDRAWN), actor, now

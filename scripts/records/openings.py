@@ -82,18 +82,25 @@ def open_component(
     done = _rescheduled(session, main.values(), held_on, session_of_day, now)
     done += _open_new(session, series_key, component_code, held_on, session_of_day, entered, set(main), now)
     lines = _lines(session, [sitting.id for sitting in found])
-    for centre, sitting in main.items():
-        elsewhere = {
-            line.candidate_number
-            for other in found
-            if other.centre_number == centre and other.id != sitting.id
-            for line in lines.get(other.id, ())
-            if line.state != RegisterState.WITHDRAWN
-        }
-        changes = entry_changes(set(entered.get(centre, ())) - elsewhere, lines.get(sitting.id, []))
-        done += _follow(session, sitting, changes, now)
+    for sitting in found:
+        own, wanted = lines.get(sitting.id, []), set(entered.get(sitting.centre_number, ()))
+        if main.get(sitting.centre_number) is sitting:
+            wanted -= _sat_elsewhere(sitting, found, lines)
+        else:  # candidates come to another time by being moved, not by their entry
+            wanted &= {line.candidate_number for line in own}
+        done += _follow(session, sitting, entry_changes(wanted, own), now)
     session.flush()
     return done
+
+
+def _sat_elsewhere(sitting: Sitting, found: Iterable[Sitting], lines: Mapping[str, list[LineFacts]]) -> set[str]:
+    return {
+        line.candidate_number
+        for other in found
+        if other.centre_number == sitting.centre_number and other.id != sitting.id
+        for line in lines.get(other.id, ())
+        if line.state != RegisterState.WITHDRAWN
+    }
 
 
 def _main_sittings(found: Iterable[Sitting], held_on: date, session_of_day: str) -> dict[str, Sitting]:

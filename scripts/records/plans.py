@@ -16,7 +16,7 @@ from scripts.labels import PacketLabel
 from scripts.packets import DEFAULT_CAPACITY, first_free_number, plan_packets, require_room_on_label
 from scripts.reconciliation import RegisterState
 from scripts.records.custody import current_label, packets
-from scripts.records.sittings import get_sitting, register, scripts_of
+from scripts.records.sittings import hold_sitting, register, scripts_of
 from scripts.tables import (
     EnvelopeCapacity,
     LabelPrint,
@@ -95,7 +95,7 @@ def make_packets(
     Returns: the packets in number order; none when nobody's script will travel.
     Raises: ``SittingUnknown``, ``LabelRefused``; ``PlanRefused`` when a packet is sealed or an emergency label asked for.
     """
-    sitting = get_sitting(session, sitting_id)
+    sitting = hold_sitting(session, sitting_id)
     made = packets(session, sitting_id)
     if made and not again:
         return made
@@ -224,6 +224,7 @@ def move_to_packet(session: Session, sitting_id: str, candidate_number: str, pac
     Source: OCR, https://www.ocr.org.uk/administration/general-qualifications/assessment/exams/send-scripts-for-marking/:
         one component per envelope even when the address is the same.
     """
+    hold_sitting(session, sitting_id)
     own = packets(session, sitting_id)
     to = next((packet for packet in own if packet.id == packet_id), None)
     if to is None:
@@ -256,7 +257,7 @@ def add_packet(
     Labels that are printed stay in force and say the number of packets as it was; the log says it as it is.
     Raises: ``PlanRefused`` for nobody, somebody in a sealed packet or whose script does not travel, or a packet left empty.
     """
-    sitting = get_sitting(session, sitting_id)
+    sitting = hold_sitting(session, sitting_id)
     own = packets(session, sitting_id)
     chosen = sorted(set(candidate_numbers))
     if not chosen:

@@ -13,7 +13,7 @@ from scripts.labels import CANDIDATE
 from scripts.reconciliation import Explanation, RegisterState
 from scripts.records.plans import leave_packets
 from scripts.records.script_events import ScriptEvent, record_script_events
-from scripts.records.sittings import add_line, get_sitting, register, scripts_of
+from scripts.records.sittings import add_line, hold_sitting, register, scripts_of
 from scripts.registers import Addition, ChangeKind, seat_key
 from scripts.tables import RegisterChange, RegisterCorrection, RegisterLine, Script, Sitting
 from scripts.tracking import SCRIPT_TRANSITIONS, ScriptState
@@ -46,7 +46,7 @@ def mark_register(
         change of a register that is signed off.
     Source: OCR, https://www.ocr.org.uk/administration/general-qualifications/assessment/exams/send-scripts-for-marking/
     """
-    sitting = get_sitting(session, sitting_id)
+    sitting = hold_sitting(session, sitting_id)
     lines = {line.candidate_number: line for line in register(session, sitting_id)}
     extra = {one.candidate_number: one for one in added}
     unknown = sorted(set(marks) - set(lines) - set(extra))
@@ -60,6 +60,9 @@ def mark_register(
     changed = {number: state for number, state in marks.items() if number not in lines or lines[number].state != state}
     if changed:
         require_open(sitting)
+    moved = sorted(number for number in changed if number in lines and lines[number].moved_to_id)
+    if moved:
+        raise RegisterRefused(f"Candidate {moved[0]} was moved to another time. Mark the register of that sitting.")
     for number in sorted(set(extra) - set(lines)):
         lines[number] = add_line(session, sitting_id, number, added=extra[number])
         note(
@@ -229,7 +232,7 @@ def sign_off(session: Session, sitting_id: str, *, actor: str, now: datetime) ->
     Source: OCR, https://www.ocr.org.uk/administration/general-qualifications/assessment/exams/send-scripts-for-marking/:
         everybody listed is marked present or absent.
     """
-    sitting = get_sitting(session, sitting_id)
+    sitting = hold_sitting(session, sitting_id)
     if sitting.register_completed_at is not None:
         return sitting
     unmarked = [line.candidate_number for line in register(session, sitting_id) if line.state == RegisterState.UNMARKED]

@@ -105,6 +105,18 @@ def get_sitting(session: Session, sitting_id: str) -> Sitting:
     return sitting
 
 
+def hold_sitting(session: Session, sitting_id: str) -> Sitting:
+    """Return a sitting and let nobody else change its register or plan until this transaction ends.
+
+    Raises: ``SittingUnknown``.
+    """
+    session.flush()
+    sitting = session.get(Sitting, sitting_id, with_for_update=True, populate_existing=True)
+    if sitting is None:
+        raise SittingUnknown
+    return sitting
+
+
 def sittings(
     session: Session,
     *,

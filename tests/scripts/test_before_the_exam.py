@@ -110,7 +110,21 @@ def test_candidates_who_clash_sit_at_another_time_and_their_packets_go_on_counti
     assert len({label.payload for one in (sitting, there) for label in records.labels(session, one.id)}) == 3
     replanned = records.make_packets(session, sitting.id, actor="officer", now=NOW, capacity=2, again=True)
     assert [one.number for one in replanned] == [4, 5, 6, 7, 8]
-    for numbers, on, of_day in ((["1001"], ON, "EV"), ([], ON, "PM"), (["1002"], ON, "AM"), (["1002"], ON, "XX")):
+    with pytest.raises(RegisterRefused, match="moved to another time"):
+        mark(session, sitting, c1001=P)
+    assert opened(session, {"99999": TEN[1:], "99998": TEN[:2]}).withdrawn == 1
+    assert states(session, there) == {"1001": "withdrawn"}
+    assert opened(session, entered).restored == 1
+    back = records.move_candidates(
+        session, there.id, ["1001"], held_on=ON, session_of_day="AM", reason="No clash", actor="officer", now=NOW
+    )
+    assert (back.id, states(session, sitting)["1001"]) == (sitting.id, "unmarked")
+    records.mark_register(session, there.id, {"1002": P}, actor="o", now=NOW, added=[Addition("1002", "A", "Came")])
+    with pytest.raises(RegisterRefused, match="already"):
+        records.move_candidates(
+            session, sitting.id, ["1002"], held_on=ON, session_of_day="PM", reason="Clash", actor="o", now=NOW
+        )
+    for numbers, on, of_day in ((["7777"], ON, "EV"), ([], ON, "PM"), (["1002"], ON, "AM"), (["1002"], ON, "XX")):
         with pytest.raises(RegisterRefused):
             records.move_candidates(
                 session, sitting.id, numbers, held_on=on, session_of_day=of_day, reason="x", actor="o", now=NOW
