@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -27,6 +28,21 @@ MAX_FIELDS = 512
 """Fields that one page of a TIFF may have; real ones have about twenty."""
 COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """Ways of packing a TIFF that scanners use: none, G3, G4, LZW, JPEG, deflate, PackBits."""
+BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What the library may say of a file that is not what it claims to be."""
 JPEG_QUALITY = 90
 MAX_CONTENT_BYTES = 4096
 PLAIN_OPERATORS = frozenset({"q", "Q", "cm", "Do", "gs", "w", "J", "j", "BT", "ET", "Tf", "TL"})
@@ -246,20 +262,16 @@ def _tiff_pictures(untrusted: bytes, only: Collection[int] | None) -> Iterator[P
 
 @contextmanager
 def _tiff(untrusted: bytes) -> Iterator[Image.Image]:
-    try:
-        scan = Image.open(BytesIO(untrusted), formats=("TIFF",))
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        TypeError,
-        KeyError,
-        OverflowError,
-        Image.DecompressionBombError,
-    ) as cause:
-        raise BundleUnreadable from cause
-    with scan:
-        yield scan
+    with warnings.catch_warnings():
+        # Scanners write odd fields beside the picture, of which the library warns; a picture too large is refused.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            scan = Image.open(BytesIO(untrusted), formats=("TIFF",))
+        except BROKEN as cause:
+            raise BundleUnreadable from cause
+        with scan:
+            yield scan
 
 
 def _tiff_page(scan: Image.Image, index: int) -> Image.Image | None:
@@ -277,19 +289,7 @@ def _tiff_page(scan: Image.Image, index: int) -> Image.Image | None:
         scan.load()
         image = scan.copy() if scan.mode in {"1", "L", "RGB"} else scan.convert("RGB")
         image.info = {"dpi": scan.info.get("dpi")}
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        TypeError,
-        KeyError,
-        IndexError,
-        EOFError,
-        OverflowError,
-        struct.error,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ):
+    except BROKEN:
         return None
     return image
 
@@ -314,7 +314,8 @@ def _tiff_as_pdf(untrusted: bytes, pages: Sequence[int]) -> bytes:
             if image is None:
                 raise BundleUnreadable("A page of the bundle cannot be unpacked.")
             one = BytesIO()
-            image.save(one, "PDF", resolution=_tiff_dpi(image) or RENDER_DPI, quality=JPEG_QUALITY)
+            packed = {} if image.mode == "1" else {"quality": JPEG_QUALITY}
+            image.save(one, "PDF", resolution=_tiff_dpi(image) or RENDER_DPI, **packed)
             with pikepdf.open(one) as page:
                 whole.pages.extend(page.pages)
         whole.save(made, deterministic_id=True)
