@@ -34,16 +34,17 @@ async def open_sittings(request: web.Request) -> web.Response:
         return await redirect(request, "/scripts", text=f"{len(opened)} sittings are open.")
     whole = await database.write(lambda s: openings.open_series(s, context, series))
     done = whole.done
-    text = (
-        f"{len(done.sitting_ids)} sittings of {whole.components} components: {done.opened} new; "
-        f"{done.late} late entries added, {done.withdrawn} withdrawn ones struck out."
-    )
+    said = [
+        f"Sittings open: {len(done.sitting_ids)}, {done.opened} of them new.",
+        f"Late entries added: {done.late}. Withdrawn ones struck out: {done.withdrawn}.",
+    ]
     if done.kept:
-        text += f" {done.kept} candidates were marked though their entry is withdrawn since: nothing was changed there."
+        said.append(f"Marked, though the entry is withdrawn since: {done.kept}. Nothing was changed there.")
     if done.stuck:
-        text += f" {done.stuck} sittings stay on their day, because something is marked or packed there."
+        said.append(f"Sittings that stay on their day, because something is marked or packed there: {done.stuck}.")
     if whole.undated:
-        text += f" {len(whole.undated)} timetabled components have no day yet."
+        said.append(f"Timetabled components without a day: {', '.join(whole.undated[:10])}.")
+    text = " ".join(said)
     return await redirect(request, "/scripts", title="Sittings opened", text=text)
 
 

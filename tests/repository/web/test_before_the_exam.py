@@ -229,8 +229,15 @@ async def test_the_awarding_body_answers_requests_and_sets_capacities(service: S
     body = await service.browser(Role.AB_OFFICER)
     assert (await body.get("/emergency-labels")).status == 200
     clerk = await service.browser(Role.TRACKING_CLERK)
-    assert (await clerk.get("/emergency-labels")).status == 200
+    for client in (body, clerk):
+        page = await client.get(f"/sittings/{sitting.id}")
+        assert page.status == 200
+        assert ("S1001 A" in await page.text()) is (client is body)
+        assert (await client.get("/emergency-labels")).status == 200
+        assert (await client.get(f"/sittings/{sitting.id}/register")).status == 404
     token = await csrf(body)
+    opened = await body.post("/scripts", data={"csrf_token": token, "series": sitting.series_key})
+    assert "Sittings open: 2, 0 of them new." in await opened.text()
     chosen = {"csrf_token": token, "body": sitting.series_key[:2], "component": sitting.component_code, "capacity": "2"}
     assert "New plans" in await (await body.post("/envelope-capacities", data=chosen)).text()
     assert (await body.post("/envelope-capacities", data=chosen | {"body": "?"})).status == 422
