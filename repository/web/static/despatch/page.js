@@ -40,6 +40,7 @@ const camera = new Camera(/** @type {HTMLVideoElement} */ (byId("camera")));
 /** Shows one of the three parts of the page. @param {"list"|"seal"|"hand"} part */
 function go(part) {
   for (const one of ["list", "seal", "hand"]) byId(`part-${one}`).hidden = one !== part;
+  byId("warnings").hidden = part !== "list";
   showProblems(words, []);
   if (part !== "list") byId(`${part}-heading`).focus();
   else window.scrollTo(0, 0);

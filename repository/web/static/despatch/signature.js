@@ -15,7 +15,8 @@ export class Signature {
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!canvas.hasPointerCapture(event.pointerId)) return;
-      for (const one of event.getCoalescedEvents?.() ?? [event]) this.strokes.at(-1)?.push(this.place(one));
+      const all = event.getCoalescedEvents?.() ?? [];
+      for (const one of all.length > 0 ? all : [event]) this.strokes.at(-1)?.push(this.place(one));
       this.draw();
     });
     const end = (/** @type {PointerEvent} */ event) => {

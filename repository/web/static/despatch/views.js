@@ -95,7 +95,7 @@ function packetItem(words, one, kept, chosen, onSeal) {
   const expected = one.expected === null ? words.expected_unknown : fill(words.expected, { n: one.expected });
   const item = element("li", { "data-label": one.label },
     element("p", {}, element("strong", { text: `${one.component} ${one.session}` }), ` ${one.title}`),
-    element("p", { text: `${fill(words.packet, { number: one.number, of: one.of })}, ${fill(words.candidates, { candidates: one.candidates })}` }),
+    element("p", { text: `${fill(words.packet, { number: one.number, of: one.of })}. ${fill(words.candidates, { candidates: one.candidates })}` }),
     element("p", { class: "app-despatch__small", text: expected }),
     element("p", {}, element("strong", { class: `govuk-tag ${colour ? `govuk-tag--${colour}` : ""}`, text: says })),
   );
