@@ -233,7 +233,7 @@ def page(session: Session, context: Context, case_id: str) -> CasePage:
         () if of_centre else search_list(session, found, sitting),
         tuple(script_results.links(session, case_ids=[case_id])) if actor.role is Role.AB_OFFICER else (),
         reasons_for(actor, found),
-        _name(session, found.owner),
+        "" if of_centre else _name(session, found.owner),
         found.state == CaseState.OPEN and policy_of(found.kind).asks_centre and not replied,
     )
 

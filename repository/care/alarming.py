@@ -51,7 +51,10 @@ class Alarmed:
 
 
 async def alarm_if_due(services: Services) -> Alarmed | None:
-    """Run the alarm if a day has passed since somebody did; one process does it, whichever claims the day first."""
+    """Run the alarm if a day has passed since somebody did; one process does it, whichever claims the day first.
+
+    A service that has just been set up waits a day: nothing can be late before.
+    """
     context = Context(None, services.clock(), new_id(), origin="care")
     if not await services.database.write(lambda session: _claim(session, context.now)):
         return None
@@ -100,8 +103,7 @@ def _claim(session: Session, now: datetime) -> bool:
     row = session.get(CareMark, MARK, with_for_update=True)
     if row is None:
         session.add(CareMark(name=MARK, facts={}, changed_at=now))
-        session.flush()
-        return True
+        return False
     if now - row.changed_at < EVERY:
         return False
     row.changed_at = now
