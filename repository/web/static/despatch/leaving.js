@@ -6,7 +6,7 @@ const PATIENCE_MS = 2000;
 
 for (const form of document.querySelectorAll('form[action="/sign-out"]')) {
   form.addEventListener("submit", (event) => {
-    if (!("indexedDB" in window) || !("caches" in window)) return;
+    if (!("caches" in window)) return;
     event.preventDefault();
     const gone = Promise.allSettled([
       forget(),

@@ -257,7 +257,7 @@ function listen() {
     show();
   });
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && send());
-  navigator.serviceWorker?.addEventListener("message", (event) => event.data === "send" && send());
+  new BroadcastChannel("nea-despatch").onmessage = (event) => event.data === "send" && send();
   setInterval(() => (kept.some((one) => one.state !== "refused") || link !== "done") && send(), AGAIN_MS);
 }
 

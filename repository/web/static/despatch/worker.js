@@ -55,8 +55,5 @@ scope.addEventListener("fetch", (/** @type {any} */ event) => {
 });
 // The line is back: whichever window of the page is open sends what waits.
 scope.addEventListener("sync", (/** @type {any} */ event) => {
-  const tell = async () => {
-    for (const client of await scope.clients.matchAll()) client.postMessage("send");
-  };
-  if (event.tag === "despatch") event.waitUntil(tell());
+  if (event.tag === "despatch") new BroadcastChannel("nea-despatch").postMessage("send");
 });
