@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from repository.audit import Context
 from repository.errors import NotFound
 from scripts import records
 from scripts.errors import SittingUnknown
-from scripts.reconciliation import Reconciliation, RegisterState
+from scripts.reconciliation import Reconciliation
 from scripts.tables import Packet, RegisterLine, Script, ScriptCase, Sitting
 
 OF_ALL_PAPER = frozenset({Action.SITTING_READ, Action.SCRIPT_CASE_CLOSE})
@@ -33,16 +32,6 @@ class SittingPage:
     scripts: tuple[Script, ...]
     figures: Reconciliation
     cases: tuple[ScriptCase, ...]
-
-    @property
-    def is_register_complete(self) -> bool:
-        """Return whether every candidate is marked present or absent."""
-        return all(line.state != RegisterState.UNMARKED for line in self.register)
-
-    @property
-    def label_of(self) -> Mapping[str, str]:
-        """Return the id of each packet by its number in words."""
-        return {packet.id: f"{packet.number} of {packet.of}" for packet in self.packets}
 
 
 def listed(session: Session, context: Context) -> tuple[Sitting, ...]:

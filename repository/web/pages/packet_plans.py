@@ -15,7 +15,7 @@ from repository.web.forms import FORM_ERRORS, errors_of, typed_in
 from repository.web.pages import redirect, render
 from repository.web.requests import context_of, number_field, read_form, services_of, text_field
 
-ASK_AGAIN = "Print each label once. Never photocopy one: two packets under one label stop both at the receipt desk."
+PRINT_ONCE = "Print each label once. Never photocopy one: two packets under one label stop both at the receipt desk."
 
 
 async def show(request: web.Request) -> web.Response:
@@ -36,7 +36,7 @@ async def make(request: web.Request) -> web.Response:
     except FORM_ERRORS as error:
         return await _page(request, error, form)
     count = "1 packet." if len(made) == 1 else f"{len(made)} packets."
-    text = f"{count} {ASK_AGAIN}" if made else "Nobody’s script is to travel, so there is nothing to pack."
+    text = f"{count} {PRINT_ONCE}" if made else "Nobody’s script is to travel, so there is nothing to pack."
     return await redirect(request, f"/sittings/{sitting_id}/packets", title="Packets planned", text=text)
 
 
