@@ -44,6 +44,8 @@ DARK_STEP = 20
 BLANK_DOTS = 3
 SECTIONS = 4
 """In so many sections a row or column is looked at for what darkens it evenly."""
+EVEN_PART = 12
+"""A page with more than a twelfth of it dark is written on, and needs no closer look."""
 HOLE_DOTS = 7
 """A punch hole or staple is no larger than this, on either side."""
 MARGIN = 0.1
@@ -54,7 +56,7 @@ DARKEST_PAPER = 90
 INK_PART = 0.0002
 """The darkest part of a page by which its ink is judged: a single written line has more."""
 LOW_CONTRAST = 60
-LEAST_CONTRAST = 28
+LEAST_CONTRAST = 36
 LOW_DPI = 140
 LEAST_DPI = 90
 SKEW_DEGREES = 2.0
@@ -246,15 +248,26 @@ def _is_blank(ink: Image.Image) -> bool:
     width, height = ink.size
     edge = max(1, width // 25)
     inner = ink.crop((edge, edge, width - edge, height - edge))
-    for evened in ((SECTIONS, inner.height), (inner.width, SECTIONS)):
-        # What darkens a row or column evenly is a crease, a ruled line or a shadow.
-        even = inner.resize(evened, Image.Resampling.BOX).resize(inner.size, Image.Resampling.NEAREST)
-        inner = ImageChops.subtract(inner, even)
+    if DARK_STEP <= _level(inner, 1 - 1 / EVEN_PART):
+        return False
+    inner = _without_even(_without_even(inner).transpose(Image.Transpose.TRANSPOSE))
     dark = sum(inner.histogram()[DARK_STEP:])
     if dark <= BLANK_DOTS or dark > 8 * HOLE_DOTS**2:
         return dark <= BLANK_DOTS
     rest = _without_holes(inner.point(lambda level: 255 if level >= DARK_STEP else 0))
     return rest <= BLANK_DOTS
+
+
+def _without_even(ink: Image.Image) -> Image.Image:
+    """Take away what darkens a stretch of a row evenly: a crease, a ruled line, a shadow. Writing has gaps."""
+    width, height = ink.size
+    dots, step = ink.tobytes(), max(1, width // SECTIONS)
+    even = bytearray()
+    for row in range(0, width * height, width):
+        for start in range(0, width, step):
+            stretch = sorted(dots[row + start : row + min(width, start + step)])
+            even += bytes([stretch[len(stretch) // 4]]) * len(stretch)
+    return ImageChops.subtract(ink, Image.frombytes("L", ink.size, bytes(even)))
 
 
 def _without_holes(dark: Image.Image) -> int:
@@ -325,13 +338,14 @@ def _lie(ink: Image.Image) -> tuple[float, int | None, bool]:
 
 
 def _lined(ink: Image.Image) -> tuple[float, float]:
-    """Return how clearly lines run across a picture, and at which skew they do so most."""
-    best = (0.0, 0.0)
-    for degrees in SKEWS:
-        profile = _profile(ink.rotate(-degrees) if degrees else ink)
-        sharp = float(sum((one - following) ** 2 for one, following in pairwise(profile)))
-        best = max(best, (sharp, degrees), key=lambda pair: pair[0])
-    return best
+    """Return how clearly lines run across a picture, and at which skew they do so most, to half a degree."""
+    best = max((_sharpness(ink, degrees), degrees) for degrees in SKEWS)
+    return max([best, *((_sharpness(ink, degrees), degrees) for degrees in (best[1] - 0.5, best[1] + 0.5))])
+
+
+def _sharpness(ink: Image.Image, degrees: float) -> float:
+    profile = _profile(ink.rotate(-degrees) if degrees else ink)
+    return float(sum((one - following) ** 2 for one, following in pairwise(profile)))
 
 
 def _profile(ink: Image.Image) -> bytes:

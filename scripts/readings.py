@@ -16,7 +16,7 @@ MAX_CODES_A_PAGE = 8
 VERSION = 2
 FINGERPRINT = re.compile(r"(?:[0-9a-f]{64})?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-NEAR_BITS = 24
+NEAR_BITS = 28
 """Two scans of one page differ in fewer bits of their fingerprints; pages of different contents in far more."""
 
 

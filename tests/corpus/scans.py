@@ -24,8 +24,8 @@ CENTRE, COMPONENT = "99999", "H446/01"
 WIDTH_MM, HEIGHT_MM = 210, 297
 PAPER, INK = 244, 60
 SKEWS = (-3.0, -1.5, 0.0, 1.5, 3.0)
-BLOCKS = 6
-"""Blocks of handwriting for each half of a page, at each skew: 36 pages that differ, and each of them in many states."""
+BLOCKS = 10
+"""Blocks of handwriting for each half of a page, at each skew: a hundred pages that differ, each struck out its own way."""
 QUALITY = 75
 
 
