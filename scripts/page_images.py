@@ -248,7 +248,7 @@ def _is_blank(ink: Image.Image) -> bool:
     width, height = ink.size
     edge = max(1, width // 25)
     inner = ink.crop((edge, edge, width - edge, height - edge))
-    if DARK_STEP <= _level(inner, 1 - 1 / EVEN_PART):
+    if _level(inner, 1 - 1 / EVEN_PART) >= DARK_STEP:
         return False
     inner = _without_even(_without_even(inner).transpose(Image.Transpose.TRANSPOSE))
     dark = sum(inner.histogram()[DARK_STEP:])
