@@ -92,7 +92,7 @@ ALARM_WORDS: Mapping[str, str] = MappingProxyType(
     {"red": "Red", "amber": "Amber", "unknown": "Not known", "none": "None"}
 )
 ALARM_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"red": "red", "amber": "orange", "unknown": "grey", "none": "green"}
+    {"red": "red", "amber": "orange", "unknown": "grey", "none": "grey"}
 )
 STAGE_WORDS: Mapping[str, str] = MappingProxyType(
     {

@@ -66,6 +66,8 @@ def search_list(session: Session, case: ScriptCase, sitting: Sitting) -> tuple[S
 
 def _siblings(session: Session, case: ScriptCase) -> Iterator[SearchPlace]:
     query = select(Packet).where(Packet.sitting_id == case.sitting_id).order_by(Packet.number)
+    if case.kind in {"packet_overdue", "lost"}:
+        query = query.where(Packet.id != case.packet_id)
     for packet in session.scalars(query):
         count = packet.opened_count if packet.opened_count is not None else packet.logged_count or 0
         yield SearchPlace(Where.SIBLING, count, case.sitting_id, packet.number, packet.state)
