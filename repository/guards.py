@@ -18,9 +18,18 @@ from repository.audit import guards as of_audit
 from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
-from repository.tables import ReceiptProof, ReceiptRow, ScriptCopy, ScriptDestruction, ScriptRetentionRule
+from repository.tables import (
+    CustodyEvidence,
+    ReceiptProof,
+    ReceiptRow,
+    ScriptCopy,
+    ScriptDestruction,
+    ScriptRetentionRule,
+)
 from scripts.tables import (
     DeclaredMissing,
+    DespatchEntryRow,
+    DespatchLineRow,
     LabelPrint,
     PacketEventRow,
     RegisterChange,
@@ -149,8 +158,11 @@ def _receipts() -> tuple[Guard, ...]:
 
 
 def _custody() -> tuple[Guard, ...]:
-    """What happened to packets and scripts is only ever added to; what was wrong is withdrawn by another event."""
-    rows = (one.metadata.tables[one.__tablename__] for one in (PacketEventRow, ScriptEventRow))
+    """What happened to packets and scripts, and what a despatch log says of it, is only ever added to; what was wrong is
+    withdrawn by another event, or corrected by another entry.
+    """
+    kinds = (PacketEventRow, ScriptEventRow, DespatchEntryRow, DespatchLineRow, CustodyEvidence)
+    rows = (one.metadata.tables[one.__tablename__] for one in kinds)
     return tuple(guard for table in rows for guard in guards_of_history(table, Kept()))
 
 
