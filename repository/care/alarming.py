@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,13 +20,10 @@ from repository.audit import Context
 from repository.contacts import NoticeKind
 from repository.database import Database
 from repository.mail.letters import Facts
-from repository.services import Services
-from repository.tables import Assignment, CareMark, new_id
+from repository.tables import Assignment
 from scripts import records
 from scripts.records import Raised, Reconciled
 from scripts.tables import DeclaredMissing, Script, Sitting
-
-logger = logging.getLogger(__name__)
 
 MARK = "script-alarm"
 EVERY = timedelta(days=1)
@@ -48,20 +44,6 @@ class Alarmed:
     answered: int
     located: int
     letters: int
-
-
-async def alarm_if_due(services: Services) -> Alarmed | None:
-    """Run the alarm if a day has passed since somebody did; one process does it, whichever claims the day first.
-
-    A service that has just been set up waits a day: nothing can be late before.
-    """
-    context = Context(None, services.clock(), new_id(), origin="care")
-    if not await services.database.write(lambda session: _claim(session, context.now)):
-        return None
-    done = await alarm(services.database, context)
-    if done.opened or done.red:
-        logger.info("care: %d cases of scripts opened; %d turned amber, %d red", done.opened, done.amber, done.red)
-    return done
 
 
 async def alarm(database: Database, context: Context) -> Alarmed:
@@ -97,17 +79,6 @@ def _reconcile(session: Session, *, context: Context, ids: Sequence[str]) -> Rec
         session, context, "sitting.reconcile", "care", MARK, sittings=len(ids), opened=done.opened, located=done.located
     )
     return done
-
-
-def _claim(session: Session, now: datetime) -> bool:
-    row = session.get(CareMark, MARK, with_for_update=True)
-    if row is None:
-        session.add(CareMark(name=MARK, facts={}, changed_at=now))
-        return False
-    if now - row.changed_at < EVERY:
-        return False
-    row.changed_at = now
-    return True
 
 
 def _alarm(session: Session, *, context: Context, reconciled: Reconciled) -> Alarmed:
