@@ -182,7 +182,7 @@ async def labels_pdf(request: web.Request) -> web.Response:
 async def covers_pdf(request: web.Request) -> web.Response:
     """Answer cover sheets as a PDF to print: of everybody, or of one candidate."""
     context, sitting_id = context_of(request), request.match_info["sitting_id"]
-    number = request.query.get("candidate_number")
+    number = request.query.get("candidate_number") or None
     pdf = await services_of(request).database.read(lambda s: packet_plans.covers(s, context, sitting_id, number))
     return pdf_response(pdf, "covers")
 
