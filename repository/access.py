@@ -222,6 +222,9 @@ class Action(StrEnum):
     MISSING_EXPORT = "missing.export"
     """The regulator's return on missing scripts, which names candidates by their identifiers."""
     SCRIPT_IMAGE = "script.image"
+    SCRIPT_COPY = "script.copy"
+    SCRIPT_COPIES_READ = "script.copies"
+    SCRIPT_RETENTION = "script.retention"
     CUSTODY_CERTIFY = "custody.certify"
     """Having what is known of scripts certified."""
     TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
@@ -246,6 +249,7 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.RESULTS_RELEASE,
         Action.RETENTION,
         Action.SCRIPT_IMAGE,
+        Action.SCRIPT_RETENTION,
         Action.TEAM_WRITE,
         Action.TOKEN_WRITE,
     }
@@ -372,6 +376,9 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SCRIPT_DECIDE: {_A: _ALL},
     Action.MISSING_EXPORT: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.SCRIPT_COPY: {_E: _CENTRE},
+    Action.SCRIPT_COPIES_READ: {_E: _CENTRE, _A: _ALL},
+    Action.SCRIPT_RETENTION: {_A: _ALL},
     Action.CUSTODY_CERTIFY: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_WRITE: {_E: _CENTRE},

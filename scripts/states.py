@@ -95,6 +95,8 @@ class ScriptState(StrEnum):
     MARKED = "marked"
     RETURNED = "returned"
     ARCHIVED = "archived"
+    DESTROYED = "destroyed"
+    """Its scan was destroyed at the end of the time for which it is kept."""
 
 
 class ScriptException(StrEnum):
@@ -159,12 +161,14 @@ SCRIPT_TRANSITIONS: Mapping[ScriptState, frozenset[ScriptState]] = MappingProxyT
         _S.IN_PACKET: frozenset({_S.RECEIVED, _S.SCANNED, _S.INDEXED}),
         _S.RECEIVED: frozenset({_S.SCANNED, _S.INDEXED}),
         _S.SCANNED: frozenset({_S.INDEXED}),
-        _S.INDEXED: frozenset({_S.QUALITY_CHECKED}),
-        _S.QUALITY_CHECKED: frozenset({_S.RELEASED}),
-        _S.RELEASED: frozenset({_S.MARKED}),
-        _S.MARKED: frozenset({_S.RETURNED, _S.ARCHIVED}),
-        _S.RETURNED: frozenset(),
-        _S.ARCHIVED: frozenset(),
+        # What is done with a script elsewhere may never be told: that keeps nobody from destroying it in its time.
+        _S.INDEXED: frozenset({_S.QUALITY_CHECKED, _S.DESTROYED}),
+        _S.QUALITY_CHECKED: frozenset({_S.RELEASED, _S.DESTROYED}),
+        _S.RELEASED: frozenset({_S.MARKED, _S.DESTROYED}),
+        _S.MARKED: frozenset({_S.RETURNED, _S.ARCHIVED, _S.DESTROYED}),
+        _S.RETURNED: frozenset({_S.DESTROYED}),
+        _S.ARCHIVED: frozenset({_S.RETURNED, _S.DESTROYED}),
+        _S.DESTROYED: frozenset(),
     }
 )
 

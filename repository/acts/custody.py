@@ -91,7 +91,9 @@ KIND_WORDS: Mapping[str, str] = {
     "marked": "Marked",
     "returned": "Given back",
     "archived": "Archived",
-    "destroyed": "Destroyed",
+    "destroyed": "Scan destroyed",
+    "paper_destroyed": "Paper destroyed",
+    "new_version": "Images made anew",
 }
 """What happened, as the history says it."""
 EventKey = tuple[About, str]

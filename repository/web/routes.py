@@ -91,6 +91,7 @@ from repository.web.pages import samples as samples_pages
 from repository.web.pages import scans as scans_pages
 from repository.web.pages import script_boards as script_boards_pages
 from repository.web.pages import script_cases as script_cases_pages
+from repository.web.pages import script_endings as script_endings_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
@@ -566,6 +567,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/reviews/{request_id}/desk/outcome", review_desk_pages.propose, A.REVIEW_DESK),
     Route("POST", "/missing-results", reviews_pages.report, A.REVIEW_REQUEST),
     Route("POST", "/missing-results/{report_id}/answer", review_decisions_pages.answer, A.REVIEW_DECIDE),
+    Route("GET", "/script-copies", script_endings_pages.copies, A.SCRIPT_COPIES_READ),
+    Route("POST", "/script-copies/{script_id}", script_endings_pages.copy, A.SCRIPT_COPY),
+    Route("GET", "/script-retention", script_endings_pages.show, A.SCRIPT_RETENTION),
+    Route("POST", "/script-retention/rules", script_endings_pages.set_rule, A.SCRIPT_RETENTION),
+    Route("POST", "/sittings/{sitting_id}/destruction", script_endings_pages.propose, A.SCRIPT_RETENTION),
+    Route("POST", "/script-destructions/{destruction_id}", script_endings_pages.decide, A.SCRIPT_RETENTION),
     Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),

@@ -23,6 +23,7 @@ SEEN = frozenset(
         ScriptState.MARKED,
         ScriptState.RETURNED,
         ScriptState.ARCHIVED,
+        ScriptState.DESTROYED,
     }
 )
 BY_HAND = frozenset({"manual_handling", "contaminated", "foreign_stationery", "image_rejected"})
