@@ -5,6 +5,7 @@ A scanned code is data from outside: bounded, allow-listed, checked, and never p
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import dataclass, replace
 
@@ -29,12 +30,7 @@ def crc16(data: bytes) -> int:
     Returns: 0–65535; ``crc16(b"123456789") == 0x29B1``.
     Source: project policy (domain: scripts, section 5); the check value is the published one of the algorithm.
     """
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = ((crc << 1) ^ 0x1021) & 0xFFFF if crc & 0x8000 else (crc << 1) & 0xFFFF
-    return crc
+    return binascii.crc_hqx(data, 0xFFFF)
 
 
 def sealed(fields: str) -> str:

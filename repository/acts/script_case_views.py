@@ -11,14 +11,14 @@ from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from moderation.exchange.csv_text import write_table
-from repository import access, audit
+from repository import access, audit, custody_evidence
 from repository.access import Action, Actor, Role, Scope
 from repository.acts import script_results
 from repository.acts.cases import actor_of
 from repository.acts.script_results import ResultLink
 from repository.audit import Context
 from repository.errors import NotFound
-from repository.tables import Person
+from repository.tables import CustodyEvidence, Person
 from scripts import records
 from scripts.cases import DECLARES, EXPLAINS, CaseEventKind, CaseState, Reason, policy_of
 from scripts.missing import Alarm
@@ -77,6 +77,7 @@ class Told:
 
     event: ScriptCaseEvent
     who: str
+    pictures: tuple[CustodyEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,7 @@ def reasons_for(actor: Actor, found: ScriptCase) -> tuple[Reason, ...]:
 def _history(session: Session, events: Sequence[ScriptCaseEvent], *, of_centre: bool, actor: Actor) -> tuple[Told, ...]:
     shown = [event for event in events if not of_centre or event.to_centre or event.kind in _SHOWN_TO_CENTRES]
     names = {} if of_centre else _names(session, {event.actor for event in shown})
+    pictures = custody_evidence.of_events(session, [event.id for event in shown])
     told = []
     for event in shown:
         if event.actor == records.SERVICE:
@@ -261,7 +263,7 @@ def _history(session: Session, events: Sequence[ScriptCaseEvent], *, of_centre: 
             who = f"The centre: {names.get(event.actor, 'somebody')}"
         else:
             who = names.get(event.actor, event.actor)
-        told.append(Told(event, who))
+        told.append(Told(event, who, pictures.get(event.id, ())))
     return tuple(told)
 
 

@@ -18,6 +18,7 @@ from scripts.cases import CLERK, OFFICER, CaseState, end_of
 from scripts.errors import CaseRefused
 from scripts.ofqual import CAUSE_TEXT, DEFAULT_CAUSE, DEFAULT_STAGE, STAGE_TEXT
 from scripts.records.settling import NAMES_SCRIPTS
+from scripts.tables import ScriptCaseEvent
 
 TEAMS = {CLERK: Role.TRACKING_CLERK, OFFICER: Role.AB_OFFICER}
 """The teams that have cases."""
@@ -50,11 +51,12 @@ def comment(session: Session, context: Context, case_id: str, text: str, *, to_c
     audit.record(session, context, "script_case.comment", "script_case", case_id, to_centre=to_centre)
 
 
-def reply(session: Session, context: Context, case_id: str, text: str) -> None:
-    """Answer as the centre what was found in the log, the register and the strong room."""
+def reply(session: Session, context: Context, case_id: str, text: str) -> ScriptCaseEvent:
+    """Answer as the centre what was found in the log, the register and the secure room."""
     permitted(session, context, Action.SCRIPT_CASE_REPLY, case_id)
-    records.reply(session, case_id, text=text, actor=actor_of(context).person_id, now=context.now)
+    said = records.reply(session, case_id, text=text, actor=actor_of(context).person_id, now=context.now)
     audit.record(session, context, Action.SCRIPT_CASE_REPLY, "script_case", case_id)
+    return said
 
 
 def change_due(session: Session, context: Context, case_id: str, due_on: date, text: str) -> None:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -54,11 +55,12 @@ class _Facts:
     stored: StoredObject
 
 
-@dataclass(slots=True)
 class _Failed(Exception):
     """The bundle cannot be pushed, for a reason that a person can act on."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 async def push(services: Services, job: Job) -> None:
@@ -69,7 +71,8 @@ async def push(services: Services, job: Job) -> None:
     try:
         await _Pushing(services, job, facts).run()
     except _Failed as failed:
-        await services.database.write(lambda s: _fail(s, job, failed.reason, services.clock()))
+        reason = failed.reason
+        await services.database.write(lambda s: _fail(s, job, reason, services.clock()))
 
 
 def give_up(session: Session, job: Job, now: datetime) -> None:
@@ -212,7 +215,11 @@ class _Pushing:
             )
             versions.record(session, services, script.script_id, document_id, now)
         context = Context(None, now, "push", origin="worker")
-        counts = {"pages": len(readings), "scripts": len(outcome.scripts), "queued": len(outcome.split.queued)}
+        counts: dict[str, Any] = {
+            "pages": len(readings),
+            "scripts": len(outcome.scripts),
+            "queued": len(outcome.split.queued),
+        }
         audit.record(session, context, Action.BUNDLE_WRITE, "bundle", bundle.id, **counts)
 
 

@@ -17,7 +17,7 @@ from repository.services import Services
 from repository.tables import DocumentRow, StoredObjectRow
 from scripts.errors import BundleDiffers
 from storage.errors import StorageError
-from storage.vault import DataKey, ScopeKey, StoredObject
+from storage.vault import DataKey, Part, ScopeKey, StoredObject
 
 PDF = "application/pdf"
 TIFF = "image/tiff"
@@ -46,7 +46,8 @@ async def seal_stream(
     begun_at, vault = services.clock(), services.vault
     ((key, data_key),) = await _keys(services, scope, [size_bytes])
     writer, digest = vault.resume(key, data_key), hashlib.sha256()
-    parts, held, taken = [], bytearray(), 0
+    parts: list[Part] = []
+    held, taken = bytearray(), 0
     try:
         async for piece in pieces:
             taken += len(piece)

@@ -91,7 +91,7 @@ async def make(services: Services, job: Job) -> None:
 async def _cut(services: Services, source: _Source) -> bytes:
     """Cut a script's pages out of one bundle."""
     size, indices = source.size_bytes, [index for index, _ in source.pages]
-    wanted = pushing.asked([indices], {index: turn for index, turn in source.pages})
+    wanted = pushing.asked([indices], dict(source.pages))
     content = objects.read(services.vault, source.stored)
     async with services.inspection.cut(wanted, content, pushing.output_limit(size), pushing.limits(size)) as output:
         return await pushing.next_file(output)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,9 +13,10 @@ from multidict import MultiDictProxy, MultiMapping
 from sqlalchemy.orm import Session
 
 from repository.access import Action, scope_of
-from repository.acts import script_case_views, script_case_words, script_cases
+from repository.acts import script_case_pictures, script_case_views, script_case_words, script_cases
 from repository.acts.script_case_views import CasePage, Wanted
-from repository.errors import FieldRefused
+from repository.errors import FieldRefused, PictureRefused
+from repository.web import content
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.pages import redirect, render
 from repository.web.pages.script_boards import csv_answer, day_field
@@ -85,12 +88,24 @@ async def comment(request: web.Request) -> web.Response:
 
 
 async def reply(request: web.Request) -> web.Response:
-    """Answer as the centre."""
-
-    def work(session: Session, form: MultiDictProxy[Any], case_id: str) -> None:
-        script_cases.reply(session, context_of(request), case_id, text_field(form, "text", required=False, limit=4000))
-
-    return await _done(request, work, "Your answer was sent. The awarding body sees it at once.")
+    """Answer as the centre, with a photograph or without."""
+    form = await read_form(request)
+    context, services, case_id = context_of(request), services_of(request), request.match_info["script_case_id"]
+    field = form.get("picture")
+    try:
+        text = text_field(form, "text", required=False, limit=4000)
+        if isinstance(field, web.FileField) and field.filename:
+            if not text.strip():
+                raise FieldRefused("Write a few words about what you found.", field="text")
+            data = await asyncio.to_thread(field.file.read)
+            await script_case_pictures.reply(services, context, case_id, text, data)
+        else:
+            await services.database.write(lambda s: script_cases.reply(s, context, case_id, text))
+    except (*FORM_ERRORS, PictureRefused) as error:
+        return await _case_page(request, errors=errors_of(error), status=422, form=form)
+    return await redirect(
+        request, f"/script-cases/{case_id}", text="Your answer was sent. The awarding body sees it at once."
+    )
 
 
 async def change_due(request: web.Request) -> web.Response:
@@ -180,6 +195,7 @@ async def _case_page(
         ],
         typed=typed_in(form, "text", "reason", "sheets", "stage", "cause"),
         wrong=wrong_in(errors),
+        address=partial(content.address, request),
         errors=errors or [],
         **WORDS,
     )

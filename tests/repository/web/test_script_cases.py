@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 from aiohttp.test_utils import TestClient
+from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -96,6 +98,12 @@ async def day(start_service: StartService) -> Day:
     return Day(service, await service.write(make))
 
 
+def jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(file, "JPEG")
+    return file.getvalue()
+
+
 async def sent(service: Service) -> dict[str, int]:
     def read(session: Session) -> dict[str, int]:
         rows = session.execute(select(MailMessage.letter, func.count()).group_by(MailMessage.letter))
@@ -131,6 +139,14 @@ async def test_a_centre_is_asked_once_from_amber_on_and_its_answer_reaches_the_b
     assert "no cases here" in await (await other.get("/script-cases")).text()
     assert (await post(centre, f"{path}/reply", text=" "))[0] == 422
     assert (await post(centre, f"{path}/reply", text="It is not in the strong room."))[0] == 303
+    data = FormData({"csrf_token": await csrf(centre, path), "text": "The log says 3."})
+    data.add_field("picture", jpeg(), filename="log.jpg", content_type="image/jpeg")
+    answer = await centre.post(f"{path}/reply", data=data, allow_redirects=False)
+    assert answer.status == 303, await answer.text()
+    assert "Photograph with this answer" in await (await clerk.get(path)).text()
+    data = FormData({"csrf_token": await csrf(centre, path), "text": "The log says 3."})
+    data.add_field("picture", b"no picture", filename="log.jpg", content_type="image/jpeg")
+    assert (await centre.post(f"{path}/reply", data=data, allow_redirects=False)).status == 422
     assert (await post(clerk, f"{path}/comments", text="Between us: ask the carrier."))[0] == 303
     assert (await post(clerk, f"{path}/comments", text="Please look again.", to_centre="yes"))[0] == 303
     assert (await post(clerk, f"{path}/assign", to="me"))[0] == 303
