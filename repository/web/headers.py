@@ -61,7 +61,10 @@ def phone_policy(nonce: str, content_origin: str) -> str:
     )
 
 
-WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+WORKER_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 """Of the service worker of the despatch page: it fetches our own files, and nothing else."""
 PHONE_FEATURES = FEATURES.replace("camera=()", "camera=(self)")
 

@@ -80,7 +80,7 @@ async def worker(request: web.Request) -> web.Response:
         headers={
             "Content-Security-Policy": headers.WORKER_POLICY,
             "Service-Worker-Allowed": "/despatch",
-            "Cache-Control": "no-cache",
+            "Cache-Control": "no-store",
         },
     )
 

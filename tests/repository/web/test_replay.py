@@ -54,6 +54,8 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "teaching_id": ("teaching", "id"),
     "invitation_id": ("invitation", "id"),
     "contact_id": ("notification_contact", "id"),
+    "entry_id": ("despatch_entry", "id"),
+    "evidence_id": ("custody_evidence", "id"),
 }
 """What of a centre a URL names, and where it stands."""
 NOT_OF_A_CENTRE = {
@@ -65,6 +67,7 @@ NOT_OF_A_CENTRE = {
     "key": "x",
     "token": "x",
     "day": "2026-05-15",
+    "picture_id": "picture-0001",
 }
 """What belongs to no centre; what is the body's own (an incident, a proposal) or the person's own (a passkey) likewise."""
 OF_THE_BODY_OR_ONE_SELF = {
