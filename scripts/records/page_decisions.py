@@ -28,7 +28,7 @@ from scripts.records.script_events import ScriptEvent, record_script_events
 from scripts.records.sittings import register, scripts_of
 from scripts.splitting import Disposition
 from scripts.tables import Packet, PageDecision, ScanBundle, ScanPage, Script
-from scripts.tracking import SCRIPT_TRANSITIONS, ScriptState
+from scripts.tracking import PACKET_RANK, SCRIPT_TRANSITIONS, PacketState, ScriptState
 
 K = DecisionKind
 S = ScriptState
@@ -240,7 +240,8 @@ def _undone(session: Session, script: Script, done: PageDecision, actor: str, no
     before = None
     if script.pages == 0:
         arrived = packet is not None and packet.received_at is not None
-        before = S.RECEIVED if arrived else S.IN_PACKET if packet is not None else S.PRESENT
+        logged = packet is not None and PACKET_RANK[PacketState(packet.state)] >= PACKET_RANK[PacketState.LOGGED]
+        before = S.RECEIVED if arrived else S.IN_PACKET if logged else S.PRESENT
     details = {"decision_id": done.id, "pages": script.pages}
     record_script_events(
         session, [ScriptEvent(script.id, "index_undone", now, now, actor, "", details, SOURCE, state=before)]

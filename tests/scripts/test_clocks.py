@@ -93,7 +93,7 @@ def test_a_packet_is_an_alarm_from_the_moment_a_sibling_arrives_without_it(state
 
 
 def test_an_awarding_body_has_clocks_of_its_own() -> None:
-    weekly = ClockPolicy({state: (5, 7) for state in PACKET_ORDER})  # at least weekly, as overseas
+    weekly = ClockPolicy(dict.fromkeys(PACKET_ORDER, (5, 7)))  # at least weekly, as overseas
     packet = Packet("packed", AT)
     assert look(packet, AT + timedelta(days=6), policy=weekly).alarm is Alarm.NONE
     assert look(packet, AT + timedelta(days=8), policy=weekly).alarm is Alarm.AMBER

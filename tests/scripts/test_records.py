@@ -40,6 +40,7 @@ from tests.scripts.test_clocks import calendar
 from tests.scripts.test_missing import weekdays_after
 
 NOW = datetime(2026, 6, 8, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 NUMBERS = [f"{number}" for number in range(1001, 1007)]
 P, A = RegisterState.PRESENT, RegisterState.ABSENT
 
@@ -359,16 +360,16 @@ def test_two_people_settle_what_waits_and_each_decision_is_kept(session: Session
     assign = records.Asked(DecisionKind.ASSIGN, candidate_number="1002")
     with pytest.raises(DecisionRefused):
         records.decide(session, made.bundle_id, [0], records.Asked(DecisionKind.BLANK), actor="a", now=NOW)
+    stranger = records.Asked(DecisionKind.ASSIGN, candidate_number="1999")
     with pytest.raises(ScriptUnknown):
-        stranger = records.Asked(DecisionKind.ASSIGN, candidate_number="1999")
         records.decide(session, made.bundle_id, [0], stranger, actor="a", now=NOW)
     proposed = records.decide(session, made.bundle_id, [0], assign, actor="a", now=NOW).decision
     assert records.get_page(session, made.bundle_id, 0).disposition == "queued"
     with pytest.raises(SecondPersonNeeded):
         records.answer(session, proposed.id, agrees=True, actor="a", now=NOW)
-    records.answer(session, proposed.id, agrees=False, actor="b", now=NOW)
-    again = records.decide(session, made.bundle_id, [0], assign, actor="a", now=NOW).decision
-    done = records.answer(session, again.id, agrees=True, actor="b", now=NOW)
+    records.answer(session, proposed.id, agrees=False, actor="b", now=NOW + MINUTE)
+    again = records.decide(session, made.bundle_id, [0], assign, actor="a", now=NOW + 2 * MINUTE).decision
+    done = records.answer(session, again.id, agrees=True, actor="b", now=NOW + 3 * MINUTE)
     with pytest.raises(PageSettled):
         records.answer(session, again.id, agrees=True, actor="c", now=NOW)
     throw = records.Asked(DecisionKind.DISCARD, reason="test_sheet")
@@ -396,20 +397,21 @@ def test_two_people_settle_what_waits_and_each_decision_is_kept(session: Session
 def test_pages_are_taken_up_by_one_person_at_a_time_and_proposals_go_to_another(
     session: Session, sitting: Sitting
 ) -> None:
-    made = bundle(session, sitting, "one", "1001", "-", "w", "-")
+    made = bundle(session, sitting, "one", "1001", "w", "-", "w", "-", "w")
     first = records.take_next(session, actor="a", now=NOW)
     second = records.take_next(session, actor="b", now=NOW)
-    assert first is not None and second is not None
-    assert (first.indices, second.indices) == ((1,), (3,))
+    assert first is not None
+    assert second is not None
+    assert (first.indices, second.indices) == ((2,), (4,))
     assert records.take_next(session, actor="c", now=NOW) is None
     with pytest.raises(PageTaken):
-        records.take(session, made.bundle_id, 1, actor="b", now=NOW)
+        records.take(session, made.bundle_id, 2, actor="b", now=NOW)
     throw = records.Asked(DecisionKind.DISCARD, reason="not_ours")
-    records.decide(session, made.bundle_id, [1], throw, actor="a", now=NOW)
+    records.decide(session, made.bundle_id, [2], throw, actor="a", now=NOW)
     assert records.take_next(session, actor="a", now=NOW) is None
     confirming = records.take_next(session, actor="b", now=NOW)
     assert confirming is not None
-    assert confirming.indices == (1,)
+    assert confirming.indices == (2,)
     late = NOW + timedelta(minutes=11)
     given = records.take_next(session, actor="c", now=late, reason="blank")
     assert given is not None

@@ -521,7 +521,9 @@ class _Maker:
             self.add("receipt", **of, centre_number=centre, case_id=None)
             script = self.add("script", **of, packet_id=packet["id"])
             self.add("script_event", script_id=script["id"])
-            case = self.add("script_case", **of, kind="missing", alarm="none", state="open", level="script", centre_from=NOW - DAY)
+            case = self.add(
+                "script_case", **of, kind="missing", alarm="none", state="open", level="script", centre_from=NOW - DAY
+            )
             self.add("script_case_event", script_case_id=case["id"])
             self.add("declared_missing", script_case_id=case["id"], script_id=script["id"])
             bundle = self.add("scan_bundle", **of)
@@ -538,7 +540,5 @@ class _Maker:
             copied = {"script_id": script["id"], "request_id": request["id"], "document_id": self.kept()["id"]}
             self.add("script_copy", **copied, given_to=self.world.people[0].person_id)
             proposer = self.world.people[0].person_id
-            self.add(
-                "script_destruction", **of, what="scans", proposed_by=proposer, confirmed_by=None, receipt_id=None
-            )
+            self.add("script_destruction", **of, what="scans", proposed_by=proposer, confirmed_by=None, receipt_id=None)
         self.kept()
