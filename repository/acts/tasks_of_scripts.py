@@ -20,7 +20,16 @@ from scripts.cases import CaseState
 from scripts.missing import Alarm
 from scripts.places import Disposition
 from scripts.reconciliation import RegisterState
-from scripts.tables import Packet, RegisterLine, ScanBundle, ScanPage, ScriptCase, Sitting
+from scripts.tables import (
+    LabelRequest,
+    Packet,
+    RegisterCorrection,
+    RegisterLine,
+    ScanBundle,
+    ScanPage,
+    ScriptCase,
+    Sitting,
+)
 from scripts.tracking import PacketState
 
 SHOWN = 50
@@ -73,7 +82,52 @@ def centre_tasks(session: Session, context: Context) -> tuple[Task, ...]:
             tasks.append(Task(f"Pack the scripts of {name}", href, "Make packets and print their labels", "To pack"))
         elif waiting:
             tasks.append(Task(f"Hand over the scripts of {name}", href, "Record the despatch", "To despatch"))
-    return tuple(tasks)
+    return tuple(tasks) + _to_sign(session, actor.person_id, centre)
+
+
+def _to_sign(session: Session, person_id: str, centre: ColumnElement[bool]) -> tuple[Task, ...]:
+    """Return the registers on which somebody else's correction waits for a second person."""
+    query = (
+        select(Sitting.id, Sitting.component_code, Sitting.held_on, func.count())
+        .join(RegisterCorrection, RegisterCorrection.sitting_id == Sitting.id)
+        .where(centre, RegisterCorrection.decision.is_(None), RegisterCorrection.asked_by != person_id)
+        .group_by(Sitting.id, Sitting.component_code, Sitting.held_on)
+        .order_by(Sitting.held_on, Sitting.component_code)
+        .limit(SHOWN)
+    )
+    return tuple(
+        Task(
+            f"Counter-sign corrections of the register of {_name(component, held_on)}",
+            f"/sittings/{sitting_id}/register",
+            "It stays as it was until a second person signs",
+            f"{waiting} to sign",
+        )
+        for sitting_id, component, held_on, waiting in session.execute(query)
+    )
+
+
+def label_tasks(session: Session, context: Context) -> tuple[Task, ...]:
+    """Return the emergency labels that centres wait for, for whoever issues them; nothing for anybody else."""
+    if access.scope_of(actor_of(context), Action.LABEL_ISSUE) is None:
+        return ()
+    query = (
+        select(LabelRequest.due_at, Packet.number, Packet.of, Sitting.component_code, Sitting.centre_number)
+        .join(Packet, Packet.id == LabelRequest.packet_id)
+        .join(Sitting, Sitting.id == Packet.sitting_id)
+        .where(LabelRequest.decision.is_(None))
+        .order_by(LabelRequest.due_at, LabelRequest.id)
+        .limit(SHOWN)
+    )
+    return tuple(
+        Task(
+            f"Answer a centre that needs an emergency label: packet {number} of {of}, {component} of centre {centre}",
+            "/emergency-labels",
+            status="Asked for",
+            due_at=due_at,
+            urgent=due_at <= context.now,
+        )
+        for due_at, number, of, component, centre in session.execute(query)
+    )
 
 
 def clerk_board(session: Session, context: Context) -> Board:

@@ -9,13 +9,15 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import select, update
 
 from moderation.tables import Candidate, Centre, Component, Entry, EntryOption, OptionComponent, SeriesRow
-from repository.access import Role
+from repository.access import POLICY, Action, Role, Scope
 from scripts.tables import Packet, RegisterChange, RegisterLine, Sitting
 
 from .conftest import Service, csrf
 
 FIRST = "99001"
 PAPER = "H446/01"
+TO_SIGN = "Counter-sign corrections of the register of "
+TO_ISSUE = "Answer a centre that needs an emergency label: packet "
 
 
 @pytest.fixture
@@ -77,6 +79,16 @@ async def done(answer: Any, status: int = 204) -> Any:
     return await answer.json() if status in {200, 201} else None
 
 
+async def home(client: TestClient) -> str:  # type: ignore[type-arg]
+    return await (await client.get("/", headers={"Accept": "text/html"})).text()
+
+
+def test_who_answers_a_request_for_an_emergency_label() -> None:
+    allowed = {Role.AB_OFFICER: Scope.ALL, Role.TRACKING_CLERK: Scope.ALL}
+    assert dict(POLICY[Action.LABEL_ISSUE]) == allowed
+    assert not set(POLICY[Action.PACKET_WRITE]) & set(allowed)
+
+
 async def test_a_register_goes_from_entries_to_sign_off_and_two_people_correct_it(
     service: Service, sitting: Sitting
 ) -> None:
@@ -100,7 +112,9 @@ async def test_a_register_goes_from_entries_to_sign_off_and_two_people_correct_i
     asked = await done(await first.post(f"{here}/corrections", json=wrong), 201)
     signature = {"correction": asked["id"], "decision": "confirmed"}
     assert (await first.post(f"{here}/signatures", json=signature)).status == 409
+    assert [TO_SIGN in await home(one) for one in (first, second)] == [False, True]
     await done(await second.post(f"{here}/signatures", json=signature))
+    assert TO_SIGN not in await home(second)
     found = await (await first.get(f"{here}/register")).json()
     assert {line["candidate_number"] for line in found["lines"]} == {*numbers, "9002"}
     (correction,) = found["corrections"]
@@ -143,8 +157,11 @@ async def test_packets_are_planned_labelled_printed_and_an_emergency_label_is_is
     assert (await officer.post(f"{here}/emergency-labels", json=ask)).status == 422
     answer_to = f"/api/emergency-labels/{asked['id']}"
     assert (await officer.post(answer_to, json={"decision": "issued"})).status == 404
+    clerk = await service.client(Role.TRACKING_CLERK)
+    assert [TO_ISSUE in await home(one) for one in (officer, body, clerk)] == [False, True, True]
     issued = await done(await body.post(answer_to, json={"decision": "issued"}), 200)
     assert issued["label"].split("|")[5] == "2"
+    assert TO_ISSUE not in await home(body)
     plan = await done(await officer.get(f"{here}/packets"), 200)
     assert [packet["emergency"] for packet in plan["packets"]][1]
     assert (await officer.post(f"{here}/packets", json={"capacity": 5, "again": True})).status == 422
