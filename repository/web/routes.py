@@ -34,6 +34,7 @@ from repository.web.api import script_cases as script_cases_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.api import sittings as sittings_api
+from repository.web.api import tracking as tracking_api
 from repository.web.api import uploads as uploads_api
 from repository.web.headers import REPORTS
 from repository.web.keys import Site
@@ -711,7 +712,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
     Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
     Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
-    Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
+    Route("POST", "/api/tracking/events", tracking_api.record_events, A.TRACKING_EVENT),
     Route("POST", "/api/bundles", scans_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/api/bundles/{bundle_id}", scans_api.show, A.BUNDLE_WRITE),
     Route("POST", "/api/bundles/{bundle_id}/pages/{page_index}", scans_api.decide, A.BUNDLE_WRITE),

@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -27,6 +27,7 @@ from scripts.errors import (
     ScriptsError,
 )
 from scripts.labels import PacketLabel, read_code
+from scripts.records.bulk import change_rows, insert_rows
 from scripts.records.cases import open_case
 from scripts.records.histories import events_of, packet_contents
 from scripts.records.script_events import ScriptEvent, portions, record_script_events
@@ -308,8 +309,8 @@ def _write(session: Session, lines: Sequence[_Line]) -> None:
         rows += added
         changed.append(values)
         histories[line.packet.id] = history
-    session.execute(insert(PacketEventRow), rows)
-    session.execute(update(Packet), changed)
+    insert_rows(session, PacketEventRow, rows)
+    change_rows(session, Packet, changed)
     for line, values in zip(lines, changed, strict=True):
         for name, value in values.items():
             set_committed_value(line.packet, name, value)

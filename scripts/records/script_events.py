@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import insert, inspect, select, update
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from scripts import chains
 from scripts.errors import ScriptUnknown
+from scripts.records.bulk import change_rows, insert_rows
 from scripts.tables import Script, ScriptEventRow, new_id
 from scripts.tracking import ScriptState
 
@@ -88,7 +89,7 @@ def record_script_events(session: Session, events: Sequence[ScriptEvent]) -> lis
         rows.append(row | {"chain_number": count + 1, "chain_sha256": head})
         if event.state is not None:
             states[event.script_id] = event.state
-    session.execute(insert(ScriptEventRow), rows)
+    insert_rows(session, ScriptEventRow, rows)
     _move_heads(session, heads, states)
     return [str(row["id"]) for row in rows]
 
@@ -116,8 +117,7 @@ def _move_heads(session: Session, heads: Mapping[str, tuple[int, str]], states: 
         else:
             without.append(values)
     for changed in (with_state, without):
-        if changed:
-            session.execute(update(Script), changed)
+        change_rows(session, Script, changed)
     for script_id, (count, head) in heads.items():
         script = session.identity_map.get(inspect(Script).identity_key_from_primary_key((script_id,)))
         if script is not None:  # what is held of it must say the same, without asking again
