@@ -25,7 +25,7 @@ WIDTH_MM, HEIGHT_MM = 210, 297
 PAPER, INK = 244, 60
 SKEWS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 BLOCKS = 10
-"""Blocks of handwriting for each half of a page, at each skew: a hundred pages that differ, each struck out its own way."""
+"""Blocks of handwriting for each half of a page, at each skew; every page leaves out and strikes out other parts of them."""
 QUALITY = 75
 
 
@@ -193,8 +193,11 @@ class Scanner:
         for half in (0, 1):
             block = self._block(side.skew, half, chance.randrange(BLOCKS))
             page.paste(block, (0, half * (self.size[1] // 2)))
-        # Where a word is struck out differs on every page.
+        # What is left out and struck out differs on every page: no two people write the same.
         draw = ImageDraw.Draw(page)
+        for _ in range(24):
+            x, y, wide = chance.uniform(15, 150), chance.uniform(48, 240), chance.uniform(20, 50)
+            draw.rectangle([self._px(n) for n in (x, y, x + wide, y + 7)], fill=PAPER)
         for _ in range(12):
             x, y = chance.uniform(20, 150), chance.uniform(60, 240)
             wide = chance.uniform(10, 30)
