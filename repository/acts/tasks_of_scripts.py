@@ -120,7 +120,7 @@ def label_tasks(session: Session, context: Context) -> tuple[Task, ...]:
     )
     return tuple(
         Task(
-            f"Answer a centre that needs an emergency label: packet {number} of {of}, {component} of centre {centre}",
+            f"Issue or refuse an emergency label: packet {number} of {of}, {component} of centre {centre}",
             "/emergency-labels",
             status="Asked for",
             due_at=due_at,

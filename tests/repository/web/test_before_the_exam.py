@@ -17,7 +17,7 @@ from .conftest import Service, csrf
 FIRST = "99001"
 PAPER = "H446/01"
 TO_SIGN = "Counter-sign corrections of the register of "
-TO_ISSUE = "Answer a centre that needs an emergency label: packet "
+TO_ISSUE = "Issue or refuse an emergency label: packet "
 
 
 @pytest.fixture
