@@ -75,6 +75,8 @@ class PageCounts:
     discarded: int = 0
     queued: int = 0
     sheets: int | None = None
+    sides: int | None = None
+    """What the scanner had to make of those sheets: two pages of each, one where it scans fronts only; None: two of each."""
 
     @property
     def out(self) -> int:
@@ -393,10 +395,11 @@ class _Sum:
             self.differences.append(Difference("page", "pages in = pages out", counts.pages_in, counts.out))
             self.cases.append(CaseProposal("pages_unaccounted", "pages", (), abs(counts.pages_in - counts.out)))
         if counts.sheets is not None:
-            self._equation(6, "page", "pages in = 2 × sheets fed", counts.pages_in, 2 * counts.sheets)
-            if counts.pages_in != 2 * counts.sheets:
+            sides = 2 * counts.sheets if counts.sides is None else counts.sides
+            self._equation(6, "page", "pages in = 2 × sheets fed", counts.pages_in, sides)
+            if counts.pages_in != sides:
                 # The bundle at which it appeared has its case already.
-                self.differences.append(Difference("page", "pages = 2 × sheets", 2 * counts.sheets, counts.pages_in))
+                self.differences.append(Difference("page", "pages = 2 × sheets", sides, counts.pages_in))
 
     def _equation(self, number: int, level: str, words: str, left: int, right: int, subject: str = "") -> None:
         self.equations.append(Equation(number, level, words, left, right, subject))

@@ -4,8 +4,7 @@
     staging    the file is sealed into the store, and only then acknowledged; none of its pages counts yet
     push       one transaction in which every page gets its place: a script, a queue, or the packet of a label sheet
     version    the images of one script as sealed; a later one supersedes it, and both are kept
-    folder     where a scanner that knows no web leaves its files (`NEA_SCAN_FOLDER`)
 
 ``staging`` takes files in, ``pushing`` reads and pushes them in the background, ``versions`` makes a script anew when its
-pages change, ``folder`` watches, ``sealing`` is what they share.
+pages change; ``sealing`` and ``cutting`` are what they share.
 """

@@ -6,9 +6,7 @@ row names, which are the collector's. What a bundle fails for is written down wi
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,27 +17,23 @@ from repository import audit, objects, work
 from repository.access import Action
 from repository.audit import Context
 from repository.bundles import sealing, versions
+from repository.bundles.cutting import asked, limits, next_file, output_limit, reason_of
 from repository.bundles.sealing import PDF, Sealed
 from repository.errors import DocumentDestroyed, InspectionFailed, ServiceBusy
-from repository.inspection.children import BUNDLE_LIMITS, Limits, Output
 from repository.services import Services
 from repository.tables import BundleDocument, DocumentRow
 from repository.work import Job
 from scripts import records
 from scripts.errors import BundleUnreadable, PagesNotConserved
 from scripts.queues import UNDER_WAY, BundleState
-from scripts.splitting import MAX_PAGES, PageReading, Split, readings_from_json, split
+from scripts.splitting import PageReading, Split, readings_from_json, split
 from scripts.tables import ScanBundle, Sitting
 from storage.errors import ObjectNotFound, ObjectTampered
 from storage.vault import StoredObject
 
 READINGS_LIMIT_BYTES = 16 * 1024 * 1024
-PIECE_BYTES = 256 * 1024
 SEALED_TOGETHER = 16
 """So many scripts are in memory at once, at most."""
-SECONDS = 60
-SECONDS_PER_MIB = 2
-"""A child has a minute and two seconds for each MiB, so that a hostile file of a few bytes does not hold a worker long."""
 S = BundleState
 
 
@@ -162,7 +156,6 @@ class _Pushing:
         """Say of which sitting the bundle is, or let it wait for a person who knows."""
         work.fence(session, self.job)
         bundle = records.get_bundle(session, self.facts.id, for_writing=True)
-        bundle.pages = len(readings)
         session.get_one(DocumentRow, self.facts.document_id).page_count = len(readings)
         sitting_id = records.sitting_in(session, bundle, readings)
         now = self.services.clock()
@@ -228,37 +221,3 @@ def _planned(readings: Sequence[PageReading], expected: object) -> Split:
         return split(readings, expected)  # type: ignore[arg-type]
     except PagesNotConserved as failure:
         raise _Failed("pages_not_conserved") from failure
-
-
-def asked(lists: Sequence[Sequence[int]], turns: Mapping[int, int]) -> list[str]:
-    """Return the arguments with which the child cuts a bundle: the pages of each file, and how they are turned."""
-    turned = {str(index): turn for index, turn in turns.items() if turn}
-    return ["extract", json.dumps({"pages": [list(pages) for pages in lists], "turns": turned})]
-
-
-def output_limit(size_bytes: int) -> int:
-    """Return how much a child may write that cuts a bundle of so many bytes."""
-    return 2 * size_bytes + MAX_PAGES * PIECE_BYTES
-
-
-async def next_file(output: Output) -> bytes:
-    """Return the next file that the child writes; raises ``InspectionFailed``."""
-    (length,) = struct.unpack(">Q", await output.exactly(8))
-    if not 0 < length <= BUNDLE_LIMITS.address_space_bytes:
-        raise InspectionFailed(cause="shape")
-    return await output.exactly(length)
-
-
-def limits(size_bytes: int) -> Limits:
-    """Return what a child may use for so many bytes of scans."""
-    seconds = min(SECONDS + SECONDS_PER_MIB * (size_bytes >> 20), int(BUNDLE_LIMITS.wall_seconds))
-    return Limits(
-        cpu_seconds=min(2 * seconds, BUNDLE_LIMITS.cpu_seconds),
-        wall_seconds=seconds,
-        address_space_bytes=BUNDLE_LIMITS.address_space_bytes,
-    )
-
-
-def reason_of(failure: InspectionFailed) -> str:
-    """Return why a child failed, as a code that stands with the bundle."""
-    return "too_heavy" if failure.facts.get("refused") or failure.facts.get("cause") == "timeout" else "unreadable"

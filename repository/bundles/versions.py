@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from repository import audit, objects, work
 from repository.audit import Context
-from repository.bundles import pushing, sealing
+from repository.bundles import cutting, sealing
 from repository.bundles.sealing import PDF
 from repository.errors import InspectionFailed, ServiceBusy
 from repository.services import Services
@@ -68,7 +68,7 @@ async def make(services: Services, job: Job) -> None:
         return
     parts = [await _cut(services, source) for source in plan.sources]
     total = sum(map(len, parts))
-    data = parts[0] if len(parts) == 1 else await services.inspection.join(parts, pushing.limits(total))
+    data = parts[0] if len(parts) == 1 else await services.inspection.join(parts, cutting.limits(total))
     (sealed,) = await sealing.seal_all(services, plan.scope, [(f"{plan.candidate_number}.pdf", data)])
 
     def keep(session: Session) -> None:
@@ -91,10 +91,10 @@ async def make(services: Services, job: Job) -> None:
 async def _cut(services: Services, source: _Source) -> bytes:
     """Cut a script's pages out of one bundle."""
     size, indices = source.size_bytes, [index for index, _ in source.pages]
-    wanted = pushing.asked([indices], dict(source.pages))
+    wanted = cutting.asked([indices], dict(source.pages))
     content = objects.read(services.vault, source.stored)
-    async with services.inspection.cut(wanted, content, pushing.output_limit(size), pushing.limits(size)) as output:
-        return await pushing.next_file(output)
+    async with services.inspection.cut(wanted, content, cutting.output_limit(size), cutting.limits(size)) as output:
+        return await cutting.next_file(output)
 
 
 def record(session: Session, services: Services, script_id: str, document_id: str, now: datetime) -> ScriptVersion:

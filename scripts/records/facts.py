@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from scripts.cases import CaseState, Reason
@@ -28,7 +28,7 @@ SEEN = frozenset(
 )
 BY_HAND = frozenset({"manual_handling", "contaminated", "foreign_stationery", "image_rejected"})
 """Kinds of cases that set one script aside: it is here, and is handled by hand (``candidate:1001`` is the subject)."""
-NOT_COUNTED = ("staged", "reading", "unplaced", "failed", "discarded")
+NOT_COUNTED = ("staged", "reading", "split", "unplaced", "failed", "discarded")
 """States of scan bundles of which no page counts."""
 AT_ONCE = 500
 """So many sittings are read together."""
@@ -124,8 +124,16 @@ def page_counts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, Pa
     """Count the pages of the bundles of each sitting by where they ended."""
     counted = ScanBundle.sitting_id.in_(sitting_ids), ScanBundle.state.not_in(NOT_COUNTED)
     sheets = func.coalesce(ScanBundle.sheets_checked, ScanBundle.sheets)
+    sides = case((ScanBundle.duplex == "none", sheets), else_=2 * sheets)
     received = session.execute(
-        select(ScanBundle.sitting_id, func.count(), func.sum(ScanBundle.pages), func.count(sheets), func.sum(sheets))
+        select(
+            ScanBundle.sitting_id,
+            func.count(),
+            func.sum(ScanBundle.pages),
+            func.count(sheets),
+            func.sum(sheets),
+            func.sum(sides),
+        )
         .where(*counted)
         .group_by(ScanBundle.sitting_id)
     ).all()
@@ -147,8 +155,9 @@ def page_counts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, Pa
             discarded=ends[sitting_id].get(str(Disposition.DISCARDED), 0),
             queued=ends[sitting_id].get(str(Disposition.QUEUED), 0),
             sheets=int(fed) if with_sheets == bundles and fed is not None else None,
+            sides=int(scanned) if with_sheets == bundles and scanned is not None else None,
         )
-        for sitting_id, bundles, pages, with_sheets, fed in received
+        for sitting_id, bundles, pages, with_sheets, fed, scanned in received
     }
 
 
