@@ -154,6 +154,8 @@ CASE_POLICY: Mapping[str, CasePolicy] = MappingProxyType(
         # What is noticed when pages are read
         "missing_pages": CasePolicy(Level.SCRIPT, 2, _ABOUT_PAGES | {Reason.OTHER}),
         "double_feed": _PAGE,
+        # A marker may have seen the images that a new version replaces: somebody tells the marker
+        "rescan_after_release": CasePolicy(Level.SCRIPT, 1, frozenset({Reason.RESCANNED, Reason.OTHER}), OFFICER),
         "manual_handling": CasePolicy(Level.SCRIPT, 2, frozenset({Reason.RESCANNED, Reason.OTHER})),
     }
 )

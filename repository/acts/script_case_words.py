@@ -32,6 +32,7 @@ KIND_WORDS: Mapping[str, str] = MappingProxyType(
         "contaminated": "A script is contaminated",
         "foreign_stationery": "Answers on another board’s paper",
         "missing_pages": "Pages of a script are missing",
+        "rescan_after_release": "A script was scanned again after its images were released",
         "double_feed": "More sheets were fed than pages were scanned",
     }
 )
