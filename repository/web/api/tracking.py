@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -72,7 +71,7 @@ def _many(untrusted: Any) -> tuple[list[tuple[int, Sent]], list[dict[str, Any]]]
     return sent, refused
 
 
-def _sent(body: Mapping[str, Any]) -> Sent:
+def _sent(body: dict[str, Any]) -> Sent:
     label = text_field(body, "label", required=False, limit=80)
     number = text_field(body, "tracking_number", required=False, limit=40)
     if not label and not number:
