@@ -20,22 +20,21 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
 from PIL import Image
 
 from scripts.errors import BundleUnreadable, ScriptsError
-from scripts.page_images import read_picture
+from scripts.page_images import Picture, read_again, read_picture
 from scripts.readings import PageReading, readings_header, to_json_line
 from scripts.scan_files import MAX_BYTES, count_pages, cut, pictures
 
 __all__ = ["MAX_BYTES", "extract", "main", "read_each", "read_extracts", "read_pages"]
 
 PAGE_CODE_START = "PG1|"
-AT_ONCE = 8
-"""Pages that a thread has before it, unpacked."""
+AT_ONCE = 4
+"""Pages that a thread has before it, unpacked; as many again are being taken out of the file."""
 
 
 def read_pages(untrusted: bytes, *, workers: int = 2) -> tuple[PageReading, ...]:
@@ -61,8 +60,12 @@ def read_each(untrusted: bytes, *, workers: int = 2) -> Iterator[PageReading]:
         coded = False
         held: list[PageReading] = []
         source = pictures(untrusted)
-        while chunk := list(islice(source, AT_ONCE * workers)):
-            readings = list(pool.map(read_picture, chunk))
+        following = list(islice(source, AT_ONCE * workers))
+        while chunk := following:
+            looks = pool.map(read_picture, chunk)
+            # The next pages are taken out of the file while these are looked at.
+            following = list(islice(source, AT_ONCE * workers))
+            readings = list(looks)
             coded = coded or any(_bears_page_code(reading) for reading in readings)
             if not coded:
                 held += readings
@@ -70,9 +73,7 @@ def read_each(untrusted: bytes, *, workers: int = 2) -> Iterator[PageReading]:
             if held:
                 yield from _again(untrusted, held, pool, AT_ONCE * workers)
                 held = []
-            wanting = [picture for picture, reading in zip(chunk, readings, strict=True) if _gave_nothing(reading)]
-            found = {reading.index: reading for reading in pool.map(partial(read_picture, thorough=True), wanting)}
-            yield from (found.get(reading.index, reading) for reading in readings)
+            yield from pool.map(_thoroughly, chunk, readings)
         yield from held
 
 
@@ -80,12 +81,17 @@ def _again(
     untrusted: bytes, held: Sequence[PageReading], pool: ThreadPoolExecutor, at_once: int
 ) -> Iterator[PageReading]:
     """Look thoroughly at the pages before the first coded one that gave nothing."""
-    wanting = {reading.index for reading in held if _gave_nothing(reading)}
+    wanting = {reading.index: reading for reading in held if _gave_nothing(reading)}
     found: dict[int, PageReading] = {}
-    source = pictures(untrusted, wanting) if wanting else iter(())
+    source = pictures(untrusted, wanting.keys()) if wanting else iter(())
     while chunk := list(islice(source, at_once)):
-        found |= {reading.index: reading for reading in pool.map(partial(read_picture, thorough=True), chunk)}
+        looks = pool.map(read_again, chunk, [wanting[picture.index] for picture in chunk])
+        found |= {reading.index: reading for reading in looks}
     return (found.get(reading.index, reading) for reading in held)
+
+
+def _thoroughly(picture: Picture, first: PageReading) -> PageReading:
+    return read_again(picture, first) if _gave_nothing(first) else first
 
 
 def _bears_page_code(reading: PageReading) -> bool:
@@ -93,7 +99,8 @@ def _bears_page_code(reading: PageReading) -> bool:
 
 
 def _gave_nothing(reading: PageReading) -> bool:
-    return not (reading.codes or reading.blank or reading.unreadable)
+    """Say whether a page was only looked at quickly; the whole picture of a marked one was searched at once."""
+    return not (reading.codes or reading.blank or reading.mark or reading.unreadable)
 
 
 def extract(untrusted: bytes, pages: Sequence[int], turns: Mapping[int, int] | None = None) -> bytes:

@@ -103,7 +103,7 @@ class Scanner:
         else:
             page = self._written(side, chance)
         if side.face is Face.FOREIGN:
-            self._foreign(page, chance)
+            self._foreign(page, side.look)
         if side.face is Face.HAND_COVER:
             font = ImageFont.load_default(self._px(12))
             words = f"Centre {CENTRE}\nCandidate {side.owner}\n{COMPONENT}"
@@ -249,7 +249,7 @@ class Scanner:
         draw.rectangle((0, 0, width * 0.45, height * 0.45), fill=50)
         return spoilt
 
-    def _foreign(self, page: Image.Image, chance: random.Random) -> None:
+    def _foreign(self, page: Image.Image, look: int) -> None:
         kinds = [
             (zxingcpp.BarcodeFormat.Code128, "AQA-7517-1-0042"),
             (zxingcpp.BarcodeFormat.Code39, "PEARSON9MA0"),
@@ -257,7 +257,7 @@ class Scanner:
             (zxingcpp.BarcodeFormat.ITF, "20417530016842"),
             (zxingcpp.BarcodeFormat.QRCode, "https://example.org/p/1"),
         ]
-        kind, text = chance.choice(kinds)
+        kind, text = kinds[look % len(kinds)]
         tile = self._tile(zxingcpp.create_barcode(text, kind).to_image(scale=max(2, self.dpi // 60)))
         if tile.height < self._px(15):
             tile = tile.resize((tile.width, self._px(15)))
