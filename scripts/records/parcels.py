@@ -18,6 +18,7 @@ from scripts.errors import DespatchRefused, RegisterRefused
 from scripts.labels import CANDIDATE, PacketLabel
 from scripts.parcels import OVER, SHORT, OpenedParcel, differences
 from scripts.reconciliation import RegisterState
+from scripts.records.cases import answer
 from scripts.records.script_events import ScriptEvent, record_script_events
 from scripts.tables import Packet, PacketLabelRow, RegisterLine, Script, ScriptCase, Sitting
 from scripts.tracking import (
@@ -228,12 +229,10 @@ def settle_parcels(
             details={"candidates": list(case.candidate_numbers), "count": case.count},
         )
     named = {(case.kind, case.subject) for case in wanted}
-    for standing in records.cases(session, sitting_id):
-        gone = standing.kind in {SHORT, OVER} and (standing.kind, standing.subject) not in named
-        if gone and standing.state == "open":
-            standing.state = "answered"
-    session.flush()
-    return [case for case in records.cases(session, sitting_id) if case.state == "open"]
+    of_sitting = records.cases(session, sitting_id)
+    gone = [one for one in of_sitting if one.kind in {SHORT, OVER} and (one.kind, one.subject) not in named]
+    answer(session, gone, now=now)
+    return [case for case in of_sitting if case.state == "open"]
 
 
 def _opened(session: Session, bags: Iterable[Packet]) -> list[OpenedParcel]:

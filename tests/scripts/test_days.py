@@ -62,6 +62,7 @@ def by_hand(made: Made, others: list[Made], session: Session) -> Reconciliation:
     bundles = records.bundles(session, made.sitting.id)
     ends = [page.disposition for one in bundles for page in records.bundle_pages(session, one.id)]
     sheets = [one.sheets for one in bundles]
+    sides = [one.sheets * (1 if one.duplex == "none" else 2) for one in bundles if one.sheets is not None]
     pages = PageCounts(
         sum(one.pages for one in bundles),
         ends.count("indexed"),
@@ -69,6 +70,7 @@ def by_hand(made: Made, others: list[Made], session: Session) -> Reconciliation:
         ends.count("discarded"),
         ends.count("queued"),
         sum(one for one in sheets if one is not None) if sheets and None not in sheets else None,
+        sum(sides) if sheets and len(sides) == len(sheets) else None,
     )
     return add_up(SittingFacts(marks, bags, seen, seen, pages, elsewhere=elsewhere, seen_elsewhere=there))
 

@@ -171,6 +171,7 @@ def varied(session: Session, seed: int, count: int) -> list[Made]:
             ends = [chance.choice(["indexed", "indexed", "queued", "blank_confirmed"]) for _ in range(4)]
             made_bundle = bundle(session, one, ends, sheets=chance.choice([None, 2, 3]))
             made_bundle.pages += chance.choice([0, 0, 0, 1])
+            made_bundle.duplex = chance.choice(["merged", "none"])
         made.append(one)
     twin = made[0].sitting
     beside = sitting(session, [Bag(2, "opened", 2, 2, 1)], centre=twin.centre_number, session_of_day="PM", first=1001)

@@ -246,6 +246,11 @@ async def test_a_sample_is_packed_labelled_posted_followed_and_opened_like_all_p
     assert (await asked.moderator.post(receive, data={**form, **found}, allow_redirects=False)).status == 303
     first, second = (await (await officer.get(f"/api{path}/parcels")).json())["parcels"]
     assert [case["state"] for case in first["cases"]] == ["answered"]
+    # An officer finds it among all cases, with its history.
+    body = await asked.service.client(Role.AB_OFFICER)
+    (case,) = (await (await body.get("/api/script-cases")).json())["cases"]
+    told = await (await body.get(f"/api/script-cases/{case['id']}")).json()
+    assert [event["kind"] for event in told["history"]] == ["opened", "answered"]
     # Opened without a scan of the label: it arrived then.
     assert [event["kind"] for event in second["events"]] == ["packed", "collected", "received", "opened"]
     assert not second["cases"]
