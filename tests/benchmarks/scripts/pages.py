@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
+from repository.inspection.children import ENVIRONMENT
 from scripts.scanning import read_extracts, read_pages
 from scripts.splitting import PageReading, Split, readings_from_json, split
 from storage.directory import DirectoryBackend
@@ -180,10 +181,10 @@ def speed(quick: bool) -> list[Figure]:
         found.append(Figure(f"{name}: read, cut and sealed", rates[len(rates) // 2], "pages/s", 80))
     slowest = []
     for fault in scan_bundles.FAULTS:
-        scan, bundles = _together(scanner, fault, 32 if quick else 160, coded=True)
+        scan, bundles = _together(scanner, fault, 96 if quick else 160, coded=True)
         rates = sorted(_through(scan, bundles) for _ in range(1 if quick else 3))
         slowest.append((rates[len(rates) // 2], fault))
-    scan = _only_spoilt(scanner, 32 if quick else 96)
+    scan = _only_spoilt(scanner, 96)
     slowest.append((_through(scan, []), "every page with both codes spoilt"))
     rate, name = min(slowest)
     return [*found, Figure(f"the slowest class ({name})", rate, "pages/s", 15)]
@@ -225,7 +226,8 @@ def _through(scan: bytes, bundles: list[ScanBundle]) -> float:
         if scripts:
             wanted = json.dumps({"pages": scripts})
             command = [sys.executable, "-m", "scripts.scanning", "extract", wanted]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            pipe = subprocess.PIPE
+            with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=dict(ENVIRONMENT)) as child:
                 if child.stdin is None or child.stdout is None:
                     raise RuntimeError("the child has no pipes")
                 child.stdin.write(scan)
@@ -251,7 +253,7 @@ def _split(readings: tuple[PageReading, ...], bundles: list[ScanBundle]) -> list
 
 def _child(scan: bytes) -> bytes:
     command = [sys.executable, "-m", "scripts.scanning"]
-    return subprocess.run(command, input=scan, stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(command, input=scan, stdout=subprocess.PIPE, env=dict(ENVIRONMENT), check=True).stdout
 
 
 def _seal(vault: Vault, data: bytes) -> None:
