@@ -14,7 +14,7 @@ from typing import Any
 from repository.audit import notes
 from repository.audit.merkle import leaf_hash
 from repository.errors import LogDamaged, ReceiptUnreadable
-from repository.receipts import custody
+from repository.receipts import custody, destruction
 from repository.receipts.bodies import FORMATS, sha256_hex
 from repository.receipts.files import ReceiptFile, log_key_statement
 from repository.receipts.kinds import ReceiptKind
@@ -46,7 +46,15 @@ def examine(file: ReceiptFile, key: str | None) -> tuple[Finding, ...]:
 
     Takes: ``key``, the public key that the awarding body published, as 64 hexadecimal digits, if it is known.
     """
-    checks = (_key(file, key), _signature(file), _says(file), _log(file), _marks(file), _custody(file))
+    checks = (
+        _key(file, key),
+        _signature(file),
+        _says(file),
+        _log(file),
+        _marks(file),
+        _custody(file),
+        _destruction(file),
+    )
     return tuple(one for one in checks if one is not None)
 
 
@@ -165,6 +173,21 @@ def _custody(file: ReceiptFile) -> Finding | None:
         return Finding("custody", Verdict.BAD, " ".join(found))
     sentence = "The events of every script and packet are all here, unchanged and in their order."
     return Finding("custody", Verdict.GOOD, sentence)
+
+
+def _destruction(file: ReceiptFile) -> Finding | None:
+    try:
+        content = file.content
+    except ReceiptUnreadable:
+        return None
+    if content.get("kind") != ReceiptKind.SCRIPTS_DESTROYED:
+        return None
+    said = content.get("destruction")
+    found = destruction.faults(said if isinstance(said, dict) else {})
+    if found:
+        return Finding("destruction", Verdict.BAD, " ".join(found))
+    sentence = "Every script is destroyed, kept or was never there, and the counts are those of the list."
+    return Finding("destruction", Verdict.GOOD, sentence)
 
 
 # Files of work

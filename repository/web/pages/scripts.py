@@ -31,6 +31,8 @@ async def index(request: web.Request) -> web.Response:
         missing_total=len(missing),
         may_open=scope_of(actor_of(request), Action.SITTING_OPEN) is not None,
         may_write=scope_of(actor_of(request), Action.REGISTER_WRITE) is not None,
+        may_retain=scope_of(actor_of(request), Action.SCRIPT_RETENTION) is not None,
+        may_copy=scope_of(actor_of(request), Action.SCRIPT_COPY) is not None,
         errors=[],
     )
 
