@@ -12,6 +12,7 @@ from typing import Any
 import pypdfium2
 from PIL import Image, ImageDraw
 
+from repository.demo import accounting
 from repository.demo.stage import Stage
 
 DPI = 110
@@ -43,6 +44,8 @@ async def send_scripts(stage: Stage) -> None:
     scanned = [number for number in present if number != missing]
     bundle = await asyncio.to_thread(scan, covers, numbers, scanned, stage.random)
     await _receive(stage, labels, len(present))
+    packets = (await officer.get(f"{path}/packets"))["packets"]
+    await accounting.open_packets(stage, [(one["label"], len(one["candidates"])) for one in packets])
     await _scan(stage, sitting["id"], bundle, len(scanned))
     figures = await stage.clerk.get(f"{path}/reconciliation")
     found = set(figures["missing"])
@@ -51,6 +54,8 @@ async def send_scripts(stage: Stage) -> None:
         found == {missing},
         f"expected {missing}, found {', '.join(sorted(found)) or 'nobody'}; {len(present)} present, {len(scanned)} scanned",
     )
+    await accounting.case_of_missing(stage, sitting["id"], missing)
+    await accounting.certify(stage, officer, sitting["id"])
 
 
 async def _open(stage: Stage) -> tuple[str, dict[str, Any] | None]:
@@ -81,11 +86,14 @@ async def _despatch(stage: Stage, officer: Any, path: str, present: Sequence[str
         set(printed) == set(labels) and sheet.startswith(b"%PDF-"),
         ", ".join(labels),
     )
+    labels = await accounting.swap_label(stage, officer, path)
     counts = {packet["number"]: len(packet["candidates"]) for packet in (await officer.get(path))["packets"]}
     await officer.post(
         f"{path}/despatch",
         {
-            "packets": [{"label": one["label"], "script_count": counts[one["number"]]} for one in made],
+            "packets": [
+                {"label": label, "script_count": counts[one["number"]]} for one, label in zip(made, labels, strict=True)
+            ],
             "collection": "scheduled",
             "sealed_by": "Rehearsal exams officer",
             "witnessed_by": "Rehearsal invigilator",
