@@ -71,16 +71,23 @@ def labels_pdf(labels: Sequence[PacketLabel | LabelPaper], *, title: str = "Pack
     return sheet.getvalue()
 
 
-def covers_pdf(covers: Sequence[ScriptCover], *, series: str = "", title: str = "Script cover sheets") -> bytes:
+def covers_pdf(
+    covers: Sequence[ScriptCover],
+    *,
+    series: str = "",
+    heading: str = "Answer script cover sheet",
+    title: str = "Script cover sheets",
+) -> bytes:
     """Print one cover sheet per booklet on A4: Code 128, the same payload as a 2-D code, and bars at top and foot.
 
-    Takes: ``series``: the words printed after "Series", e.g. ``June 2026``; empty prints none.
+    Takes: ``series``: the words printed after "Series", e.g. ``June 2026``; empty prints none; ``heading``: what the
+        sheet says it is.
     Returns: the PDF; the same covers give the same bytes.
     Raises: ``LabelRefused`` when there is nothing to print.
     """
     canvas, sheet = new_canvas(covers, title)
     for cover in covers:
-        _draw_cover(canvas, cover, series)
+        _draw_cover(canvas, cover, series, heading)
         canvas.showPage()
     canvas.save()
     return sheet.getvalue()
@@ -164,13 +171,13 @@ def _draw_label(canvas: Canvas, paper: LabelPaper, foot: float, height: float) -
     canvas.drawString(left, foot + 5 * mm, "One packet, one component, one label. Never photocopy this label.")
 
 
-def _draw_cover(canvas: Canvas, cover: ScriptCover, series: str) -> None:
+def _draw_cover(canvas: Canvas, cover: ScriptCover, series: str, heading: str) -> None:
     width, height = A4
     bar = MARK_HEIGHT_MM * mm
     canvas.rect(12 * mm, height - 12 * mm - bar, width - 24 * mm, bar, stroke=0, fill=1)
     canvas.rect(12 * mm, 12 * mm, width - 24 * mm, bar, stroke=0, fill=1)
     canvas.setFont(BOLD, 22)
-    canvas.drawString(15 * mm, height - 40 * mm, "Answer script cover sheet")
+    canvas.drawString(15 * mm, height - 40 * mm, heading)
     canvas.setFont(PLAIN, 15)
     lines = [
         f"Centre {cover.centre_number}",

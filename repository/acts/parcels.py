@@ -61,6 +61,8 @@ def pack(session: Session, context: Context, case_id: str, items: Collection[str
     case = permitted(session, context, Action.CONSIGNMENT_DESPATCH, case_id)
     if case.submission_mode != SubmissionMode.POSTAL:
         raise WrongSubmissionMode
+    if not items:
+        raise FieldRefused("Tick the candidates whose work is in the parcel.", field="items")
     if case.state not in WORK_EXPECTED:
         raise IllegalTransition("No work is expected for this sample now.", state=case.state)
     session.get_one(ModerationCase, case_id, with_for_update=True)  # two people may pack at once; each gets a number
@@ -156,7 +158,12 @@ def covers_pdf(session: Session, context: Context, case_id: str, packet_id: str)
     covers = [ScriptCover(sitting.centre_number, number, sitting.component_code) for number in packet.candidate_numbers]
     from scripts import sheets
 
-    return sheets.covers_pdf(covers, series=Series.from_key(sitting.series_key).title)
+    return sheets.covers_pdf(
+        covers,
+        series=Series.from_key(sitting.series_key).title,
+        heading="Work for moderation",
+        title="Cover sheets of work for moderation",
+    )
 
 
 def arrived(session: Session, context: Context, label: str, event_id: str) -> str:

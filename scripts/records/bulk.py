@@ -12,14 +12,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TextClause, bindparam, insert, text, update
+from sqlalchemy import Insert, TableValuedAlias, Text, Update, bindparam, cast, column, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from scripts.tables import Base
 
 Rows = Sequence[dict[str, Any]]
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _FEW = 20
 """So few rows are not worth another statement's plan."""
 
@@ -49,21 +48,20 @@ def _as_json(rows: Rows) -> str:
 
 
 @lru_cache(maxsize=64)
-def _insert(kind: type[Base], names: tuple[str, ...]) -> TextClause:
-    columns = ", ".join(names)
-    made = f"INSERT INTO {kind.__tablename__} ({columns}) SELECT {columns} FROM {_recordset(kind, names)}"  # noqa: S608
-    return text(made).bindparams(bindparam("rows"))
+def _insert(kind: type[Base], names: tuple[str, ...]) -> Insert:
+    rows = _recordset(kind, names)
+    return insert(kind.__table__).from_select(names, select(*(rows.c[name] for name in names)))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=64)
-def _update(kind: type[Base], names: tuple[str, ...]) -> TextClause:
-    changes = ", ".join(f"{name} = r.{name}" for name in names if name != "id")
-    table = kind.__tablename__
-    made = f"UPDATE {table} SET {changes} FROM {_recordset(kind, names)} WHERE {table}.id = r.id"  # noqa: S608
-    return text(made).bindparams(bindparam("rows"))
+def _update(kind: type[Base], names: tuple[str, ...]) -> Update:
+    rows, table = _recordset(kind, names), kind.__table__
+    changes = {name: rows.c[name] for name in names if name != "id"}
+    return update(table).values(changes).where(table.c.id == rows.c.id)  # type: ignore[arg-type]
 
 
-def _recordset(kind: type[Base], names: tuple[str, ...]) -> str:
+def _recordset(kind: type[Base], names: tuple[str, ...]) -> TableValuedAlias:
     columns = kind.__table__.columns
-    typed = ", ".join(f"{name} {columns[name].type.compile(_DIALECT)}" for name in names)
-    return f"json_to_recordset(CAST(:rows AS json)) AS r({typed})"
+    typed = (column(name, columns[name].type) for name in names)
+    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
+    return rows.table_valued(*typed, name="r").render_derived(name="r", with_types=True)

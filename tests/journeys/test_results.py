@@ -75,7 +75,7 @@ def test_a_release_needs_two_officers_and_waits_for_its_day(visit: Visit) -> Non
     page.get_by_role("link", name="Release the results, June 2026").click()
     second.look("Results gate, June 2026")
     # A script of a written paper is missing, so results stay until somebody has decided about it.
-    expect(page.locator("#table-what-is-open")).to_contain_text("a script is missing")
+    expect(page.locator("#table-what-is-open")).to_contain_text("1 script is missing")
     expect(page.get_by_role("button", name="Release these results")).to_have_count(0)
     page = second.open("/scripts")
     page.get_by_role("link", name="X446/01").first.click()

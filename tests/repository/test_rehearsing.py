@@ -57,7 +57,9 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     sittings = await database.read(lambda session: list(session.scalars(select(Sitting))))
     assert {sitting.centre_number for sitting in sittings} == set(made.centre_numbers)
     packets = await database.read(lambda session: list(session.scalars(select(Packet))))
-    assert {packet.state for packet in packets} == {"collected", "received"}
+    samples = {sitting.id for sitting in sittings if sitting.purpose == "sample"}
+    assert {packet.state for packet in packets if packet.sitting_id not in samples} == {"collected", "received"}
+    assert {packet.state for packet in packets if packet.sitting_id in samples} == {"opened"}
     await database.close()
 
 

@@ -35,10 +35,12 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "review_request", "review_transition", "review_outcome", "review_mark", "review_consent", "appeal", "missing_result",
     ),
     Kind.SCRIPT: (
-        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request", "packet_event", "packet_tracking_number", "packet_label", "script", "script_event", "script_case",
-        "script_case_event", "declared_missing",
+        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request",
+        "packet_event", "packet_tracking_number", "packet_label", "script", "script_event", "script_case", "script_case_event",
+        "declared_missing",
         "page_decision", "quality_check", "script_version",
-        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "script_copy", "script_destruction", "despatch_entry", "despatch_line", "document",
+        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "script_copy",
+        "script_destruction", "despatch_entry", "despatch_line", "document",
     ),
     Kind.IMPORT: ("import_file", "waiting_file"),
     Kind.GATE: ("gate_run", "gate_held", "release_proposal", "withdrawal_proposal"),
@@ -46,7 +48,8 @@ KINDS: dict[Kind, tuple[str, ...]] = {
 UP = (
     ("case_id", "moderation_case"), ("sample_item_id", "sample_item"), ("request_id", "review_request"),
     ("report_id", "moderator_report"), ("check_id", "moderator_check"), ("sample_id", "sample"),
-    ("candidate_id", "candidate"), ("script_case_id", "script_case"), ("script_id", "script"), ("bundle_id", "scan_bundle"), ("packet_id", "packet"),
+    ("candidate_id", "candidate"), ("script_case_id", "script_case"), ("script_id", "script"), ("bundle_id", "scan_bundle"),
+    ("packet_id", "packet"),
     ("sitting_id", "sitting"), ("moderator_mark_id", "moderator_mark"), ("thread_id", "thread"),
 )  # fmt: skip
 """What a row hangs on, where nothing else is said: the first of these that it names."""

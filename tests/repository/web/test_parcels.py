@@ -86,6 +86,12 @@ async def asked(service_on_each: Service) -> Posted:
     return await asked_for(service_on_each)
 
 
+@pytest.fixture
+async def asked_here(service: Service) -> Posted:
+    """The same over SQLite: the way of a whole parcel is walked on each."""
+    return await asked_for(service)
+
+
 async def asked_for(service: Service) -> Posted:
     moderator = await service.browser(Role.MODERATOR)
     person: str = moderator.person_id  # type: ignore[attr-defined]
@@ -256,16 +262,16 @@ async def test_a_sample_is_packed_labelled_posted_followed_and_opened_like_all_p
     assert not second["cases"]
 
 
-async def test_a_parcel_is_overdue_by_the_clocks_of_all_paper(asked: Posted) -> None:
-    await pack(asked, *asked.items)
-    asked.service.clock.advance(days=40)
-    asked.officer = await asked.service.browser(Role.EXAMS_OFFICER, CENTRE)
-    path = f"/cases/{asked.case_id}/post"
-    text = await (await asked.officer.get(path)).text()
+async def test_a_parcel_is_overdue_by_the_clocks_of_all_paper(asked_here: Posted) -> None:
+    await pack(asked_here, *asked_here.items)
+    asked_here.service.clock.advance(days=40)
+    asked_here.officer = await asked_here.service.browser(Role.EXAMS_OFFICER, CENTRE)
+    path = f"/cases/{asked_here.case_id}/post"
+    text = await (await asked_here.officer.get(path)).text()
     assert "Overdue" in text
     assert "To be posted by" in text
-    await asked.post_it("P1", tracking_number="RR473124829GB")
-    text = await (await asked.officer.get(path)).text()
+    await asked_here.post_it("P1", tracking_number="RR473124829GB")
+    text = await (await asked_here.officer.get(path)).text()
     assert "Overdue" not in text
     assert "Expected with the moderator by" in text
 
@@ -300,18 +306,18 @@ async def test_a_sample_is_nowhere_among_exam_scripts_and_is_packed_nowhere_else
         assert (await asked.officer.post(f"/sittings/{sitting_id}/{act}", data=form)).status == 404, act
 
 
-async def test_nobody_else_packs_prints_or_receives(asked: Posted) -> None:
-    await pack(asked, asked.items[0])
-    packet, path = await asked.packed(), f"/cases/{asked.case_id}"
-    await asked.post_it("P1")
-    label = (await (await asked.moderator.get(f"/api{path}/parcels")).json())["parcels"][0]["label"]
-    other = await asked.service.browser(Role.EXAMS_OFFICER, "99902")
+async def test_nobody_else_packs_prints_or_receives(asked_here: Posted) -> None:
+    await pack(asked_here, asked_here.items[0])
+    packet, path = await asked_here.packed(), f"/cases/{asked_here.case_id}"
+    await asked_here.post_it("P1")
+    label = (await (await asked_here.moderator.get(f"/api{path}/parcels")).json())["parcels"][0]["label"]
+    other = await asked_here.service.browser(Role.EXAMS_OFFICER, "99902")
     for address in (f"{path}/post", f"{path}/parcels/{packet}/label.pdf", f"{path}/parcels/{packet}/covers.pdf"):
         assert (await other.get(address)).status == 404
-    stranger = await asked.service.browser(Role.MODERATOR)
+    stranger = await asked_here.service.browser(Role.MODERATOR)
     form = {"csrf_token": await csrf(stranger, "/parcels"), "event_id": "x", "label": label}
     answer = await stranger.post("/parcels", data=form)
     assert (answer.status, "No parcel that is on its way to you" in await answer.text()) == (422, True)
     for role in (Role.TRACKING_CLERK, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR):
-        assert (await (await asked.service.browser(role)).get("/parcels")).status == 404
-    assert (await (await asked.service.browser(Role.TRACKING_CLERK)).get(f"{path}/post")).status == 404
+        assert (await (await asked_here.service.browser(role)).get("/parcels")).status == 404
+    assert (await (await asked_here.service.browser(Role.TRACKING_CLERK)).get(f"{path}/post")).status == 404
