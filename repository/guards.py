@@ -32,6 +32,7 @@ from scripts.tables import (
     DespatchLineRow,
     LabelPrint,
     PacketEventRow,
+    PageDecision,
     RegisterChange,
     RegisterCorrection,
     ScriptCaseEvent,
@@ -158,10 +159,10 @@ def _receipts() -> tuple[Guard, ...]:
 
 
 def _custody() -> tuple[Guard, ...]:
-    """What happened to packets and scripts, and what a despatch log says of it, is only ever added to; what was wrong is
-    withdrawn by another event, or corrected by another entry.
+    """What happened to packets and scripts, what a despatch log says of it, and what people decided about pages is only
+    ever added to; what was wrong is withdrawn by another event, corrected by another entry, or undone by another decision.
     """
-    kinds = (PacketEventRow, ScriptEventRow, DespatchEntryRow, DespatchLineRow, CustodyEvidence)
+    kinds = (PacketEventRow, ScriptEventRow, DespatchEntryRow, DespatchLineRow, CustodyEvidence, PageDecision)
     rows = (one.metadata.tables[one.__tablename__] for one in kinds)
     return tuple(guard for table in rows for guard in guards_of_history(table, Kept()))
 

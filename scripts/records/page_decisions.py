@@ -27,7 +27,7 @@ from scripts.records.scans import COVER, SOURCE, get_bundle, script_pages
 from scripts.records.script_events import ScriptEvent, record_script_events
 from scripts.records.sittings import register, scripts_of
 from scripts.splitting import Disposition
-from scripts.tables import Packet, PageDecision, ScanBundle, ScanPage, Script
+from scripts.tables import Packet, PageDecision, ScanBundle, ScanPage, Script, new_id
 from scripts.tracking import PACKET_RANK, SCRIPT_TRANSITIONS, PacketState, ScriptState
 
 K = DecisionKind
@@ -164,7 +164,8 @@ def decide(
     script = _script(session, bundle_id, asked.candidate_number) if asked.kind in {K.ASSIGN, K.REPLACE} else None
     if asked.kind not in TWO_PEOPLE:
         return _carry_out(session, rows, asked, None, Stage.DONE, actor=actor, now=now)
-    decision = _written(session, rows, asked, script, Stage.PROPOSED, actor, now)
+    decision = _written(rows, asked, script, Stage.PROPOSED, actor, now)
+    session.add(decision)
     for row in rows:
         row.proposal_id, row.claimed_by, row.claimed_until = decision.id, None, None
     session.flush()
@@ -199,8 +200,9 @@ def answer(session: Session, proposal_id: str, *, agrees: bool, actor: str, now:
     for row in rows:
         row.proposal_id = row.claimed_by = row.claimed_until = None
     script = session.get(Script, proposal.script_id) if proposal.script_id else None
-    decision = _written(session, rows, asked, script, Stage.DISAGREED, actor, now)
+    decision = _written(rows, asked, script, Stage.DISAGREED, actor, now)
     decision.answers_id = proposal.id
+    session.add(decision)
     session.flush()
     return Decided(decision)
 
@@ -221,7 +223,7 @@ def undo(session: Session, decision_id: str, *, actor: str, now: datetime) -> De
     rows = [row for row in (session.get(ScanPage, (one[0], one[1])) for one in done.before) if row is not None]
     if _snapshot(rows) != done.after:
         raise DecisionRefused("Something was decided about these pages since. Take that back first.")
-    decision = _written(session, rows, Asked(K.UNDO), script, Stage.DONE, actor, now)
+    decision = _written(rows, Asked(K.UNDO), script, Stage.DONE, actor, now)
     decision.bundle_id, decision.page_indices, decision.undoes_id = done.bundle_id, list(done.page_indices), done.id
     _restore(rows, done.before)
     for row in rows:
@@ -230,6 +232,7 @@ def undo(session: Session, decision_id: str, *, actor: str, now: datetime) -> De
     if script is not None:
         _undone(session, script, done, actor, now)
     decision.after = _snapshot(rows)
+    session.add(decision)
     session.flush()
     return Decided(decision, changed)
 
@@ -271,7 +274,7 @@ def _carry_out(
         script = _script(session, rows[0].bundle_id, asked.candidate_number)
     there = script_pages(session, script.id) if script is not None else []
     touched = list({(row.bundle_id, row.page_index): row for row in [*rows, *there]}.values())
-    decision = _written(session, touched, asked, script, stage, actor, now)
+    decision = _written(touched, asked, script, stage, actor, now)
     decision.bundle_id, decision.page_indices = rows[0].bundle_id, [row.page_index for row in rows]
     decision.answers_id = proposal.id if proposal is not None else None
     first = proposal.decided_by if proposal is not None else actor
@@ -281,6 +284,7 @@ def _carry_out(
         row.proposal_id = row.claimed_by = row.claimed_until = None
     session.flush()
     decision.after = _snapshot(touched)
+    session.add(decision)
     if script is not None:
         _indexed_by_hand(session, script, decision, second or "", first, now)
     session.flush()
@@ -364,7 +368,6 @@ def _script(session: Session, bundle_id: str, candidate_number: str) -> Script:
 
 
 def _written(
-    session: Session,
     rows: Sequence[ScanPage],
     asked: Asked,
     script: Script | None,
@@ -372,7 +375,9 @@ def _written(
     actor: str,
     now: datetime,
 ) -> PageDecision:
-    decision = PageDecision(
+    """Return a decision that whoever adds it has made whole: once it is in, nothing of it changes."""
+    return PageDecision(
+        id=new_id(),
         bundle_id=rows[0].bundle_id,
         page_indices=[row.page_index for row in rows],
         kind=str(asked.kind),
@@ -385,9 +390,6 @@ def _written(
         decided_by=actor,
         decided_at=now,
     )
-    session.add(decision)
-    session.flush()
-    return decision
 
 
 _KEPT = ("disposition", "reason", "script_id", "candidate_number", "position", "rotation", "awaiting")

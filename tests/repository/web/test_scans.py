@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
+from moderation.errors import RecordKept
 from repository import rehearsing
 from repository.access import Role
 from repository.tables import AuditEvent, ScriptVersion
@@ -113,3 +114,6 @@ async def test_a_page_that_waits_is_given_to_its_script_by_two_people_and_makes_
     stages = await station.all(select(PageDecision.stage).order_by(PageDecision.decided_at, PageDecision.stage.desc()))
     assert sorted(stages) == ["confirmed", "proposed"]
     assert len(await station.all(select(ScanBundle))) == 1
+    for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
+        with pytest.raises(RecordKept):
+            await station.service.write(lambda session, change=change: session.execute(change))
