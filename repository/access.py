@@ -222,6 +222,8 @@ class Action(StrEnum):
     MISSING_EXPORT = "missing.export"
     """The regulator's return on missing scripts, which names candidates by their identifiers."""
     SCRIPT_IMAGE = "script.image"
+    SCRIPT_QUALITY = "script.quality"
+    SCRIPT_RELEASE = "script.release"
     SCRIPT_COPY = "script.copy"
     SCRIPT_COPIES_READ = "script.copies"
     SCRIPT_RETENTION = "script.retention"
@@ -376,6 +378,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SCRIPT_DECIDE: {_A: _ALL},
     Action.MISSING_EXPORT: {_A: _ALL},
     Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.SCRIPT_QUALITY: {_C: _ALL},
+    Action.SCRIPT_RELEASE: {_C: _ALL, _A: _ALL},
     Action.SCRIPT_COPY: {_E: _CENTRE},
     Action.SCRIPT_COPIES_READ: {_E: _CENTRE, _A: _ALL},
     Action.SCRIPT_RETENTION: {_A: _ALL},

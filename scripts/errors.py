@@ -128,6 +128,14 @@ class DecisionUnknown(ScriptsError):
     """There is no such decision."""
 
 
+class CheckUnknown(ScriptsError):
+    """There is no such second look, or it was answered."""
+
+
+class ReleaseRefused(ScriptsError):
+    """The script cannot go to its marker yet. The page of the script says what keeps it."""
+
+
 class PageTaken(ScriptsError):
     """Somebody else has this page in hand. Take the next one."""
 

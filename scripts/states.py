@@ -162,7 +162,8 @@ SCRIPT_TRANSITIONS: Mapping[ScriptState, frozenset[ScriptState]] = MappingProxyT
         _S.RECEIVED: frozenset({_S.SCANNED, _S.INDEXED}),
         _S.SCANNED: frozenset({_S.INDEXED}),
         # What is done with a script elsewhere may never be told: that keeps nobody from destroying it in its time.
-        _S.INDEXED: frozenset({_S.QUALITY_CHECKED, _S.DESTROYED}),
+        # Not every script is looked at a second time.
+        _S.INDEXED: frozenset({_S.QUALITY_CHECKED, _S.RELEASED, _S.DESTROYED}),
         _S.QUALITY_CHECKED: frozenset({_S.RELEASED, _S.DESTROYED}),
         _S.RELEASED: frozenset({_S.MARKED, _S.DESTROYED}),
         _S.MARKED: frozenset({_S.RETURNED, _S.ARCHIVED, _S.DESTROYED}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,14 +84,12 @@ def retention_lines(
     return lines
 
 
-def keeping_at(
-    session: Session, series_key: str, component_code: str, centre_number: str, now: datetime
-) -> tuple[Kept, ...]:
-    """Return what keeps the work of one component at one centre, whether or not it is moderated: results, reviews, appeals.
+def keeping_in(session: Session, series_key: str, now: datetime) -> Callable[[str, str], tuple[Kept, ...]]:
+    """Return what says of a component and a centre what keeps their work, moderated or not: results, reviews, appeals.
 
     Whoever keeps it adds what only they know, such as a legal hold, and the margin (``retain_until``).
     """
-    return _Series(session, series_key, now, []).of_place(component_code, centre_number)
+    return _Series(session, series_key, now, []).of_place
 
 
 def begin_retention(session: Session, case_id: str, *, actor: str, now: datetime, legal_hold: bool = False) -> None:

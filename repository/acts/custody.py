@@ -87,6 +87,7 @@ KIND_WORDS: Mapping[str, str] = {
     "indexed": "Indexed to the candidate",
     "indexed_by_hand": "Indexed by two people",
     "quality_checked": "Quality checked",
+    "quality_failed": "Found not in order by a second look",
     "released": "Released for marking",
     "marked": "Marked",
     "returned": "Given back",

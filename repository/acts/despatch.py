@@ -368,7 +368,23 @@ def paper_sheet(found: Plan, entries: Sequence[LoggedEntry], day: date, helpdesk
     handed = {
         line.packet.id: (entry, line) for entry in standing for line in entry.lines if entry.row.kind == "handed_over"
     }
-    planned = [line for line in found.lines if line.sitting.held_on <= day or line.packet.id in sealed]
+    told = {packet_id: line for packet_id, (_, line) in {**sealed, **handed}.items()}
+    planned = [line for line in found.lines if line.sitting.held_on <= day or line.packet.id in told]
+    # What was collected a while ago is on no phone's list any more, and its log is asked for all the same.
+    listed = {line.packet.id for line in planned}
+    planned += [
+        PlannedLine(one.packet, one.sitting, one.line.label, "", one.line.expected_count, LabelKind.YELLOW)
+        for packet_id, one in told.items()
+        if packet_id not in listed
+    ]
+    planned.sort(
+        key=lambda one: (
+            one.sitting.held_on,
+            one.sitting.session_of_day,
+            one.sitting.component_code,
+            one.packet.number,
+        )
+    )
     last = next((entry for entry in reversed(standing) if entry.row.kind == "handed_over"), None)
     said = last.row.details if last is not None else {}
     booked = found.bookings[0].details.get("booking_reference", "") if found.bookings else ""

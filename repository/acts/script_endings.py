@@ -16,7 +16,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
-from moderation.records.retention import keeping_at
+from moderation.records.retention import keeping_in
 from moderation.retention import Keeping, Kept, Retention, retain_until
 from moderation.review_terms import retention_margin_days
 from repository import access, audit
@@ -92,16 +92,16 @@ def due(session: Session, context: Context, series_key: str) -> tuple[EndingLine
         )
     ):
         found[row.sitting_id].append(row)
+    keeping = _Keeping(session, series_key, context, [one.id for one in sittings])
     lines = []
     for sitting in sittings:
-        kept = _keeping(session, context, sitting)
         rows = found[sitting.id]
         lines.append(
             EndingLine(
                 sitting,
                 counted.get(sitting.id, 0),
-                retain_until(kept, margin_days=margin_days(session, sitting, SCANS)),
-                retain_until(kept, margin_days=margin_days(session, sitting, PAPER)),
+                keeping.retention(sitting, SCANS),
+                keeping.retention(sitting, PAPER),
                 {row.what: row for row in rows if row.finished_at is None},
                 {row.what: row for row in rows if row.finished_at is not None},
             )
@@ -109,44 +109,50 @@ def due(session: Session, context: Context, series_key: str) -> tuple[EndingLine
     return tuple(lines)
 
 
-def _keeping(session: Session, context: Context, sitting: Sitting) -> list[Kept]:
-    """Return what keeps all scripts of a sitting: results, reviews, appeals, and cases that are open."""
-    kept = list(keeping_at(session, sitting.series_key, sitting.component_code, sitting.centre_number, context.now))
-    still_open = session.scalar(
-        select(func.count()).where(ScriptCase.sitting_id == sitting.id, ScriptCase.state != "closed")
-    )
-    waiting = session.scalar(
-        select(func.count())
-        .select_from(ScanPage)
-        .join(ScanBundle, ScanBundle.id == ScanPage.bundle_id)
-        .where(ScanBundle.sitting_id == sitting.id, ScanPage.disposition == "queued")
-    )
-    if still_open or waiting:
-        kept.append(Kept(Keeping.REVIEW, None))
-    return kept
+class _Keeping:
+    """What keeps the scripts of sittings of one series, asked for once for all of them."""
 
-
-def margin_days(session: Session, sitting: Sitting, what: str) -> int:
-    """Return for how many days more scripts are kept: the most exact rule, the newest of equals, or the package's figure.
-
-    Source: project policy (domain: moderation, section 17); no board publishes a figure for scripts.
-    """
-    body = Series.from_key(sitting.series_key).awarding_body
-    rules = session.scalars(
-        select(ScriptRetentionRule)
-        .where(
-            ScriptRetentionRule.what == what,
-            ScriptRetentionRule.awarding_body.in_([body, ANY]),
-            ScriptRetentionRule.component_code.in_([sitting.component_code, ANY]),
+    def __init__(self, session: Session, series_key: str, context: Context, sitting_ids: Sequence[str]) -> None:
+        self._of_place = keeping_in(session, series_key, context.now)
+        self._cases = set(
+            session.scalars(
+                select(ScriptCase.sitting_id)
+                .where(ScriptCase.sitting_id.in_(sitting_ids), ScriptCase.state != "closed")
+                .distinct()
+            )
         )
-        .order_by(ScriptRetentionRule.set_at, ScriptRetentionRule.id)
-    ).all()
-    best = max(
-        enumerate(rules),
-        key=lambda one: (one[1].component_code != ANY, one[1].awarding_body != ANY, one[0]),
-        default=None,
-    )
-    return best[1].margin_days if best is not None else retention_margin_days()
+        self._pages = set(
+            session.scalars(
+                select(ScanBundle.sitting_id)
+                .join(ScanPage, ScanPage.bundle_id == ScanBundle.id)
+                .where(ScanBundle.sitting_id.in_(sitting_ids), ScanPage.disposition == "queued")
+                .distinct()
+            )
+        )
+        self._body = Series.from_key(series_key).awarding_body
+        self._rules = session.scalars(
+            select(ScriptRetentionRule)
+            .where(ScriptRetentionRule.awarding_body.in_([self._body, ANY]))
+            .order_by(ScriptRetentionRule.set_at, ScriptRetentionRule.id)
+        ).all()
+
+    def retention(self, sitting: Sitting, what: str) -> Retention:
+        """Return until when the scans or the paper of a sitting are kept, and by what."""
+        kept = list(self._of_place(sitting.component_code, sitting.centre_number))
+        kept += [Kept(Keeping.OPEN_CASE, None)] if sitting.id in self._cases else []
+        kept += [Kept(Keeping.WAITING_PAGES, None)] if sitting.id in self._pages else []
+        return retain_until(kept, margin_days=self.margin_days(sitting, what))
+
+    def margin_days(self, sitting: Sitting, what: str) -> int:
+        """Return for how many days more they are kept: the most exact rule, the newest of equals, or the package's figure.
+
+        Source: project policy (domain: moderation, section 17); no board publishes a figure for scripts.
+        """
+        fitting = [
+            rule for rule in self._rules if rule.what == what and rule.component_code in {sitting.component_code, ANY}
+        ]
+        exact = [(rule.component_code != ANY, rule.awarding_body != ANY, at) for at, rule in enumerate(fitting)]
+        return fitting[max(exact)[2]].margin_days if exact else retention_margin_days()
 
 
 def set_rule(
@@ -318,7 +324,7 @@ def _row(session: Session, context: Context, destruction_id: str) -> ScriptDestr
 
 
 def _need_over(session: Session, context: Context, sitting: Sitting, what: str) -> None:
-    found = retain_until(_keeping(session, context, sitting), margin_days=margin_days(session, sitting, what))
+    found = _Keeping(session, sitting.series_key, context, [sitting.id]).retention(sitting, what)
     if not found.is_over(context.now):
         until = "without end for now" if found.until is None else f"until {found.until:%d %B %Y}"
         why = ", ".join(found.kept_by) or "nothing recorded yet"

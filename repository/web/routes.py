@@ -93,6 +93,7 @@ from repository.web.pages import scans as scans_pages
 from repository.web.pages import script_boards as script_boards_pages
 from repository.web.pages import script_cases as script_cases_pages
 from repository.web.pages import script_endings as script_endings_pages
+from repository.web.pages import script_quality as script_quality_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
@@ -687,6 +688,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/scans/{bundle_id}", scans_pages.show, A.BUNDLE_WRITE),
     Route("POST", "/scans/{bundle_id}/retry", scans_pages.retry, A.BUNDLE_WRITE),
     Route("POST", "/scans/{bundle_id}/discard", scans_pages.discard, A.BUNDLE_WRITE),
+    Route("GET", "/quality", script_quality_pages.index, A.SCRIPT_QUALITY),
+    Route("POST", "/quality", script_quality_pages.take, A.SCRIPT_QUALITY),
+    Route("GET", "/quality/{quality_check_id}", script_quality_pages.show, A.SCRIPT_QUALITY),
+    Route("POST", "/quality/{quality_check_id}", script_quality_pages.answer, A.SCRIPT_QUALITY),
+    Route("GET", "/scripts/{script_id}/release", script_quality_pages.show_release, A.SCRIPT_RELEASE),
+    Route("POST", "/scripts/{script_id}/release", script_quality_pages.release, A.SCRIPT_RELEASE),
+    Route("POST", "/api/scripts/{script_id}/events", script_quality_pages.tell, A.SCRIPT_RELEASE),
     Route("GET", "/scan-queues", scans_pages.queues, A.BUNDLE_WRITE),
     Route("POST", "/scan-queues/next", scans_pages.take_next, A.BUNDLE_WRITE),
     Route("GET", "/scan-queues/{bundle_id}/{page_index}", scans_pages.show_page, A.BUNDLE_WRITE),

@@ -76,6 +76,8 @@ def record_entry(session: Session, entry: Entry, sent: Sent) -> Recorded:
         check_booking(entry.act, sent.received_at)
     packets = [_own_packet(session, label, sent.centre_number) for label in entry.labels]
     corrected = _corrected(session, entry, sent.centre_number)
+    before = () if corrected is None else lines_of(session, [corrected.id]).get(corrected.id, ())
+    _lock(session, {packet.id for packet in packets} | {line.packet_id for line in before})
     behind = clock_behind(sent.sent_at, sent.received_at)
     row = DespatchEntryRow(
         id=entry.id,
@@ -129,7 +131,9 @@ def sign(session: Session, entry_id: str, *, now: datetime) -> tuple[tuple[Despa
     at = happened_at(row.occurred_at, clock_behind_of(row), now)
     recording = _Recording(session, row, at, None)
     found = []
-    for line in lines_of(session, [entry_id]).get(entry_id, ()):
+    lines = lines_of(session, [entry_id]).get(entry_id, ())
+    _lock(session, {line.packet_id for line in lines})
+    for line in lines:
         if session.get(PacketEventRow, event_id(line, EventKind.COLLECTED)) is None:
             recording.received_at = now
             recording.collected(line)
@@ -239,6 +243,17 @@ def _corrected(session: Session, entry: Entry, centre_number: str) -> DespatchEn
     if found is None or found.centre_number != centre_number:
         raise EntryWaits
     return found
+
+
+def _lock(session: Session, packet_ids: set[str]) -> None:
+    """Let one at a time tell of these packets: a second phone sees what the first said, and neither holds up the other.
+
+    A line that refers to a packet holds it a little already; taken only afterwards, two phones would wait for each other.
+    """
+    wanted = sorted(packet_ids)
+    if wanted:
+        query = select(Packet).where(Packet.id.in_(wanted)).order_by(Packet.id).with_for_update()
+        session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def _details(entry: Entry) -> dict[str, object]:

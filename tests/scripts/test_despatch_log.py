@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
 
 from scripts import records
@@ -35,6 +37,10 @@ NUMBERS = [f"{number}" for number in range(1001, 1007)]
 @pytest.fixture
 def labels(session: Session) -> list[str]:
     """Two packets of three and two scripts: of six entered, the last was absent."""
+    return planned(session)
+
+
+def planned(session: Session) -> list[str]:
     sitting = opened(session)
     marks = dict.fromkeys(NUMBERS, RegisterState.PRESENT) | {"1006": RegisterState.ABSENT}
     records.mark_register(session, sitting.id, marks, actor="exams officer", now=NOW)
@@ -298,3 +304,26 @@ def words_of(pdf: bytes) -> list[str]:
     import pypdfium2
 
     return [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
+
+
+@pytest.mark.postgres
+def test_two_phones_at_the_same_moment_are_both_kept(migrated_postgres_url: str) -> None:
+    engine = create_engine(migrated_postgres_url)
+    with Session(engine) as session:
+        labels = planned(session)
+        session.commit()
+    for label in labels:
+        together = Barrier(2)
+
+        def seal(name: str, label: str = label, together: Barrier = together) -> None:
+            with Session(engine) as session:
+                together.wait(10)
+                send(session, sealing(label, name))
+                session.commit()
+
+        with ThreadPoolExecutor(2) as phones:
+            list(phones.map(seal, [f"first-{label[-4:]}", f"other-{label[-4:]}"]))
+    with Session(engine) as session:
+        kinds = list(session.scalars(select(ScriptCase.kind).where(ScriptCase.kind == "sealed_twice")))
+        assert (len(list(session.scalars(select(DespatchEntryRow)))), len(kinds)) == (4, 2)
+    engine.dispose()

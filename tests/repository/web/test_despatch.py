@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import re
 import sqlite3
+from datetime import timedelta
 from typing import Any
 
+import pypdfium2
 import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient
@@ -242,3 +244,16 @@ async def test_what_the_log_says_is_never_changed(service: Service, officer: Tes
         for statement in ("UPDATE despatch_entry SET device = 'x'", "DELETE FROM despatch_line"):
             with pytest.raises(sqlite3.IntegrityError):
                 database.execute(statement)
+
+
+async def test_the_paper_log_of_a_day_long_past_still_names_its_packets(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+    labels = [one["label"] for one in (await plan_of(officer))["packets"]]
+    day = service.clock().date().isoformat()
+    await send(service, officer, *(sealing(service, label, f"seal-000{at}") for at, label in enumerate(labels)))
+    await send(service, officer, hand_over(service, labels, "hand-0001", signed_as="paper"))
+    service.clock.now += timedelta(days=3)
+    page = await service.browser(Role.EXAMS_OFFICER, FIRST)
+    pdf = await (await page.get(f"/despatch-log/paper.pdf?day={day}")).read()
+    text = "\n".join(one.get_textpage().get_text_range() for one in pypdfium2.PdfDocument(pdf))
+    assert [label for label in labels if label not in text] == []
+    assert "A. Officer" in text

@@ -51,6 +51,7 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "script_case_id": ("script_case", "id"),
     "bundle_id": ("scan_bundle", "id"),
     "decision_id": ("page_decision", "id"),
+    "quality_check_id": ("quality_check", "id"),
     "oid": ("upload", "oid"),
     "assignment_id": ("assignment", "id"),
     "teaching_id": ("teaching", "id"),
