@@ -222,6 +222,8 @@ class Action(StrEnum):
     MISSING_EXPORT = "missing.export"
     """The regulator's return on missing scripts, which names candidates by their identifiers."""
     SCRIPT_IMAGE = "script.image"
+    SCRIPT_LOOK = "script.look"
+    """Looking at a script's pages from its history, for a stated reason."""
     SCRIPT_QUALITY = "script.quality"
     SCRIPT_RELEASE = "script.release"
     SCRIPT_COPY = "script.copy"
@@ -251,6 +253,7 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.RESULTS_RELEASE,
         Action.RETENTION,
         Action.SCRIPT_IMAGE,
+        Action.SCRIPT_LOOK,
         Action.SCRIPT_RETENTION,
         Action.TEAM_WRITE,
         Action.TOKEN_WRITE,
@@ -377,7 +380,8 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SCRIPT_CASE_CLOSE: {_A: _ALL, _C: _ALL},
     Action.SCRIPT_DECIDE: {_A: _ALL},
     Action.MISSING_EXPORT: {_A: _ALL},
-    Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.SCRIPT_IMAGE: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_LOOK: {_A: _ALL, _C: _ALL},
     Action.SCRIPT_QUALITY: {_C: _ALL},
     Action.SCRIPT_RELEASE: {_C: _ALL, _A: _ALL},
     Action.SCRIPT_COPY: {_E: _CENTRE},

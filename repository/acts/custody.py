@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,11 +23,11 @@ from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.custody_evidence import EVIDENCE_WORDS, EvidenceKind
 from repository.errors import NotFound
-from repository.tables import Assignment
+from repository.tables import Assignment, CustodyEvidence, DocumentRow
 from scripts.clocks import Calendar
 from scripts.custody import About, CustodyEvent, CustodyLine, Standing, Step, reached, tally
 from scripts.records import custody_lines
-from scripts.tables import Script, Sitting
+from scripts.tables import Packet, PacketEventRow, Script, Sitting
 
 REVEAL = "custody.reveal"
 """What stands in the audit log when somebody of the awarding body asked whose scripts they are."""
@@ -37,7 +37,7 @@ AT_THE_CENTRE = frozenset(
 """What people of a centre record; the rest is recorded where the scripts go."""
 ANOTHER_SYSTEM = "Another system"
 NOT_RECORDED = "Not recorded"
-PEOPLE_AT_ONCE = 500
+AT_ONCE = 500
 WORDS: Mapping[Standing, str] = {
     Standing.SCRIPT: "Seen",
     Standing.PACKET: "The packet",
@@ -107,11 +107,29 @@ class Picture:
     evidence_id: str
     kind: str
     document_id: str
+    added_at: datetime
+    sha256: str
+    """Of the sealed picture, as a certificate names it."""
 
     @property
     def words(self) -> str:
         """Return what it shows, in words."""
         return EVIDENCE_WORDS[EvidenceKind(self.kind)]
+
+
+@dataclass(frozen=True, slots=True)
+class SittingPicture:
+    """A picture that shows steps of packets of a sitting: of which, by their numbers, and what happened when."""
+
+    picture: Picture
+    packets: tuple[int, ...]
+    kinds: tuple[str, ...]
+    occurred_at: datetime | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return what happened, in words."""
+        return tuple(dict.fromkeys(KIND_WORDS.get(kind, kind) for kind in self.kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +151,7 @@ class SittingCustody:
     tally: Mapping[Standing, int]
     reached: Mapping[Step, Mapping[Standing, int]]
     lines: tuple[CustodyLine, ...] | None
+    pictures: tuple[SittingPicture, ...] = ()
 
 
 def counts_first(context: Context) -> bool:
@@ -172,11 +191,12 @@ def reveal(session: Session, context: Context, sitting_id: str) -> SittingCustod
 def _sitting(session: Session, context: Context, sitting: Sitting) -> SittingCustody:
     calendar = calendar_of(session, sitting)
     lines = custody_lines.sitting_lines(session, sitting.id, now=context.now, calendar=calendar)
-    return SittingCustody(sitting, len(lines), tally(lines), reached(lines), lines)
+    pictures = pictures_of_sitting(session, sitting.id)
+    return SittingCustody(sitting, len(lines), tally(lines), reached(lines), lines, pictures)
 
 
 def _without_lines(found: SittingCustody) -> SittingCustody:
-    return SittingCustody(found.sitting, found.scripts, found.tally, found.reached, None)
+    return replace(found, lines=None)
 
 
 def words_of(event: CustodyEvent) -> str:
@@ -200,8 +220,8 @@ def roles_of(session: Session, sitting: Sitting, events: Iterable[CustodyEvent])
     events = list(events)
     people = sorted({event.actor for event in events})
     held: dict[str, list[Assignment]] = defaultdict(list)
-    for at in range(0, len(people), PEOPLE_AT_ONCE):
-        query = select(Assignment).where(Assignment.person_id.in_(people[at : at + PEOPLE_AT_ONCE]))
+    for at in range(0, len(people), AT_ONCE):
+        query = select(Assignment).where(Assignment.person_id.in_(people[at : at + AT_ONCE]))
         for one in session.scalars(query.order_by(Assignment.valid_from, Assignment.id)):
             held[one.person_id].append(one)
     return {(event.about, event.id): _role(event, held.get(event.actor, []), sitting) for event in events}
@@ -228,6 +248,35 @@ def _role(event: CustodyEvent, held: list[Assignment], sitting: Sitting) -> str:
 def pictures_of(session: Session, events: Iterable[CustodyEvent]) -> Mapping[str, tuple[Picture, ...]]:
     """Return event → the pictures that show it."""
     found = custody_evidence.of_events(session, (event.id for event in events))
+    wanted = sorted({row.document_id for rows in found.values() for row in rows})
+    hashes: dict[str, str] = {}
+    for at in range(0, len(wanted), AT_ONCE):
+        query = select(DocumentRow.id, DocumentRow.sha256).where(DocumentRow.id.in_(wanted[at : at + AT_ONCE]))
+        hashes |= {row[0]: row[1] or "" for row in session.execute(query)}
     return {
-        event_id: tuple(Picture(row.id, row.kind, row.document_id) for row in rows) for event_id, rows in found.items()
+        event_id: tuple(
+            Picture(row.id, row.kind, row.document_id, row.added_at, hashes[row.document_id]) for row in rows
+        )
+        for event_id, rows in found.items()
     }
+
+
+def pictures_of_sitting(session: Session, sitting_id: str) -> tuple[SittingPicture, ...]:
+    """Return the pictures of a sitting's packets, oldest first; one that shows several packets comes once."""
+    query = (
+        select(CustodyEvidence, PacketEventRow.kind, PacketEventRow.occurred_at, Packet.number, DocumentRow.sha256)
+        .join(DocumentRow, DocumentRow.id == CustodyEvidence.document_id)
+        .outerjoin(PacketEventRow, PacketEventRow.id == CustodyEvidence.event_id)
+        .outerjoin(Packet, Packet.id == PacketEventRow.packet_id)
+        .where(CustodyEvidence.sitting_id == sitting_id)
+        .order_by(CustodyEvidence.added_at, CustodyEvidence.id)
+    )
+    found: dict[str, SittingPicture] = {}
+    for row, kind, occurred_at, number, sha256 in session.execute(query):
+        one = found.get(row.document_id)
+        if one is None:
+            shown = Picture(row.id, row.kind, row.document_id, row.added_at, sha256 or "")
+            one = SittingPicture(shown, (), (), occurred_at)
+        packets = tuple(sorted({*one.packets, *([number] if number is not None else [])}))
+        found[row.document_id] = replace(one, packets=packets, kinds=(*one.kinds, *([kind] if kind else [])))
+    return tuple(found.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -131,11 +130,10 @@ def _said(session: Session, sitting: Sitting, lines: Sequence[CustodyLine], subj
     every = [event for events in (*of_packets.values(), *own.values()) for event in events]
     roles = lines_of.roles_of(session, sitting, every)
     pictures = lines_of.pictures_of(session, every)
-    hashes = _hashes(session, {one.document_id for found in pictures.values() for one in found})
     scans = _scans(session, [line.script.script_id for line in lines])
 
     def written(events: Iterable[CustodyEvent]) -> dict[str, object]:
-        return chained(_event(event, roles, pictures.get(event.id, ()), hashes) for event in events)
+        return chained(_event(event, roles, pictures.get(event.id, ())) for event in events)
 
     bags = (
         session.scalars(select(Packet).where(Packet.id.in_(packet_ids)).order_by(Packet.number)) if packet_ids else ()
@@ -185,9 +183,7 @@ def _script(line: CustodyLine, scans: Mapping[str, list[dict[str, object]]]) -> 
     }
 
 
-def _event(
-    event: CustodyEvent, roles: Mapping[EventKey, str], pictures: Sequence[Picture], hashes: Mapping[str, str]
-) -> dict[str, object]:
+def _event(event: CustodyEvent, roles: Mapping[EventKey, str], pictures: Sequence[Picture]) -> dict[str, object]:
     return {
         "event": event.id,
         "kind": event.kind,
@@ -200,14 +196,8 @@ def _event(
         "corrects": event.corrects_id,
         "counted": event.count,
         "chain_sha256": event.chain_sha256,
-        "evidence": [{"kind": one.kind, "sha256": hashes.get(one.document_id, "")} for one in pictures],
+        "evidence": [{"kind": one.kind, "sha256": one.sha256} for one in pictures],
     }
-
-
-def _hashes(session: Session, document_ids: Iterable[str]) -> Mapping[str, str]:
-    wanted = sorted(document_ids)
-    rows: Any = session.execute(select(DocumentRow.id, DocumentRow.sha256).where(DocumentRow.id.in_(wanted)))
-    return {row[0]: row[1] or "" for row in rows} if wanted else {}
 
 
 def _scans(session: Session, script_ids: Sequence[str]) -> Mapping[str, list[dict[str, object]]]:

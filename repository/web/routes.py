@@ -52,6 +52,7 @@ from repository.web.pages import (
     people_contacts,
     people_links,
     script_images,
+    script_looks,
     sign_in,
     worklist,
 )
@@ -607,6 +608,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
     Route("POST", "/scripts", sittings_pages.open_sittings, A.SITTING_OPEN),
     Route("GET", "/scripts/{script_id}", custody_pages.show_script, A.SITTING_READ),
+    Route("GET", "/scripts/{script_id}/pages", script_looks.ask, A.SCRIPT_LOOK),
+    Route("POST", "/scripts/{script_id}/pages", script_looks.look, A.SCRIPT_LOOK),
     Route("POST", "/scripts/{script_id}/certificate", custody_pages.certify_script, A.CUSTODY_CERTIFY),
     Route("GET", "/sittings/{sitting_id}/custody", custody_pages.show_sitting, A.SITTING_READ),
     Route("GET", "/sittings/{sitting_id}/custody/candidates", custody_pages.reveal, A.SITTING_READ),

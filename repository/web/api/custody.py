@@ -80,7 +80,10 @@ def _event_json(line: HistoryLine, found: ScriptCustody) -> dict[str, Any]:
         "count": event.count,
         "corrects": event.corrects_id,
         "struck_by": line.struck_by.id if line.struck_by is not None else None,
-        "evidence": [{"id": one.evidence_id, "kind": one.kind} for one in found.pictures.get(event.id, ())],
+        "evidence": [
+            {"id": one.evidence_id, "kind": one.kind, "added_at": one.added_at.isoformat(), "sha256": one.sha256}
+            for one in found.pictures.get(event.id, ())
+        ],
         "chain_sha256": event.chain_sha256,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from repository.access import Action, scope_of
 from repository.acts import custody, custody_certificates
 from repository.acts.custody import STEP_WORDS, WORDS, ScriptCustody, SittingCustody, words_of
 from repository.acts.custody_certificates import checkpoint_of
+from repository.web import content
 from repository.web.pages import LONDON, render
 from repository.web.requests import actor_of, context_of, read_form, services_of
 from scripts.custody import STEPS, Standing, Step
@@ -46,8 +48,9 @@ async def show_script(request: web.Request) -> web.Response:
         "custody/script.html",
         page=found,
         may_certify=scope_of(actor_of(request), Action.CUSTODY_CERTIFY) is not None,
+        may_look=scope_of(actor_of(request), Action.SCRIPT_LOOK) is not None,
         words_of=words_of,
-        **_words(),
+        **_words(request),
     )
 
 
@@ -71,12 +74,13 @@ async def _sitting(request: web.Request, found: SittingCustody) -> web.Response:
         "custody/sitting.html",
         page=found,
         may_certify=scope_of(actor_of(request), Action.CUSTODY_CERTIFY) is not None,
-        **_words(),
+        **_words(request),
     )
 
 
-def _words() -> dict[str, Any]:
+def _words(request: web.Request) -> dict[str, Any]:
     return {
+        "address": partial(content.address, request),
         "colours": COLOURS,
         "signs": SIGNS,
         "standings": {one.name: one for one in Standing},

@@ -114,7 +114,7 @@ def centre_of(made: World, table: str, row: dict[str, object]) -> str | None:
         return str(row["centre_number"])
     for column, above in (
         ("case_id", "moderation_case"), ("sitting_id", "sitting"), ("assignment_id", "assignment"),
-        ("sample_item_id", "sample_item"), ("bundle_id", "scan_bundle"),
+        ("sample_item_id", "sample_item"), ("bundle_id", "scan_bundle"), ("script_id", "script"),
     ):  # fmt: skip
         if row.get(column):
             parent = next(one for one in made.rows[above] if one["id"] == row[column])

@@ -89,6 +89,10 @@ class Store:
 
 @pytest.fixture
 async def store(service: Service) -> Store:
+    return await make_store(service)
+
+
+async def make_store(service: Service) -> Store:
     now = service.clock()
 
     def make(session: Any) -> None:
