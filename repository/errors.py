@@ -233,6 +233,10 @@ class OfficerUnknown(RepositoryError):
     """No awarding body officer of that id or name holds that role now."""
 
 
+class ClerkUnknown(RepositoryError):
+    """No one tracking clerk has the id or name in NEA_SCAN_FOLDER_CLERK. Files of the scan folder stay until it is mended."""
+
+
 class CollectorStopped(RepositoryError):
     """The collector stopped before it deleted anything."""
 

@@ -87,6 +87,14 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanFolder:
+    """Where scanners save files that are taken in as bundles, and the tracking clerk under whose account: id or name."""
+
+    path: Path
+    clerk: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the service is told from outside. Sizes in bytes, times in seconds."""
 
@@ -126,6 +134,8 @@ class Settings:
     """Where the virus scanner listens; None means that no file is scanned."""
     script_quality_percent: int = 5
     """So many of a hundred scanned scripts are looked at by a second person, chosen by chance."""
+    scan_folder: ScanFolder | None = None
+    """None means that no folder is watched."""
     practice_days: int = 14
     """After so many days a practice centre is wiped by itself."""
     despatch_helpdesk: str = ""
@@ -213,6 +223,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     ),
     "NEA_DESPATCH_HELPDESK": ("", "telephone number of the helpdesk for collections, shown in the despatch log"),
     "NEA_SCRIPT_QUALITY_PERCENT": ("5", "of a hundred scanned scripts, so many are looked at by a second person"),
+    "NEA_SCAN_FOLDER": ("", "folder that scanners save files in, which are taken in as bundles; empty means none"),
+    "NEA_SCAN_FOLDER_CLERK": ("", "person id or name of the tracking clerk under whose account that is done"),
     "NEA_PRACTICE_DAYS": ("14", "after so many days a practice centre of an exams officer is wiped"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
@@ -272,6 +284,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
         despatch_helpdesk=_number(value, "NEA_DESPATCH_HELPDESK"),
         script_quality_percent=_whole_number(value, "NEA_SCRIPT_QUALITY_PERCENT", 0, 100),
+        scan_folder=_scan_folder(value),
         practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),
         clamd_socket=_socket(value),
         clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),
@@ -313,6 +326,18 @@ def _socket(value: Mapping[str, str]) -> Path | None:
             variable="NEA_CLAMD_SOCKET",
         )
     return Path(text) if text else None
+
+
+def _scan_folder(value: Mapping[str, str]) -> ScanFolder | None:
+    folder, clerk = value["NEA_SCAN_FOLDER"], value["NEA_SCAN_FOLDER_CLERK"]
+    if bool(folder) != bool(clerk):
+        missing = "NEA_SCAN_FOLDER_CLERK" if folder else "NEA_SCAN_FOLDER"
+        raise SettingRefused(f"{missing} is missing: a folder is watched under somebody's account.", variable=missing)
+    if folder and not Path(folder).is_absolute():
+        raise SettingRefused(
+            f"NEA_SCAN_FOLDER is {folder!r}; it must be a whole path, such as /srv/scans.", variable="NEA_SCAN_FOLDER"
+        )
+    return ScanFolder(Path(folder), clerk) if folder else None
 
 
 def _whole_number(value: Mapping[str, str], name: str, lowest: int, highest: int) -> int:

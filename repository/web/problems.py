@@ -73,6 +73,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.HoldInForce: H.CONFLICT,
     errors.ShredRefused: H.CONFLICT,
     errors.OfficerUnknown: H.NOT_FOUND,
+    errors.ClerkUnknown: H.NOT_FOUND,
     errors.CollectorStopped: H.CONFLICT,
     errors.KeyStillNeeded: H.CONFLICT,
     errors.BackupRefused: H.CONFLICT,
