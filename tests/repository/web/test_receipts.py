@@ -345,6 +345,7 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     async with asyncio.timeout(20):
         while (row := await posted.service.services.database.read(refused)) is None:
             await asyncio.sleep(0.05)
+            posted.service.clock.advance(seconds=1)
     page = await (await posted.officer.get("/mail")).text()
     assert "550 5.1.1 No such mailbox" in page
     assert CONTACT in page
