@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,6 +31,7 @@ from scripts.custody import About, CustodyEvent, CustodyLine, Standing
 from scripts.records import custody_lines
 from scripts.tables import Packet, ScanPage, Script, Sitting
 
+LISTED = 200
 NEWEST = 20
 """So many certificates of a sitting are looked at for one that says the same."""
 
@@ -56,6 +59,30 @@ def of_script(
     calendar = lines_of.calendar_of(session, sitting)
     line = custody_lines.script_line(session, script_id, now=context.now, calendar=calendar)
     return _issue(session, context, signer, sitting, [line], "script", checkpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateLine:
+    """A certificate about the scripts of a sitting: of custody, or of their destruction."""
+
+    receipt_id: str
+    kind: str
+    issued_at: datetime
+
+
+def listed(session: Session, context: Context, sitting_id: str) -> tuple[CertificateLine, ...]:
+    """Return the certificates about the scripts of a sitting, the newest first."""
+    sitting = permitted(session, context, Action.CUSTODY_CERTIFY, sitting_id)
+    rows = session.execute(
+        select(ReceiptRow.id, ReceiptRow.kind, ReceiptRow.issued_at)
+        .where(
+            ReceiptRow.sitting_id == sitting.id,
+            ReceiptRow.kind.in_([ReceiptKind.CUSTODY, ReceiptKind.SCRIPTS_DESTROYED]),
+        )
+        .order_by(ReceiptRow.issued_at.desc(), ReceiptRow.id)
+        .limit(LISTED)
+    )
+    return tuple(CertificateLine(*row) for row in rows)
 
 
 def of_sitting(

@@ -68,6 +68,8 @@ class EndingLine:
     paper: Retention
     open: Mapping[str, ScriptDestruction]
     done: Mapping[str, ScriptDestruction]
+    margins: Mapping[str, int]
+    """For how many days more each kind is kept."""
 
 
 def due(session: Session, context: Context, series_key: str) -> tuple[EndingLine, ...]:
@@ -104,6 +106,7 @@ def due(session: Session, context: Context, series_key: str) -> tuple[EndingLine
                 keeping.retention(sitting, PAPER),
                 {row.what: row for row in rows if row.finished_at is None},
                 {row.what: row for row in rows if row.finished_at is not None},
+                {what: keeping.margin_days(sitting, what) for what in (SCANS, PAPER)},
             )
         )
     return tuple(lines)

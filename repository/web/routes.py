@@ -31,6 +31,7 @@ from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
 from repository.web.api import scans as scans_api
 from repository.web.api import script_cases as script_cases_api
+from repository.web.api import script_endings as script_endings_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
 from repository.web.api import sittings as sittings_api
@@ -577,6 +578,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sittings/{sitting_id}/destruction", script_endings_pages.propose, A.SCRIPT_RETENTION),
     Route("POST", "/script-destructions/{destruction_id}", script_endings_pages.decide, A.SCRIPT_RETENTION),
     Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
+    Route("GET", "/api/script-copies", script_endings_api.copies, A.SCRIPT_COPIES_READ),
+    Route("POST", "/api/script-copies/{script_id}", script_endings_api.copy, A.SCRIPT_COPY),
+    Route("GET", "/api/sittings/{sitting_id}/custody/certificates", script_endings_api.certificates, A.CUSTODY_CERTIFY),
+    Route("GET", "/api/series/{series_key}/script-retention", script_endings_api.retention, A.SCRIPT_RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
     Route("GET", "/api/reviews", reviews_api.index, A.REVIEW_READ),

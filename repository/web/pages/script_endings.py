@@ -6,12 +6,12 @@ from datetime import date
 
 from aiohttp import web
 
-from repository import objects, script_copying
 from repository.access import Action, scope_of
 from repository.acts import script_copies, script_endings, series
 from repository.errors import FieldRefused, RepositoryError
 from repository.keys import shredding
 from repository.web import step_up
+from repository.web.api.script_endings import make_copy
 from repository.web.forms import FORM_ERRORS, errors_of
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
@@ -33,17 +33,7 @@ async def copies(request: web.Request) -> web.Response:
 async def copy(request: web.Request) -> web.Response:
     """Make a copy of one script and hand it out; that it was given is recorded first."""
     await read_form(request)
-    context, script_id, services = context_of(request), request.match_info["script_id"], services_of(request)
-    what = await services.database.read(lambda s: script_copies.to_copy(s, context, script_id))
-    pdf = await script_copying.copied(services, what)
-    sha256 = objects.sha256_hex(pdf)
-    await services.database.write(lambda s: script_copies.give(s, context, what, sha256, what.page_count))
-    name = f"{what.sitting.component_code.replace('/', '-')}-{what.script.candidate_number}.pdf"
-    return web.Response(
-        body=pdf,
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
-    )
+    return await make_copy(request)
 
 
 async def show(request: web.Request) -> web.Response:

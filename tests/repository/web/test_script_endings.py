@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
+from moderation.review_terms import retention_margin_days
 from moderation.tables import Candidate, Centre, Component, GateRun, ResultVersion, ReviewRequest, SeriesRow
 from repository.access import Actor, Role
 from repository.acts import script_endings
@@ -16,7 +18,7 @@ from repository.audit import Context
 from repository.bundles import sealing, versions
 from repository.keys import holds
 from repository.receipts import checking, files
-from repository.tables import DataKeyRow, DocumentRow, ScriptCopy, ScriptDestruction, ScriptVersion
+from repository.tables import DataKeyRow, DocumentRow, ScriptCopy, ScriptDestruction, ScriptRetentionRule, ScriptVersion
 from scripts import records
 from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 from tests.scripts import bundles
@@ -217,20 +219,7 @@ async def test_a_copy_is_for_the_centre_whose_request_was_granted_and_every_copy
     path, first = f"/script-copies/{store.scripts[0].id}", {"csrf_token": await csrf(officer)}
     assert (await officer.post(path, data=first)).status == 404
 
-    def grant(session: Any) -> None:
-        candidate = session.scalars(select(Candidate).filter_by(candidate_number="1001")).one()
-        request = ReviewRequest(
-            series_key=KEY, centre_number=CENTRE, component_code=PAPER, service="ATS", candidate_id=candidate.id,
-            subject=candidate.id, state="DRAFT", consent="permission", terms={}, result_version_number=1,
-            created_by="x", created_at=store.service.clock(),
-        )  # fmt: skip
-        session.add(request)
-        session.flush()
-        for state in ("CONSENTED", "SUBMITTED", "ACKNOWLEDGED", "IN_REVIEW", "OUTCOME"):
-            request.state = state
-            session.flush()
-
-    await store.service.write(grant)
+    await grant_access(store)
     assert "1001" in await (await officer.get("/script-copies")).text()
     assert (await other.post(path, data={"csrf_token": await csrf(other)})).status == 404
     assert (await officer.post(f"/script-copies/{store.scripts[1].id}", data=first)).status == 404
@@ -251,3 +240,112 @@ async def test_a_copy_is_for_the_centre_whose_request_was_granted_and_every_copy
     await store.service.write(destroy)
     assert (await officer.post(path, data=first)).status in {404, 410}
     assert len(await store.all(select(ScriptCopy))) == 1
+
+
+async def grant_access(store: Store, candidate_number: str = "1001") -> None:
+    """Let the outcome of the centre's request for access to a script be there."""
+
+    def grant(session: Any) -> None:
+        candidate = session.scalars(select(Candidate).filter_by(candidate_number=candidate_number)).one()
+        request = ReviewRequest(
+            series_key=KEY, centre_number=CENTRE, component_code=PAPER, service="ATS", candidate_id=candidate.id,
+            subject=candidate.id, state="DRAFT", consent="permission", terms={}, result_version_number=1,
+            created_by="x", created_at=store.service.clock(),
+        )  # fmt: skip
+        session.add(request)
+        session.flush()
+        for state in ("CONSENTED", "SUBMITTED", "ACKNOWLEDGED", "IN_REVIEW", "OUTCOME"):
+            request.state = state
+            session.flush()
+
+    await store.service.write(grant)
+
+
+async def test_programs_list_copies_and_fetch_those_that_the_centre_may_have(store: Store) -> None:
+    officer = await store.service.client(Role.EXAMS_OFFICER, CENTRE)
+    other = await store.service.client(Role.EXAMS_OFFICER, "99002")
+    body = await store.service.client(Role.AB_OFFICER)
+    path = f"/api/script-copies/{store.scripts[0].id}"
+    assert (await officer.post(path)).status == 404
+    await grant_access(store)
+    (may,) = (await (await officer.get("/api/script-copies")).json())["entitled"]
+    assert (may["script"], may["candidate_number"], may["has_scan"]) == (store.scripts[0].id, "1001", True)
+    answer = await officer.post(path)
+    assert (answer.status, answer.content_type) == (200, "application/pdf")
+    sha256 = hashlib.sha256(await answer.read()).hexdigest()
+    for client in (officer, body):
+        (given,) = (await (await client.get("/api/script-copies")).json())["given"]
+        assert (given["sha256"], given["pages"], given["given_to"]) == (sha256, 2, officer.person_id)  # type: ignore[attr-defined]
+    assert (await (await other.get("/api/script-copies")).json()) == {"entitled": [], "given": []}
+    assert (await other.post(path)).status == (await body.post(path)).status == 404
+
+
+async def test_programs_read_until_when_scripts_are_kept_and_the_certificates(store: Store) -> None:
+    await store.results()
+    store.service.clock.advance(days=YEAR_DAYS)
+    body = await store.service.client(Role.AB_OFFICER)
+    address = f"/api/series/{KEY}/script-retention"
+    (line,) = (await (await body.get(address)).json())["sittings"]
+    assert (line["sitting"], line["scripts"], line["scans"]["destruction"]) == (store.sitting.id, 3, None)
+    assert line["scans"]["kept_until"] < store.service.clock().isoformat()
+    first, second = [await store.service.browser(Role.AB_OFFICER) for _ in range(2)]
+    assert await store.propose(first) == 303
+    (line,) = (await (await body.get(address)).json())["sittings"]
+    assert (line["scans"]["destruction"]["state"], line["paper"]["destruction"]) == ("proposed", None)
+    assert await store.decide(second) == 303
+    (line,) = (await (await body.get(address)).json())["sittings"]
+    assert line["scans"]["destruction"]["state"] == "finished"
+    listed = f"/api/sittings/{store.sitting.id}/custody/certificates"
+    officer = await store.service.client(Role.EXAMS_OFFICER, CENTRE)
+    for client in (body, officer):
+        (one,) = (await (await client.get(listed)).json())["certificates"]
+        assert (one["receipt"], one["kind"]) == (line["scans"]["destruction"]["certificate"], "scripts-destroyed")
+    other = await store.service.client(Role.EXAMS_OFFICER, "99002")
+    assert (await other.get(listed)).status == (await officer.get(address)).status == 404
+
+
+async def test_the_most_exact_rule_says_for_how_many_days_more_scripts_are_kept(store: Store) -> None:
+    await store.results()
+    store.service.clock.advance(days=YEAR_DAYS)
+    body = await store.service.client(Role.AB_OFFICER)
+    officer = await store.service.browser(Role.AB_OFFICER)
+
+    async def margins() -> tuple[int, int]:
+        (line,) = (await (await body.get(f"/api/series/{KEY}/script-retention")).json())["sittings"]
+        return line["scans"]["margin_days"], line["paper"]["margin_days"]
+
+    async def rule(status: int = 303, **changes: str) -> str:
+        form = {"series": KEY, "awarding_body": "*", "what": "scans", "margin_days": "40", "source": "Circular 7"}
+        form |= {"csrf_token": await csrf(officer), **changes}
+        store.service.clock.advance(seconds=1)
+        answer = await officer.post("/script-retention/rules", data=form, allow_redirects=False)
+        text = await answer.text()
+        assert answer.status == status, text
+        return text
+
+    shipped = retention_margin_days()
+    assert await margins() == (shipped, shipped)
+    assert await store.propose(officer) == 303
+    await store.decide(officer, step="withdraw")
+    await rule(margin_days="41")
+    assert await margins() == (41, shipped)
+    await rule(component=PAPER, margin_days="90")
+    await rule(awarding_body="01", margin_days="60")
+    await rule(awarding_body="02", component=PAPER, margin_days="1")
+    assert await margins() == (90, shipped)
+    await rule(awarding_body="01", component=PAPER, margin_days="70")
+    await rule(awarding_body="01", component=PAPER, margin_days="3000")
+    await rule(what="paper", margin_days="0")
+    assert await margins() == (3000, 0)
+    assert await store.propose(officer) == 409, "the longer margin keeps what was due before"
+    assert await store.propose(officer, "paper") == 303
+    for changes, words in (
+        ({"margin_days": "3651"}, "margin days must be from 0 to 3650"),
+        ({"margin_days": "soon"}, "margin days must be a whole number"),
+        ({"what": "all"}, "Choose scans or paper."),
+        ({"awarding_body": "0"}, "Enter the awarding body as two characters"),
+        ({"source": ""}, "Enter source."),
+    ):
+        assert words in await rule(422, **changes)
+    assert await margins() == (3000, 0)
+    assert len(await store.all(select(ScriptRetentionRule))) == 7
