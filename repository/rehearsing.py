@@ -59,6 +59,7 @@ AWARDING_BODY_PEOPLE = (
     (Role.TEAM_LEADER, "Rehearsal team leader"),
     (Role.PRINCIPAL_MODERATOR, "Rehearsal principal moderator"),
     (Role.TRACKING_CLERK, "Rehearsal script tracking clerk"),
+    (Role.TRACKING_CLERK, "Rehearsal second script tracking clerk"),
 )
 REFERENCE_FILES = (
     (ImportKind.CENTRES, "centres.csv"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from repository.demo.client import Client
@@ -88,4 +88,74 @@ async def certify(stage: Stage, officer: Client, sitting_id: str) -> None:
         "the certificate of custody verifies offline with its public key, and not when altered",
         verify(text, signature, key) and not verify(text.replace(b"9", b"8", 1), signature, key),
         f"{len(text):,} bytes, key {key[:16]}…",
+    )
+
+
+async def tell_late(stage: Stage, label: str) -> None:
+    """Have the carrier tell late of what came before the arrival: it takes its place, and the packet stays received."""
+    event = {
+        "event_id": "demo-carrier-late",
+        "label": label,
+        "kind": "in_transit",
+        "occurred_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
+        "place": "Rehearsal carrier",
+    }
+    told = await stage.clerk.ask("POST", "/api/tracking/events", body=event)
+    stage.report.check(
+        "an event that a carrier tells late takes its place in time, and the packet stays received",
+        told.ok and told.json()["state"] == "received",
+        told.detail if not told.ok else "in transit, told after received",
+    )
+
+
+async def decide_loose(stage: Stage, bundle_id: str, indices: Sequence[int]) -> None:
+    """Discard loose sheets: one clerk proposes it with a reason, another confirms it."""
+    for index in indices:
+        asked = {"decision": "discard", "reason": "not_ours"}
+        proposed = await stage.clerk.post(f"/api/bundles/{bundle_id}/pages/{index}", asked)
+        answer = f"/api/page-decisions/{proposed['id']}"
+        alone = await stage.clerk.ask("POST", answer, body={"agrees": True})
+        confirmed = await stage.second_clerk.ask("POST", answer, body={"agrees": True})
+        stage.report.check(
+            "a page is discarded by two people with a reason, never by one",
+            proposed["stage"] == "proposed" and not alone.ok and confirmed.ok,
+            alone.detail[:70] or confirmed.detail,
+        )
+
+
+async def settle_missing(stage: Stage, officer: Client, sitting_id: str, missing: str) -> None:
+    """Settle the missing script's case: the centre is asked and answers, and an officer declares what the result says."""
+    cases = (await stage.clerk.get("/api/script-cases"))["cases"]
+    about = [
+        one
+        for one in cases
+        if one["sitting_id"] == sitting_id
+        and one["state"] != "closed"
+        and missing in (one["subject"], *one["candidates"])
+    ]
+    if not about:
+        return
+    case = f"/api/script-cases/{about[0]['id']}"
+    await stage.clerk.post(case, {"act": "comment", "text": "Please look in the secure room.", "to_centre": True})
+    replied = await officer.ask("POST", f"{case}/reply", body={"text": "The log and the room were looked through."})
+    declared = {"act": "close", "reason": "result_x", "candidates": [missing], "text": "Not found after a search."}
+    by_clerk = await stage.clerk.ask("POST", case, body=declared)
+    by_officer = await stage.officer.ask("POST", case, body=declared)
+    shown = await officer.get(case)
+    stage.report.check(
+        "the centre answers the case of its missing script, and an officer alone closes it by a decision on the result",
+        replied.ok and not by_clerk.ok and by_officer.ok and shown["state"] == "closed",
+        by_officer.detail or f"{shown['kind'].replace('_', ' ')}: {shown['state']}, X for 1 candidate",
+    )
+
+
+async def keep(stage: Stage, officer: Client, sitting_id: str) -> None:
+    """See until when the scripts are kept, and that nobody gets a copy who did not ask for access to scripts."""
+    lines = (await stage.officer.get(f"/api/series/{stage.series}/script-retention"))["sittings"]
+    kept = [one for one in lines if one["sitting"] == sitting_id]
+    copies = await officer.get("/api/script-copies")
+    stage.report.check(
+        "scripts are kept until their time is over, and no copy is given without a request for access to scripts",
+        len(kept) == 1 and all(kept[0][what]["kept_by"] for what in ("scans", "paper")) and not copies["entitled"],
+        ", ".join(one.replace("_", " ") for one in kept[0]["scans"]["kept_by"]) if kept else "not listed",
     )
