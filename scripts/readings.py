@@ -12,6 +12,8 @@ from scripts.errors import BundleUnreadable
 from scripts.labels import MAX_CODE_CHARACTERS
 
 MAX_PAGES = 1000
+TOO_LARGE_STATUS = 4
+"""With this the child ends for a bundle of more pages, which can be sent in parts."""
 MAX_CODES_A_PAGE = 8
 VERSION = 2
 FINGERPRINT = re.compile(r"(?:[0-9a-f]{64})?")

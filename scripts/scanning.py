@@ -8,8 +8,8 @@ network (``python -m scripts.scanning``), and believes nothing it says but throu
 * ``python -m scripts.scanning extract '{"pages": [[0, 1], [2]], "turns": {"1": 180}}'`` reads a bundle on standard input
   and writes one PDF per list, each preceded by its length as eight bytes, most significant first.
 
-Exit status 0, or 3 with one word on standard error: ``bundle-unreadable`` or ``bundle-too-large``. What was written before
-such an end counts for nothing. Limits on memory, time and output are the caller's to set.
+Exit status 0; or, with one word on standard error, 3 for ``bundle-unreadable`` or 4 for ``bundle-too-large``. What was
+written before such an end counts for nothing. Limits on memory, time and output are the caller's to set.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from scripts.errors import BundleUnreadable, ScriptsError
+from scripts.errors import BundleTooLarge, BundleUnreadable, ScriptsError
 from scripts.page_images import Picture, read_again, read_picture
-from scripts.readings import PageReading, readings_header, to_json_line
+from scripts.readings import TOO_LARGE_STATUS, PageReading, readings_header, to_json_line
 from scripts.scan_files import MAX_BYTES, count_pages, cut, pictures
 
 __all__ = ["MAX_BYTES", "extract", "main", "read_each", "read_extracts", "read_pages"]
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str], source: BinaryIO, sink: BinaryIO) -> int:
     except (ScriptsError, ValueError, KeyError, TypeError, AttributeError) as refusal:
         word = refusal.code if isinstance(refusal, ScriptsError) else BundleUnreadable().code
         sys.stderr.write(f"{word}\n")
-        return 3
+        return TOO_LARGE_STATUS if isinstance(refusal, BundleTooLarge) else 3
     sink.flush()
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from repository.errors import InspectionFailed
 from repository.inspection.children import BUNDLE_LIMITS, Limits, Output
-from scripts.splitting import MAX_PAGES
+from scripts.readings import MAX_PAGES, TOO_LARGE_STATUS
 
 PIECE_BYTES = 256 * 1024
 SECONDS = 60
@@ -47,4 +47,6 @@ def limits(size_bytes: int) -> Limits:
 
 def reason_of(failure: InspectionFailed) -> str:
     """Return why a child failed, as a code that stands with the bundle."""
+    if failure.facts.get("status") == TOO_LARGE_STATUS:
+        return "too_many_pages"
     return "too_heavy" if failure.facts.get("refused") or failure.facts.get("cause") == "timeout" else "unreadable"

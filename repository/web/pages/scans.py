@@ -25,6 +25,7 @@ from scripts.queues import DISCARD_REASONS
 PIECE_BYTES = 256 * 1024
 FAILURE_WORDS = {
     "unreadable": "The file is damaged or protected. Scan the packet again and send the new file.",
+    "too_many_pages": "It has more than 1,000 pages. Send it in parts; nothing of it counts.",
     "too_heavy": "Reading the file took too long. Send it in parts.",
     "store_damaged": "What was stored is not what was sent. Send the file again, and tell who runs the service.",
     "pages_not_conserved": "Pages in and pages out differ. Nothing was kept of it; tell who runs the service.",
