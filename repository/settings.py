@@ -140,6 +140,8 @@ class Settings:
     """After so many days a practice centre is wiped by itself."""
     despatch_helpdesk: str = ""
     """The telephone number to call when a collection does not come; empty means that pages name the carrier's label."""
+    carrier_formats_path: Path | None = None
+    """Further forms of carriers' files; None means those of the package alone."""
     clamd_signatures_hours: int = 0
     """How old its signatures may be; 0 takes those without a date."""
 
@@ -222,6 +224,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "what is shown to who reports a concern for somebody's safety; up to 600 characters",
     ),
     "NEA_DESPATCH_HELPDESK": ("", "telephone number of the helpdesk for collections, shown in the despatch log"),
+    "NEA_CARRIER_FORMATS_FILE": (
+        "",
+        "file of further forms of carriers' files; empty means those of the package alone",
+    ),
     "NEA_SCRIPT_QUALITY_PERCENT": ("5", "of a hundred scanned scripts, so many are looked at by a second person"),
     "NEA_SCAN_FOLDER": ("", "folder that scanners save files in, which are taken in as bundles; empty means none"),
     "NEA_SCAN_FOLDER_CLERK": ("", "person id or name of the tracking clerk under whose account that is done"),
@@ -283,6 +289,9 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         mail=_mail(value),
         safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
         despatch_helpdesk=_number(value, "NEA_DESPATCH_HELPDESK"),
+        carrier_formats_path=Path(value["NEA_CARRIER_FORMATS_FILE"]).absolute()
+        if value["NEA_CARRIER_FORMATS_FILE"]
+        else None,
         script_quality_percent=_whole_number(value, "NEA_SCRIPT_QUALITY_PERCENT", 0, 100),
         scan_folder=_scan_folder(value),
         practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),

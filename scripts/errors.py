@@ -56,6 +56,14 @@ class EntryWaits(ScriptsError):
     """The entry that this one corrects has not come yet. Send it again after that one."""
 
 
+class CarrierFileRefused(ScriptsError):
+    """The carrier's file cannot be read. Nothing of it was taken."""
+
+
+class CarrierFormatsInvalid(ScriptsError):
+    """The file of carriers' forms is wrong. Whoever runs the service puts it right; until then no carrier's file is taken."""
+
+
 class EventConflict(ScriptsError):
     """An event with this id is already recorded with other contents. Send a new event under its own id."""
 

@@ -37,6 +37,8 @@ AT_THE_CENTRE = frozenset(
 """What people of a centre record; the rest is recorded where the scripts go."""
 ANOTHER_SYSTEM = "Another system"
 NOT_RECORDED = "Not recorded"
+TOLD_BY_CARRIER = "carrier:"
+"""What the name of whoever told of an event begins with where it stood in a carrier's file."""
 AT_ONCE = 500
 WORDS: Mapping[Standing, str] = {
     Standing.SCRIPT: "Seen",
@@ -231,6 +233,8 @@ def _role(event: CustodyEvent, held: list[Assignment], sitting: Sitting) -> str:
     named = event.details.get("role")
     if isinstance(named, str) and named in set(Role):
         return ROLE_TITLES[Role(named)]
+    if event.actor.startswith(TOLD_BY_CARRIER):
+        return "Carrier"
     if not held:
         return ANOTHER_SYSTEM if event.source in {"api", "csv", "carrier", "hub"} else NOT_RECORDED
     at = event.received_at

@@ -25,12 +25,14 @@ from scripts.despatch import read_tracking_number
 from scripts.errors import EventRefused, LabelUnknown, ScriptsError, TrackingNumberRefused
 from scripts.records import Outcome, Recorded
 from scripts.tables import Packet, PacketEventRow, Site, Sitting
-from scripts.tracking import PACKET_RANK, EventKind, PacketEvent, PacketState, clock_note
+from scripts.tracking import PACKET_RANK, EventKind, PacketEvent, PacketState, SideState, clock_note
 
 BATCH_LIMIT = 1_000
 """So many events one request sends at most."""
 RECEIVED = "received"
 OPENED = "opened"
+LABEL_LIMIT, NUMBER_LIMIT = 80, 40
+"""Characters that a label, and a carrier's number, may have."""
 FOUND_LIMIT = 200
 """Characters that say what was found in a packet."""
 SENDABLE = frozenset(EventKind) - {
@@ -41,6 +43,17 @@ SENDABLE = frozenset(EventKind) - {
     EventKind.CLOSED,
 }
 """What trackers may say: the centre's log and our decisions are made elsewhere."""
+ODD_WORDS: Mapping[str, str] = {
+    SideState.DAMAGED: "It is damaged.",
+    SideState.OPENED_IN_TRANSIT: "It was opened on the way.",
+    SideState.WRONG_COMPONENT: "Scripts of another component were in it.",
+    SideState.PACKET_IN_PACKET: "Another packet was in it.",
+    SideState.DUPLICATE_LABEL: "A second label of this packet has arrived, or it arrived at two sites.",
+    SideState.MISROUTED: "It belongs to another site.",
+    SideState.LOST: "It had been reported lost.",
+}
+"""What a person at a station is told of a packet that has to be looked at; each has a case."""
+LOOK_AT = frozenset(ODD_WORDS)
 _OF_CENTRE = frozenset({EventKind.LABEL_ISSUED, EventKind.PACKED, EventKind.LOGGED})
 _FOUND = frozenset({EventKind.WRONG_COMPONENT, EventKind.PACKET_IN_PACKET})
 _NAMES = UUID("5a1b6a0e-3f0f-4f9b-9a40-0d6c4f1a7f34")
@@ -131,6 +144,12 @@ def record(
     return scanned(done)
 
 
+def sites(session: Session, context: Context) -> tuple[Site, ...]:
+    """Return the sites of ours that are in use, by name: where a station can be."""
+    access.require(actor_of(context), Action.TRACKING_EVENT)
+    return tuple(session.scalars(select(Site).where(Site.is_active).order_by(Site.name, Site.code)))
+
+
 def scanned(done: Done) -> Scanned:
     """Return what an event did; raises the fault why it was not recorded."""
     if done.error is not None:
@@ -149,10 +168,13 @@ def record_one(session: Session, context: Context, sent: Sent, *, source: str) -
     return record_many(session, context, [sent], source=source)[0]
 
 
-def record_many(session: Session, context: Context, sent: Sequence[Sent], *, source: str) -> list[Done]:
+def record_many(
+    session: Session, context: Context, sent: Sequence[Sent], *, source: str, told_by: str = ""
+) -> list[Done]:
     """Record events, each once, in whatever order they come; a bad one never blocks the others.
 
-    Takes: ``source``: ``page``, ``scanner``, ``api`` or ``csv``.
+    Takes: ``source``: ``page``, ``scanner``, ``api`` or ``csv``; ``told_by``: whose word it is, where it is not that of who
+        sends it: a carrier's.
     Returns: what became of each, in the order in which they were sent; one for each packet where a tracking number
         stands for several.
     Raises: ``FieldRefused`` for more than 1,000 at once.
@@ -161,7 +183,7 @@ def record_many(session: Session, context: Context, sent: Sequence[Sent], *, sou
     access.require(actor, Action.TRACKING_EVENT)
     if len(sent) > BATCH_LIMIT:
         raise FieldRefused(f"Send at most {BATCH_LIMIT:,} events at once.", field="events")
-    sites = {site.code: site for site in session.scalars(select(Site))}
+    known = {site.code: site for site in session.scalars(select(Site))}
     travelling = _travelling(session, sent)
     fixed = _fixed(session, sent)
     events: list[PacketEvent] = []
@@ -169,7 +191,7 @@ def record_many(session: Session, context: Context, sent: Sequence[Sent], *, sou
     refused: dict[int, ScriptsError] = {}
     for line, one in enumerate(sent):
         try:
-            made = _events(one, actor.person_id, context.now, source, sites, travelling, fixed)
+            made = _events(one, told_by or actor.person_id, context.now, source, known, travelling, fixed)
         except ScriptsError as error:
             refused[line] = error
             continue
@@ -284,7 +306,15 @@ def _for_each(event: PacketEvent, untrusted_number: str, travelling: Mapping[str
         raise LabelUnknown(
             "No packet travels under this number yet. Send the event again once the centre's despatch log has arrived."
         )
-    return [replace(event, label=label, id=str(uuid5(_NAMES, f"{event.id}\n{label}"))) for label in labels]
+
+    def of(label: str, event_id: str) -> str:
+        return str(uuid5(_NAMES, f"{event_id}\n{label}"))
+
+    def corrects(label: str) -> str | None:
+        """What was said by the number is taken back by the number, under the id that its sender gave it."""
+        return of(label, event.corrects_id) if event.corrects_id else None
+
+    return [replace(event, label=label, id=of(label, event.id), corrects_id=corrects(label)) for label in labels]
 
 
 def _details(sent: Sent, kind: EventKind, actor: str) -> dict[str, object]:

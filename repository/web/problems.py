@@ -216,6 +216,7 @@ STATUSES: Mapping[type[Exception], int] = {
     # Examination scripts
     scripts.errors.ScriptsError: H.INTERNAL_SERVER_ERROR,
     scripts.errors.PagesNotConserved: H.INTERNAL_SERVER_ERROR,
+    scripts.errors.CarrierFormatsInvalid: H.SERVICE_UNAVAILABLE,
     scripts.errors.BundleTooLarge: H.REQUEST_ENTITY_TOO_LARGE,
     **dict.fromkeys(
         (
@@ -256,6 +257,7 @@ STATUSES: Mapping[type[Exception], int] = {
             scripts.errors.TrackingNumberRefused,
             scripts.errors.DespatchRefused,
             scripts.errors.EventRefused,
+            scripts.errors.CarrierFileRefused,
             scripts.errors.SittingRefused,
             scripts.errors.RegisterRefused,
             scripts.errors.PlanRefused,

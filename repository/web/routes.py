@@ -10,6 +10,7 @@ from aiohttp import web
 
 from repository.access import Action
 from repository.web import files, keys, limits, tus, violations
+from repository.web.api import carrier_files as carrier_files_api
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
@@ -42,6 +43,7 @@ from repository.web.keys import Site
 from repository.web.pages import account as account_pages
 from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import amendments as amendments_pages
+from repository.web.pages import carrier_files as carrier_files_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
 from repository.web.pages import checkup as checkup_pages
@@ -577,7 +579,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/script-retention/rules", script_endings_pages.set_rule, A.SCRIPT_RETENTION),
     Route("POST", "/sittings/{sitting_id}/destruction", script_endings_pages.propose, A.SCRIPT_RETENTION),
     Route("POST", "/script-destructions/{destruction_id}", script_endings_pages.decide, A.SCRIPT_RETENTION),
-    Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
+    Route("GET", "/carrier-files", carrier_files_pages.show, A.TRACKING_EVENT),
+    Route("POST", "/carrier-files", carrier_files_pages.submit, A.TRACKING_EVENT, limit_bytes=limits.CSV_BYTES),
+    Route("GET", "/api/carrier-formats", carrier_files_api.formats, A.TRACKING_EVENT),
+    Route("POST", "/api/carrier-files", carrier_files_api.take, A.TRACKING_EVENT, limit_bytes=limits.CSV_BYTES),
     Route("GET", "/api/script-copies", script_endings_api.copies, A.SCRIPT_COPIES_READ),
     Route("POST", "/api/script-copies/{script_id}", script_endings_api.copy, A.SCRIPT_COPY),
     Route("GET", "/api/sittings/{sitting_id}/custody/certificates", script_endings_api.certificates, A.CUSTODY_CERTIFY),
