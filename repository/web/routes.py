@@ -589,6 +589,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/series/{series_key}/script-retention", script_endings_api.retention, A.SCRIPT_RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
+    Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("GET", "/api/reviews", reviews_api.index, A.REVIEW_READ),
     Route("POST", "/api/reviews", reviews_api.start, A.REVIEW_REQUEST),
     Route(
