@@ -231,7 +231,7 @@ def _done(
         one.packet,
         sitting,
         one.before,
-        one.same_as,
+        event_id if one.same_as == event.id else one.same_as,
         waiting.get(sitting.id, ()) if sitting is not None else (),
         clock_note(event),
     )

@@ -77,6 +77,7 @@ from repository.web.pages import messages as messages_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
 from repository.web.pages import packet_plans as plans_pages
+from repository.web.pages import packets as packets_pages
 from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import practice as practice_pages
@@ -106,6 +107,7 @@ from repository.web.pages import sittings as sittings_pages
 from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
+from repository.web.pages import tracking as tracking_pages
 from repository.web.pages import what_if as what_if_pages
 from repository.web.pages import who_looked as who_looked_pages
 
@@ -587,9 +589,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/script-copies/{script_id}", script_endings_api.copy, A.SCRIPT_COPY),
     Route("GET", "/api/sittings/{sitting_id}/custody/certificates", script_endings_api.certificates, A.CUSTODY_CERTIFY),
     Route("GET", "/api/series/{series_key}/script-retention", script_endings_api.retention, A.SCRIPT_RETENTION),
+    Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
-    Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("GET", "/api/reviews", reviews_api.index, A.REVIEW_READ),
     Route("POST", "/api/reviews", reviews_api.start, A.REVIEW_REQUEST),
     Route(
@@ -695,8 +697,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/script-cases/{script_case_id}/close", script_cases_pages.close, A.SCRIPT_CASE_CLOSE),
     Route("POST", "/script-cases/{script_case_id}/reopen", script_cases_pages.reopen, A.SCRIPT_CASE_CLOSE),
     Route("GET", "/sittings/{sitting_id}/pages", scans_pages.of_sitting, A.BUNDLE_WRITE),
-    Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
-    Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
+    Route("GET", "/tracking", tracking_pages.station, A.TRACKING_EVENT),
+    Route("POST", "/tracking", tracking_pages.scan_label, A.TRACKING_EVENT),
+    Route("GET", "/packets", packets_pages.find, A.SITTING_READ),
+    Route("GET", "/packets/{packet_id}", packets_pages.show, A.SITTING_READ),
+    Route("GET", "/tracking/cards.pdf", tracking_pages.cards, A.TRACKING_EVENT),
+    Route("GET", "/api/tracking/station", tracking_api.station, A.TRACKING_EVENT),
     Route("GET", "/scans", scans_pages.index, A.BUNDLE_WRITE),
     Route("POST", "/scans", scans_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
     Route("GET", "/scans/{bundle_id}", scans_pages.show, A.BUNDLE_WRITE),

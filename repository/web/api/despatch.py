@@ -71,15 +71,16 @@ async def plan(request: web.Request) -> web.Response:
     return web.json_response(answer, headers=NO_STORE)
 
 
-def store_of(request: web.Request) -> tuple[str, str]:
-    """Return under which name and key a phone keeps the person's entries until the service has them.
+def store_of(request: web.Request, what: bytes = b"despatch") -> tuple[str, str]:
+    """Return under which name and key a browser keeps the person's entries until the service has them.
 
-    Who signs in later on the same phone is given another key, and can neither read nor send them.
+    Takes: ``what`` is kept: each has keys of its own. Who signs in later in the same browser is given another key, and can
+    neither read nor send them.
     """
     person_id = actor_of(request).person_id.encode()
 
     def derived(purpose: bytes) -> bytes:
-        text = b"nea despatch " + purpose + b"\x00" + person_id
+        text = b"nea " + what + b" " + purpose + b"\x00" + person_id
         return hmac.new(request.app[keys.TICKET_KEY], text, hashlib.sha256).digest()
 
     return derived(b"name").hex()[:32], base64.b64encode(derived(b"key")).decode()

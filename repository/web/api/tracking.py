@@ -9,14 +9,27 @@ from aiohttp import web
 from repository.acts import tracking
 from repository.acts.tracking import BATCH_LIMIT, Done, Sent
 from repository.errors import FieldRefused
-from repository.web import authentication
+from repository.web import authentication, keys
+from repository.web.api.despatch import NO_STORE, store_of
 from repository.web.api.results import instant_field
 from repository.web.api.sittings import CAPACITY_LIMIT
-from repository.web.requests import context_of, number_field, read_json, services_of, text_field
+from repository.web.requests import actor_of, context_of, number_field, read_json, services_of, text_field
 from scripts.records import Outcome
 
 ID_LIMIT = 64
 SOURCES = frozenset({"api", "scanner"})
+
+
+async def station(request: web.Request) -> web.Response:
+    """Answer what the station's page needs of who is signed in: our clock, and the key it keeps scans under."""
+    signed_in, (name, key) = request[keys.SESSION], store_of(request, b"station")
+    answer = {
+        "now": context_of(request).now.isoformat(),
+        "csrf_token": authentication.masked(signed_in.csrf_token) if signed_in else "",
+        "person": actor_of(request).name,
+        "store": {"name": name, "key": key},
+    }
+    return web.json_response(answer, headers=NO_STORE)
 
 
 async def record_events(request: web.Request) -> web.Response:
@@ -72,8 +85,8 @@ def _many(untrusted: Any) -> tuple[list[tuple[int, Sent]], list[dict[str, Any]]]
 
 
 def _sent(body: dict[str, Any]) -> Sent:
-    label = text_field(body, "label", required=False, limit=80)
-    number = text_field(body, "tracking_number", required=False, limit=40)
+    label = text_field(body, "label", required=False, limit=tracking.LABEL_LIMIT)
+    number = text_field(body, "tracking_number", required=False, limit=tracking.NUMBER_LIMIT)
     if not label and not number:
         raise FieldRefused("An event names a packet: by its label, or by the carrier's tracking number.", field="label")
     counted = body.get("script_count") is not None
@@ -113,5 +126,7 @@ def _done_json(done: Done, line: int) -> dict[str, Any]:
         "state": done.packet.state,
         "before": done.before,
         "side_states": list(done.packet.side_states),
+        "logged_count": done.packet.logged_count,
+        "opened_count": done.packet.opened_count,
         "waiting": list(done.waiting),
     }

@@ -40,12 +40,12 @@ OF_PHONE = (
     "despatch/leaving.js",
     "despatch/page.js",
     "despatch/signature.js",
-    "despatch/store.js",
     "despatch/sync.js",
     "despatch/views.js",
     "dom.js",
     "icon.svg",
     "page.js",
+    "sealed-store.js",
     "sortable.js",
     "tables.js",
 )

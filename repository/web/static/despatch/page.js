@@ -1,10 +1,10 @@
 // The despatch log on a phone: works from what it keeps, whether there is a line or not, and sends when there is one.
 import { fill } from "../dom.js";
+import { Store } from "../sealed-store.js";
 import { Camera, prepare, readPhotograph } from "./camera.js";
 import { findTyped } from "./codes.js";
 import { HandForm, SealForm } from "./forms.js";
 import { Signature } from "./signature.js";
-import { Store } from "./store.js";
 import { sendAll } from "./sync.js";
 import { byId, dayAndTime, showLight, showLog, showPackets, showProblems, showWarnings, stateOf, timeOf } from "./views.js";
 
@@ -71,7 +71,7 @@ async function look() {
     kept = (await store.all("entry/")).sort((one, other) => one.seq - other.seq);
     pictures = await store.all("picture/");
     names = (await store.all("names"))[0] ?? names;
-    others = await store.ofOthers();
+    others = await store.ofOthers("entry/");
     for (const one of kept) if (one.state !== "refused") for (const label of labelsOf(one.entry)) if (one.entry.kind === "handed_over") chosen.delete(label);
   }
   show();
@@ -279,7 +279,7 @@ async function begin() {
   listen();
   byId("part-list").hidden = false;
   try {
-    store = await Store.open();
+    store = await Store.open("nea-despatch");
   } catch {
     warnings.push(words.nothing_kept);
     link = "trouble";

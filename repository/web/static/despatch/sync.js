@@ -4,7 +4,7 @@
 const ENTRIES_AT_ONCE = 20;
 const PATIENCE_MS = 30_000;
 
-/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("../sealed-store.js").Store} Store */
 /** @typedef {{id: string, seq: number, entry: any, state: "waiting"|"sent"|"refused", why?: string, notes?: string[], pictures: string[]}} Kept */
 /** @typedef {{id: string, entry: string, kind: string, line: ?number, type: string, bytes: ArrayBuffer, refused?: string}} Picture */
 /** @typedef {{state: "done"|"offline"|"signed-out"|"trouble", plan?: any}} Outcome */

@@ -1,18 +1,18 @@
-// What a phone keeps until the service has it: in IndexedDB, every value sealed under a key of the person who is signed
-// in. The key itself stays on the phone while that person is signed in, as one that no script can read out, so that the
-// page opens without a line; signing out takes it away, and what still waits is opened again by who signs in as before.
+// What a browser keeps until the service has it: in IndexedDB, every value sealed under a key of the person who is signed
+// in. The key itself stays there while that person is signed in, as one that no script can read out, so that the page opens
+// without a line; signing out takes it away, and what still waits is opened again by who signs in as before. The despatch
+// log of a phone and the scanning station each keep theirs in a database of their own.
 
-const DATABASE = "nea-despatch";
 const KEYS = "open";
 const KEPT = "kept";
 
 /** @typedef {{name: string, key: CryptoKey, device: string}} Person */
 /** @typedef {{iv: Uint8Array<ArrayBuffer>, sealed: ArrayBuffer}} Sealed */
 
-/** @returns {Promise<IDBDatabase>} */
-function openDatabase() {
+/** @param {string} name @returns {Promise<IDBDatabase>} */
+function openDatabase(name) {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
+    const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore(KEYS);
       request.result.createObjectStore(KEPT);
@@ -35,9 +35,9 @@ export class Store {
     this.database = database;
   }
 
-  /** Opens what the phone keeps; rejects where a browser keeps nothing. */
-  static async open() {
-    const store = new Store(await openDatabase());
+  /** Opens what the browser keeps under a name; rejects where it keeps nothing. @param {string} name */
+  static async open(name) {
+    const store = new Store(await openDatabase(name));
     store.person = (await store.do(KEYS, "readonly", (keys) => keys.get("person"))) ?? null;
     return store;
   }
@@ -89,10 +89,13 @@ export class Store {
     return opened.filter((one) => one !== null);
   }
 
-  /** How many entries of other people wait on this phone: it can be said, and not what is in them. */
-  async ofOthers() {
+  /**
+   * How many values of other people wait here under such names: it can be said, and not what is in them.
+   * @param {string} beginning
+   */
+  async ofOthers(beginning) {
     const names = /** @type {string[]} */ (await this.do(KEPT, "readonly", (kept) => kept.getAllKeys()));
-    return names.filter((name) => name.includes("/entry/") && !name.startsWith(this.own(""))).length;
+    return names.filter((name) => name.includes(`/${beginning}`) && !name.startsWith(this.own(""))).length;
   }
 
   /** @param {string} name */
@@ -146,13 +149,14 @@ export class Store {
 }
 
 /**
- * Takes a person's key and what they were shown from the phone, when they sign out; entries that wait stay, sealed.
+ * Takes a person's key and what they were shown from the browser, when they sign out; what waits stays, sealed.
+ * @param {string} database
  * @returns {Promise<void>}
  */
-export async function forget() {
+export async function forget(database) {
   const known = await indexedDB.databases?.();
-  if (known && !known.some((one) => one.name === DATABASE)) return;
-  const store = await Store.open();
+  if (known && !known.some((one) => one.name === database)) return;
+  const store = await Store.open(database);
   const name = store.person?.name;
   await store.do(KEYS, "readwrite", (keys) => keys.delete("person"));
   if (name) await store.do(KEPT, "readwrite", (kept) => kept.delete(`${name}/plan`));
