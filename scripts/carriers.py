@@ -45,6 +45,7 @@ LINES_LIMIT = 10_000
 CELL_LIMIT = 500
 PLACE_LIMIT = 100
 NUMBER_SHOWN = 40
+_TRIAL = datetime(2026, 6, 12, 14, 30)  # noqa: DTZ001 — patterns are tried with it, nothing is dated
 YEARS = range(2000, 2100)
 _NAMES = UUID("0f6c0a53-6f0e-4a39-9d53-5e1a7f1c2b90")
 """The name space of ids that are made from what a line says."""
@@ -82,6 +83,13 @@ class CarrierFormat:
     times: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
     events: Mapping[str, Meaning]
+
+    @property
+    def example_times(self) -> str:
+        """Return one time as this form writes it, in each of its ways."""
+        return " or ".join(
+            _TRIAL.isoformat(timespec="minutes") if one == "iso" else _TRIAL.strftime(one) for one in self.times
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +201,8 @@ def _are_names(lists: Any) -> bool:
 
 
 def _trial(pattern: str) -> datetime | None:
-    moment = datetime(2026, 6, 12, 10, 30)  # noqa: DTZ001 — a pattern is tried, nothing is dated
     try:
-        return moment if pattern == "iso" else datetime.strptime(moment.strftime(pattern), pattern)  # noqa: DTZ007
+        return _TRIAL if pattern == "iso" else datetime.strptime(_TRIAL.strftime(pattern), pattern)  # noqa: DTZ007
     except ValueError:
         return None
 
@@ -328,7 +335,10 @@ def _instant(form: CarrierFormat, said: Mapping[str, str]) -> tuple[datetime | N
         return instant, ""
     if not text:
         return None, "The line does not say when. Ask the carrier for the time."
-    return None, f"The time is not written as the form says: {', '.join(form.times)}. Choose the form of this carrier."
+    return (
+        None,
+        f"The time is not written as the form says, such as {form.example_times}. Choose the form of this carrier.",
+    )
 
 
 def _plain(text: str) -> str:

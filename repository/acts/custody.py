@@ -99,6 +99,17 @@ KIND_WORDS: Mapping[str, str] = {
     "new_version": "Images made anew",
 }
 """What happened, as the history says it."""
+SOURCE_WORDS: Mapping[str, str] = {
+    "page": "A page of this service",
+    "api": "A program",
+    "phone": "A phone",
+    "scanner": "A hand scanner",
+    "csv": "A carrier’s file",
+    "scanning": "The scans",
+    "retention": "The end of its time",
+    "register": "The register",
+}
+"""Through what we were told, as the history says it."""
 EventKey = tuple[About, str]
 
 

@@ -48,6 +48,7 @@ SCANS, PAPER = "scans", "paper"
 METHODS = {"shredded": "Shredded", "pulped": "Pulped", "burnt": "Burnt", "returned": "Given back to the centre"}
 REASON = "end of retention of scripts"
 ANY = "*"
+RULES_LISTED = 100
 MARGIN_DAYS_LIMIT = 3650
 WHY = {
     "legal_hold": "Under a legal hold",
@@ -156,6 +157,13 @@ class _Keeping:
         ]
         exact = [(rule.component_code != ANY, rule.awarding_body != ANY, at) for at, rule in enumerate(fitting)]
         return fitting[max(exact)[2]].margin_days if exact else retention_margin_days()
+
+
+def rules(session: Session, context: Context) -> tuple[ScriptRetentionRule, ...]:
+    """Return the rules that were set of how many days more scripts are kept, the newest first: all stay on record."""
+    access.require(actor_of(context), Action.SCRIPT_RETENTION)
+    query = select(ScriptRetentionRule).order_by(ScriptRetentionRule.set_at.desc(), ScriptRetentionRule.id)
+    return tuple(session.scalars(query.limit(RULES_LISTED)))
 
 
 def set_rule(

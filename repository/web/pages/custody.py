@@ -50,6 +50,7 @@ async def show_script(request: web.Request) -> web.Response:
         may_certify=scope_of(actor_of(request), Action.CUSTODY_CERTIFY) is not None,
         may_look=scope_of(actor_of(request), Action.SCRIPT_LOOK) is not None,
         words_of=words_of,
+        source_words=custody.SOURCE_WORDS,
         **_words(request),
     )
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from aiohttp import web
 
+from moderation.review_terms import retention_margin_days
 from repository.access import Action, scope_of
 from repository.acts import script_copies, script_endings, series
 from repository.errors import FieldRefused, RepositoryError
 from repository.keys import shredding
 from repository.web import step_up
 from repository.web.api.script_endings import make_copy
-from repository.web.forms import FORM_ERRORS, errors_of
+from repository.web.forms import FORM_ERRORS, errors_of, typed_in, wrong_in
 from repository.web.pages import redirect, render
 from repository.web.requests import actor_of, context_of, number_field, read_form, services_of, text_field
 
 ROWS_SHOWN = 200
+RULE_FIELDS = ("awarding_body", "component", "what", "margin_days", "source")
+PAPER_FIELDS = ("destroyed_by", "witnessed_by", "method", "destroyed_on", "boxes")
 
 
 async def copies(request: web.Request) -> web.Response:
@@ -42,12 +47,18 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _page(
-    request: web.Request, *, key: str = "", errors: list[dict[str, str]] | None = None, status: int = 200
+    request: web.Request,
+    *,
+    key: str = "",
+    form: Mapping[str, Any] | None = None,
+    errors: list[dict[str, str]] | None = None,
+    status: int = 200,
 ) -> web.Response:
     context, database = context_of(request), services_of(request).database
     every = await database.read(lambda s: series.listed(s, context))
     chosen = key or request.query.get("series", "")[:12] or (every[0].key if every else "")
     lines = await database.read(lambda s: script_endings.due(s, context, chosen)) if chosen else ()
+    rules = await database.read(lambda s: script_endings.rules(s, context))
     now = context.now
     due = [one for one in lines if one.scans.is_over(now) or one.paper.is_over(now)]
     return await render(
@@ -61,7 +72,11 @@ async def _page(
         due=len(due),
         me=actor_of(request).person_id,
         methods=script_endings.METHODS,
+        rules=rules,
+        shipped_days=retention_margin_days(),
         now=now,
+        typed=typed_in(form, *RULE_FIELDS, *PAPER_FIELDS),
+        wrong=wrong_in(errors),
         errors=errors or [],
     )
 
@@ -84,7 +99,7 @@ async def set_rule(request: web.Request) -> web.Response:
             )
         )
     except FORM_ERRORS as error:
-        return await _page(request, key=key, errors=errors_of(error), status=422)
+        return await _page(request, key=key, form=form, errors=errors_of(error), status=422)
     return await redirect(request, f"/script-retention?series={key}", text="The rule holds from now on.")
 
 
@@ -123,7 +138,8 @@ async def decide(request: web.Request) -> web.Response:
             await shredding.carry_out(services, context, proposal)
         receipt_id = await services.database.write(lambda s: script_endings.finish(s, context, services.signer, row_id))
     except (*FORM_ERRORS, RepositoryError) as error:
-        return await _page(request, key=key, errors=errors_of(error), status=409)
+        ids = {name: f"{name}-{row_id}" for name in PAPER_FIELDS}
+        return await _page(request, key=key, form=form, errors=errors_of(error, ids), status=409)
     link = ("Open the certificate", f"/receipts/{receipt_id}")
     text = "It is destroyed. The certificate names every script, and which were kept and why."
     return await redirect(request, back, title="Destroyed", text=text, link=link)

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from repository.acts import script_looks
-from repository.acts.script_case_words import KIND_WORDS
+from repository.acts.script_case_words import kind_words, subject_words
 from repository.acts.script_looks import Looking
 from repository.errors import FieldRefused
 from repository.web import content
@@ -52,7 +52,8 @@ async def _page(
         page=found,
         shown=shown,
         reasons=reasons,
-        case_words=KIND_WORDS,
+        kind_words=kind_words,
+        subject_words=subject_words,
         address=partial(content.address, request),
         errors=errors or [],
         wrong=wrong_in(errors),

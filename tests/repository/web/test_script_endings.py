@@ -346,6 +346,9 @@ async def test_the_most_exact_rule_says_for_how_many_days_more_scripts_are_kept(
         ({"awarding_body": "0"}, "Enter the awarding body as two characters"),
         ({"source": ""}, "Enter source."),
     ):
-        assert words in await rule(422, **changes)
+        refused = await rule(422, **changes)
+        assert words in refused
+        assert f'href="#{next(iter(changes))}"' in refused
+        assert 'value="Circular 7"' in refused or "source" in changes, "what was typed is still there"
     assert await margins() == (3000, 0)
     assert len(await store.all(select(ScriptRetentionRule))) == 7
