@@ -209,5 +209,6 @@ def _done(line: CarrierLine, results: Sequence[Done]) -> LineDone:
             "No despatch log names this number yet. Send the file again once the centre's log has arrived, or ask the "
             "centre whose packet it is.",
         )
-    clock = next((CLOCK_WORDS[one.clock] for one in results if one.clock), "")
-    return LineDone(line, Fate.TAKEN if Outcome.RECORDED in outcomes else Fate.KNOWN, clock, packets)
+    if Outcome.RECORDED not in outcomes:
+        return LineDone(line, Fate.KNOWN, "", packets)
+    return LineDone(line, Fate.TAKEN, next((CLOCK_WORDS[one.clock] for one in results if one.clock), ""), packets)

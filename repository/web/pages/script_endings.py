@@ -86,7 +86,7 @@ async def set_rule(request: web.Request) -> web.Response:
     form, context = await read_form(request), context_of(request)
     key = text_field(form, "series", required=False, limit=12)
     try:
-        days = number_field(form, "margin_days", 0, script_endings.MARGIN_DAYS_LIMIT)
+        days = _days(form)
         await services_of(request).database.write(
             lambda s: script_endings.set_rule(
                 s,
@@ -143,6 +143,14 @@ async def decide(request: web.Request) -> web.Response:
     link = ("Open the certificate", f"/receipts/{receipt_id}")
     text = "It is destroyed. The certificate names every script, and which were kept and why."
     return await redirect(request, back, title="Destroyed", text=text, link=link)
+
+
+def _days(form: Mapping[str, Any]) -> int:
+    try:
+        return number_field(form, "margin_days", 0, script_endings.MARGIN_DAYS_LIMIT)
+    except FieldRefused as error:
+        words = f"Enter the days as a whole number from 0 to {script_endings.MARGIN_DAYS_LIMIT:,}."
+        raise FieldRefused(words, field="margin_days") from error
 
 
 def _day(text: str) -> date | None:

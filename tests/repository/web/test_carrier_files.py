@@ -172,7 +172,7 @@ async def test_a_clerk_looks_at_every_line_before_the_file_is_taken(service: Ser
     (kept,) = re.findall(r'name="text" value="([^"]*)"', text)
     status, text = await post(act="take", text=kept)
     assert status == 200
-    assert "4 lines were taken. 1 were known already." in text
+    assert "Lines that were taken: 4. Known already: 1." in text
     assert len(await events(service)) == 5
     status, text = await post(act="check", file=FILE.encode())
     assert "no line of it would change anything" in text

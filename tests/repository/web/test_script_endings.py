@@ -340,8 +340,8 @@ async def test_the_most_exact_rule_says_for_how_many_days_more_scripts_are_kept(
     assert await store.propose(officer) == 409, "the longer margin keeps what was due before"
     assert await store.propose(officer, "paper") == 303
     for changes, words in (
-        ({"margin_days": "3651"}, "margin days must be from 0 to 3650"),
-        ({"margin_days": "soon"}, "margin days must be a whole number"),
+        ({"margin_days": "3651"}, "Enter the days as a whole number from 0 to 3,650."),
+        ({"margin_days": "soon"}, "Enter the days as a whole number from 0 to 3,650."),
         ({"what": "all"}, "Choose scans or paper."),
         ({"awarding_body": "0"}, "Enter the awarding body as two characters"),
         ({"source": ""}, "Enter source."),
