@@ -178,9 +178,9 @@ def _after_marking() -> tuple[Guard, ...]:
 
 
 def _script_cases() -> tuple[Guard, ...]:
-    """What was said and decided about a script stays; that a missing one turned up is noted once."""
+    """What was said and decided about a script stays; that a missing one turned up, or is looked for again, is noted once."""
     event, missing = (one.metadata.tables[one.__tablename__] for one in (ScriptCaseEvent, DeclaredMissing))
-    return (*guards_of_history(event, Kept()), *guards_of_history(missing, Kept(once=("located_at",))))
+    return (*guards_of_history(event, Kept()), *guards_of_history(missing, Kept(once=("located_at", "withdrawn_at"))))
 
 
 def _registers() -> tuple[Guard, ...]:

@@ -402,7 +402,8 @@ class ScanPage(Base):
 
     ``position``: its place in the present version of its script, from 1; None when it is in none. ``rotation``: the
     clockwise turn that makes it upright. ``awaiting``: ``rescan`` once somebody has asked for the paper to be scanned
-    again. ``proposal_id``: the decision that waits for a second person. ``claimed_by`` has it in hand.
+    again. ``proposal_id``: the decision that waits for a second person. ``claimed_by`` has it in hand. ``codes``: what was
+    read on it; ``proposed_by``: where the candidate of a waiting page comes from.
     """
 
     __tablename__ = "scan_page"
@@ -420,6 +421,8 @@ class ScanPage(Base):
     position: Mapped[int | None] = mapped_column(Integer)
     rotation: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     notes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    codes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    proposed_by: Mapped[str] = mapped_column(String(20), default="", server_default="")
     awaiting: Mapped[str] = mapped_column(String(16), default="", server_default="")
     proposal_id: Mapped[str | None] = mapped_column(String(36))
     claimed_by: Mapped[str | None] = mapped_column(String(100))

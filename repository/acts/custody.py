@@ -97,6 +97,11 @@ KIND_WORDS: Mapping[str, str] = {
     "destroyed": "Scan destroyed",
     "paper_destroyed": "Paper destroyed",
     "new_version": "Images made anew",
+    "declared_missing": "Declared missing",
+    "declaration_withdrawn": "Looked for again: what was decided in its place no longer holds",
+    "explained": "Explained: it does not come with the packets",
+    "explanation_withdrawn": "Looked for again: its explanation no longer holds",
+    "located_late": "Turned up after it was declared missing",
 }
 """What happened, as the history says it."""
 SOURCE_WORDS: Mapping[str, str] = {

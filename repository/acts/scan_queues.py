@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from repository import access, audit
 from repository.access import Action
 from repository.acts.cases import actor_of
+from repository.acts.scan_proofs import Seen, seen
 from repository.audit import Context
 from repository.bundles import staging, versions
 from repository.errors import NotFound
@@ -87,6 +88,19 @@ class WorkPage:
     candidates: tuple[str, ...]
     copies: tuple[Group, ...]
     decisions: tuple[PageDecision, ...]
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedPage:
+    """A page that is to be scanned again: where it is, and why it waited."""
+
+    bundle_id: str
+    filename: str
+    page_index: int
+    reason: str
+    candidate_number: str | None
+    received_at: datetime
 
 
 def queues(session: Session, context: Context) -> tuple[Queue, ...]:
@@ -106,6 +120,26 @@ def queues(session: Session, context: Context) -> tuple[Queue, ...]:
         .order_by(func.min(ScanBundle.received_at), ScanPage.reason)
     )
     return tuple(Queue(*row) for row in session.execute(query))
+
+
+def awaited(session: Session, context: Context, *, limit: int = 200) -> tuple[AwaitedPage, ...]:
+    """Return the pages whose paper is to be scanned again, the longest wait first: nobody is given them as the next one."""
+    access.require(actor_of(context), Action.BUNDLE_WRITE)
+    query = (
+        select(
+            ScanPage.bundle_id,
+            ScanBundle.filename,
+            ScanPage.page_index,
+            ScanPage.reason,
+            ScanPage.candidate_number,
+            ScanBundle.received_at,
+        )
+        .join(ScanBundle, ScanBundle.id == ScanPage.bundle_id)
+        .where(ScanPage.disposition == str(Disposition.QUEUED), ScanPage.awaiting != "")
+        .order_by(ScanBundle.received_at, ScanBundle.id, ScanPage.page_index)
+        .limit(limit)
+    )
+    return tuple(AwaitedPage(*row) for row in session.execute(query))
 
 
 def take_next(session: Session, context: Context, *, reason: str | None = None) -> tuple[str, int] | None:
@@ -146,6 +180,7 @@ def page(session: Session, context: Context, bundle_id: str, page_index: int) ->
         _candidates(session, sitting),
         tuple(one for one in others if one.first != group.first),
         tuple(records.decisions(session, bundle_id, page_index)),
+        seen(known[page_index], bundle),
     )
 
 

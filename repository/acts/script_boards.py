@@ -328,5 +328,5 @@ def _declared_candidates(series_key: str) -> Select[str]:
         )
         .join(Script, and_(Script.sitting_id == Sitting.id, Script.candidate_number == Candidate.candidate_number))
         .join(DeclaredMissing, DeclaredMissing.script_id == Script.id)
-        .where(Candidate.series_key == series_key, DeclaredMissing.located_at.is_(None))
+        .where(Candidate.series_key == series_key, DeclaredMissing.stands())
     )

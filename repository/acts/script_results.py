@@ -84,7 +84,7 @@ def links(
                 ExternalMark.component_code == Sitting.component_code,
             ),
         )
-        .where(Sitting.purpose == "scripts")
+        .where(Sitting.purpose == "scripts", DeclaredMissing.withdrawn_at.is_(None))
         .order_by(Sitting.component_code, Sitting.centre_number, Script.candidate_number)
     )
     if series_key is not None:

@@ -56,9 +56,10 @@ class Inspection:
         except (ValueError, TypeError, AttributeError):
             return verdicts.held(words.CANNOT_OPEN)
 
-    async def page_jpeg(self, content: AsyncIterator[bytes], number: int, width_pixels: int) -> bytes:
+    async def page_jpeg(self, content: AsyncIterator[bytes], number: int, width_pixels: int, *, turn: int = 0) -> bytes:
         """Return one page as a JPEG that we encoded ourselves from the child's pixels.
 
+        Takes: ``turn``, by which the page is turned clockwise: 0, 90, 180 or 270.
         Raises: ``InspectionFailed`` when the child could not render it or its answer has the wrong shape.
         """
         untrusted = await self.run(
@@ -66,7 +67,7 @@ class Inspection:
             content,
             PAGE_LIMIT_BYTES,
         )
-        return await asyncio.to_thread(frames.jpeg, frames.pixels(untrusted))
+        return await asyncio.to_thread(frames.jpeg, frames.pixels(untrusted), turn)
 
     def derive(
         self, media_type: str, content: AsyncIterator[bytes], first: int, count: int, width_pixels: int

@@ -221,7 +221,7 @@ def _same_line() -> Any:
 
 def _travelling(series_key: str | None = None, centre_number: str | None = None) -> list[Any]:
     """Say which scripts travel in packets and are waited for: not those declared missing or handled by hand."""
-    gone = select(DeclaredMissing.script_id).where(DeclaredMissing.located_at.is_(None))
+    gone = select(DeclaredMissing.script_id).where(DeclaredMissing.stands())
     by_hand = (
         select(ScriptCase.id)
         .where(

@@ -194,7 +194,7 @@ def _declared(session: Session, key: Any, of: Sequence[ColumnElement[bool]]) -> 
         .select_from(DeclaredMissing)
         .join(Script, Script.id == DeclaredMissing.script_id)
         .join(Sitting, Sitting.id == Script.sitting_id)
-        .where(DeclaredMissing.located_at.is_(None), *of)
+        .where(DeclaredMissing.stands(), *of)
         .group_by(key)
     )
     return {row[0]: row[1] for row in session.execute(query)}

@@ -197,7 +197,7 @@ def comment(
     Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said.
     """
     case = get_case(session, case_id)
-    _require_words(text)
+    require_words(text)
     if to_centre and case.centre_from is None:
         case.centre_from = now
     return note(session, case, CaseEventKind.COMMENTED, actor=actor, now=now, text=text, to_centre=to_centre)
@@ -209,7 +209,7 @@ def reply(session: Session, case_id: str, *, text: str, actor: str, now: datetim
     Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said, or a closed case.
     """
     case = _under_way(session, case_id)
-    _require_words(text)
+    require_words(text)
     return note(session, case, CaseEventKind.REPLIED, actor=actor, now=now, text=text, to_centre=True)
 
 
@@ -219,26 +219,11 @@ def change_due(session: Session, case_id: str, *, due_at: datetime, text: str, a
     Raises: ``CaseUnknown``; ``CaseRefused`` for nothing said, or a closed case.
     """
     case = _under_way(session, case_id)
-    _require_words(text)
+    require_words(text)
     before = case.due_at.isoformat() if case.due_at else ""
     case.due_at = due_at
     details = {"before": before, "after": due_at.isoformat()}
     note(session, case, CaseEventKind.DUE_CHANGED, actor=actor, now=now, text=text, details=details)
-    return case
-
-
-def reopen(session: Session, case_id: str, *, text: str, actor: str, now: datetime) -> ScriptCase:
-    """Open a closed case again, for a reason; its earlier reason stays in the history.
-
-    Raises: ``CaseUnknown``; ``CaseRefused`` for a case that is not closed, or nothing said.
-    """
-    case = get_case(session, case_id)
-    if case.state != CaseState.CLOSED:
-        raise CaseRefused("Only a closed case can be opened again.", state=case.state)
-    _require_words(text)
-    details = {"reason": case.reason}
-    case.state, case.reason, case.closed_by, case.closed_at = str(CaseState.OPEN), "", None, None
-    note(session, case, CaseEventKind.REOPENED, actor=actor, now=now, text=text, details=details)
     return case
 
 
@@ -257,7 +242,8 @@ def _under_way(session: Session, case_id: str) -> ScriptCase:
     return case
 
 
-def _require_words(text: str) -> None:
+def require_words(text: str) -> None:
+    """Refuse nothing, and what is too long to be kept; raises ``CaseRefused``."""
     if not text.strip():
         raise CaseRefused("Write a few words: they stay in the history of the case.")
     if len(text) > NOTE_LIMIT:

@@ -97,7 +97,7 @@ def facts_of(session: Session, sitting_ids: Sequence[str]) -> dict[str, SittingF
         session,
         select(Script.sitting_id, Script.candidate_number)
         .join(DeclaredMissing, DeclaredMissing.script_id == Script.id)
-        .where(Script.sitting_id.in_(ids), DeclaredMissing.located_at.is_(None)),
+        .where(Script.sitting_id.in_(ids), DeclaredMissing.stands()),
     )
     manual, miscounts = _of_cases(session, ids)
     elsewhere, seen_elsewhere = _elsewhere(session, ids)

@@ -294,7 +294,8 @@ def _rows(
         places[header.index] = {"packet_id": by_number.get(header.label.number), "reason": "packet_label"}
     for page in taken.queued:
         proposed = page.proposed.candidate_number if page.proposed else None
-        places[page.index] = {"reason": str(page.reason), "candidate_number": proposed}
+        by = str(page.proposed_by or "")
+        places[page.index] = {"reason": str(page.reason), "candidate_number": proposed, "proposed_by": by}
     queued = {page.index for page in taken.queued}
     return [
         ScanPage(
@@ -302,6 +303,7 @@ def _rows(
             page_index=page.index,
             disposition=str(Disposition.QUEUED if page.index in queued else Disposition.INDEXED),
             sha256=page.sha256,
+            codes=list(page.codes),
             rotation=page.rotation,
             notes=[*page.notes, *([COVER] if _bears_cover(page) else [])],
             **places[page.index],

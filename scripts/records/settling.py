@@ -16,10 +16,10 @@ from scripts.missing import Alarm
 from scripts.ofqual import DEFAULT_CAUSE, DEFAULT_STAGE
 from scripts.places import Disposition
 from scripts.reconciliation import RegisterState, SittingFacts
-from scripts.records.cases import SERVICE, answer, get_case, note
+from scripts.records.cases import SERVICE, answer, get_case, note, require_words
 from scripts.records.facts import SEEN, facts_of, portions
 from scripts.records.script_events import record_script_event
-from scripts.tables import DeclaredMissing, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase
+from scripts.tables import DeclaredMissing, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, ScriptCaseEvent
 
 NAMES_SCRIPTS = DECLARES | frozenset(EXPLAINS)
 """Reasons that are given for named scripts."""
@@ -70,6 +70,27 @@ def close_case(
     return case
 
 
+def reopen(session: Session, case_id: str, *, text: str, actor: str, now: datetime) -> ScriptCase:
+    """Open a closed case again, for a reason; its earlier reason stays in the history.
+
+    What was decided about its scripts no longer holds: they are looked for again, and results wait for them.
+    Raises: ``CaseUnknown``; ``CaseRefused`` for a case that is not closed, or nothing said.
+    """
+    case = get_case(session, case_id)
+    if case.state != CaseState.CLOSED:
+        raise CaseRefused("Only a closed case can be opened again.", state=case.state)
+    require_words(text)
+    reason = Reason(case.reason)
+    if reason in DECLARES:
+        _withdraw(session, case, actor=actor, now=now)
+    if reason in EXPLAINS:
+        _unexplain(session, case, reason, actor=actor, now=now)
+    case.state, case.reason, case.closed_by, case.closed_at = str(CaseState.OPEN), "", None, None
+    note(session, case, CaseEventKind.REOPENED, actor=actor, now=now, text=text, details={"reason": str(reason)})
+    session.flush()
+    return case
+
+
 def is_gone(facts: SittingFacts, kind: str, subject: str, details: Mapping[str, Any]) -> bool:
     """Say whether the difference of a case that the arithmetic knows of is there no longer."""
     if kind in OF_NAMED_SCRIPTS:
@@ -95,7 +116,7 @@ def locate(session: Session, sitting_ids: Sequence[str] | None = None, *, now: d
     query = (
         select(DeclaredMissing)
         .join(Script, Script.id == DeclaredMissing.script_id)
-        .where(DeclaredMissing.located_at.is_(None), Script.state.in_([str(state) for state in SEEN]))
+        .where(DeclaredMissing.stands(), Script.state.in_([str(state) for state in SEEN]))
     )
     found: list[DeclaredMissing] = []
     for some in portions(sitting_ids) if sitting_ids is not None else [None]:
@@ -107,7 +128,7 @@ def locate(session: Session, sitting_ids: Sequence[str] | None = None, *, now: d
         note(session, case, CaseEventKind.LOCATED, actor=SERVICE, now=now, to_centre=True, details=details)
         record_script_event(session, one.script_id, "located_late", actor=SERVICE, now=now, details={"case": case.id})
         left = session.scalar(
-            select(func.count()).where(DeclaredMissing.script_case_id == case.id, DeclaredMissing.located_at.is_(None))
+            select(func.count()).where(DeclaredMissing.script_case_id == case.id, DeclaredMissing.stands())
         )
         if not left:
             earlier = {"reason": str(Reason.LOCATED_LATE), "before": case.reason}
@@ -232,6 +253,38 @@ def _declare(
         details = {"case": case.id, "outcome": str(reason)}
         record_script_event(session, script.id, "declared_missing", actor=actor, now=now, details=details)
     session.flush()
+
+
+def _withdraw(session: Session, case: ScriptCase, *, actor: str, now: datetime) -> None:
+    standing = select(DeclaredMissing).where(DeclaredMissing.script_case_id == case.id, DeclaredMissing.stands())
+    for declared in session.scalars(standing):
+        declared.withdrawn_at = now
+        details = {"case": case.id, "outcome": declared.outcome}
+        record_script_event(session, declared.script_id, "declaration_withdrawn", actor=actor, now=now, details=details)
+
+
+def _unexplain(session: Session, case: ScriptCase, reason: Reason, *, actor: str, now: datetime) -> None:
+    """Take back an explanation; a register that two people corrected meanwhile says something else, and stays."""
+    closed = session.scalars(
+        select(ScriptCaseEvent)
+        .where(ScriptCaseEvent.script_case_id == case.id, ScriptCaseEvent.kind == str(CaseEventKind.CLOSED))
+        .order_by(ScriptCaseEvent.number.desc())
+    ).first()
+    numbers = frozenset(map(str, (closed.details or {}).get("candidates") or ())) if closed is not None else frozenset()
+    lines = session.scalars(
+        select(RegisterLine).where(
+            RegisterLine.sitting_id == case.sitting_id,
+            RegisterLine.candidate_number.in_(sorted(numbers)),
+            RegisterLine.explained == str(EXPLAINS[reason]),
+        )
+    )
+    scripts = _scripts(session, case, numbers)
+    for line in lines:
+        line.explained, line.late, line.marked_by, line.marked_at = "", False, actor, now
+        details = {"case": case.id, "explanation": str(EXPLAINS[reason])}
+        script = scripts.get(line.candidate_number)
+        if script is not None:
+            record_script_event(session, script.id, "explanation_withdrawn", actor=actor, now=now, details=details)
 
 
 def _scripts(session: Session, case: ScriptCase, numbers: frozenset[str]) -> dict[str, Script]:

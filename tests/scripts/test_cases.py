@@ -80,6 +80,29 @@ def test_a_case_is_given_talked_about_given_time_and_opened_again(session: Sessi
     assert (case.state, case.reason, told(session, case)[-2:]) == ("open", "", ["closed", "reopened"])
 
 
+@pytest.mark.parametrize("reason", ["estimated_mark", "result_x", "other_route"])
+def test_a_case_that_is_opened_again_takes_back_what_it_decided(session: Session, short: Made, reason: str) -> None:
+    """Regression: a case opened again closed as found, without the script, since the first decision still stood."""
+    case = only(session)
+    for _ in range(2):
+        records.close_case(session, case.id, reason=reason, text="Decided.", actor="o", now=NOW)
+        assert records.reconcile(session, short.sitting.id, now=NOW).closes
+        records.reopen(session, case.id, text="It may be in the annexe.", actor="p1", now=LATER)
+        assert not records.figures(session, short.sitting.id).closes
+        with pytest.raises(CaseRefused, match="1006"):
+            records.close_case(session, case.id, reason="located_late", actor="o", now=LATER)
+    short.scripts["1006"].state = "indexed"
+    records.close_case(session, case.id, reason="located_late", actor="o", now=LATER)
+    assert (case.state, records.figures(session, short.sitting.id).declared) == ("closed", 0)
+    steps = [row.kind for row in session.scalars(select(ScriptEventRow).order_by(ScriptEventRow.chain_number))]
+    kinds = (
+        ["explained", "explanation_withdrawn"]
+        if reason == "other_route"
+        else ["declared_missing", "declaration_withdrawn"]
+    )
+    assert steps == kinds * 2
+
+
 @pytest.mark.fault("att:I06")
 def test_a_reason_that_does_not_balance_is_refused_and_says_what_is_open(session: Session, short: Made) -> None:
     case = only(session)

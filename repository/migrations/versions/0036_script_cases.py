@@ -54,12 +54,12 @@ def upgrade() -> None:
         sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("declared_by", sa.String(100), nullable=False),
         sa.Column("located_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["script_case_id"], ["script_case.id"], name=op.f("fk_declared_missing_script_case_id_script_case")
         ),
         sa.ForeignKeyConstraint(["script_id"], ["script.id"], name=op.f("fk_declared_missing_script_id_script")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_declared_missing")),
-        sa.UniqueConstraint("script_case_id", "script_id", name=op.f("uq_declared_missing_script_case_id")),
     )
     for column in ("script_case_id", "script_id"):
         op.create_index(op.f(f"ix_declared_missing_{column}"), "declared_missing", [column])

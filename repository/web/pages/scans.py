@@ -23,6 +23,21 @@ from repository.web.requests import context_of, read_form, services_of, text_fie
 from scripts.queues import DISCARD_REASONS
 
 PIECE_BYTES = 256 * 1024
+STATE_WORDS = {
+    "staged": "Received",
+    "reading": "Being read",
+    "split": "Being sealed",
+    "pushed": "Pages placed",
+    "unplaced": "Sitting not known",
+    "failed": "Failed",
+    "discarded": "Discarded",
+}
+PLACE_WORDS = {
+    "indexed": "In a script or a packet",
+    "blank_confirmed": "Confirmed blank",
+    "discarded": "Discarded",
+    "queued": "Waits for a person",
+}
 FAILURE_WORDS = {
     "unreadable": "The file is damaged or protected. Scan the packet again and send the new file.",
     "too_many_pages": "It has more than 1,000 pages. Send it in parts; nothing of it counts.",
@@ -53,6 +68,8 @@ async def _index(
         lines=lines,
         queued=sum(one.pages for one in waiting),
         sittings=known,
+        state_words=STATE_WORDS,
+        watches_folder=services.settings.scan_folder is not None,
         failure_words=FAILURE_WORDS,
         errors=errors or [],
     )
@@ -101,6 +118,8 @@ async def _bundle(
         "scans/bundle.html",
         status=status,
         page=page,
+        state_words=STATE_WORDS,
+        place_words=PLACE_WORDS,
         reason_words=scan_queues.REASON_WORDS,
         discard_words=scan_queues.DISCARD_WORDS,
         failure_words=FAILURE_WORDS,
@@ -137,8 +156,17 @@ async def discard(request: web.Request) -> web.Response:
 async def queues(request: web.Request) -> web.Response:
     """List what waits for a person, by reason."""
     context = context_of(request)
-    waiting = await services_of(request).database.read(lambda s: scan_queues.queues(s, context))
-    return await render(request, "scans/queues.html", waiting=waiting, reason_words=scan_queues.REASON_WORDS, errors=[])
+    waiting, awaited = await services_of(request).database.read(
+        lambda s: (scan_queues.queues(s, context), scan_queues.awaited(s, context))
+    )
+    return await render(
+        request,
+        "scans/queues.html",
+        waiting=waiting,
+        awaited=awaited,
+        reason_words=scan_queues.REASON_WORDS,
+        errors=[],
+    )
 
 
 async def take_next(request: web.Request) -> web.Response:
@@ -181,8 +209,10 @@ async def _work_page(
         "scans/page.html",
         status=status,
         page=page,
+        place_words=PLACE_WORDS,
         address=partial(content.address, request),
-        queue=request.query.get("queue", "")[:40],
+        queue=(typed or request.query).get("queue", "")[:40],
+        turned="turned" in request.query,
         reason_words=scan_queues.REASON_WORDS,
         discard_words=scan_queues.DISCARD_WORDS,
         discard_reasons=DISCARD_REASONS,
@@ -206,9 +236,10 @@ async def decide(request: web.Request) -> web.Response:
     except FORM_ERRORS as error:
         return await _work_page(request, errors=errors_of(error), status=422, typed=values)
     services.bell.ring()
+    queue = values.get("queue", "")[:40]
     if asked.kind == "rotate":
-        return _lead(request.path)
-    return await _on(request, values.get("queue", "")[:40])
+        return _lead(f"{request.path}?turned=yes" + (f"&queue={quote(queue)}" if queue else ""))
+    return await _on(request, queue)
 
 
 async def answer(request: web.Request) -> web.Response:
