@@ -20,10 +20,12 @@ from sqlalchemy import (
     MetaData,
     String,
     UniqueConstraint,
+    and_,
     false,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
 NAMES = {
@@ -529,11 +531,11 @@ class ScriptCaseEvent(Base):
 class DeclaredMissing(Base):
     """One script that a case ended in declaring missing, and what its candidate gets in its place.
 
-    ``outcome``: ``estimated_mark`` or ``result_x``; ``located_at`` when the script turned up after all.
+    ``outcome``: ``estimated_mark`` or ``result_x``; ``located_at`` when the script turned up after all; ``withdrawn_at``
+    when its case was opened again.
     """
 
     __tablename__ = "declared_missing"
-    __table_args__ = (UniqueConstraint("script_case_id", "script_id"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     script_case_id: Mapped[str] = mapped_column(ForeignKey("script_case.id"), index=True)
     script_id: Mapped[str] = mapped_column(ForeignKey("script.id"), index=True)
@@ -543,6 +545,12 @@ class DeclaredMissing(Base):
     declared_at: Mapped[datetime] = mapped_column(Instant)
     declared_by: Mapped[str] = mapped_column(String(100))
     located_at: Mapped[datetime | None] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @classmethod
+    def stands(cls) -> ColumnElement[bool]:
+        """Return which declarations stand: neither taken back, nor is the script here after all."""
+        return and_(cls.located_at.is_(None), cls.withdrawn_at.is_(None))
 
 
 class Site(Base):

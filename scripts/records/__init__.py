@@ -17,7 +17,6 @@ from scripts.records.cases import (
     comment,
     get_case,
     open_case,
-    reopen,
     reply,
 )
 from scripts.records.closing import (
@@ -123,7 +122,7 @@ from scripts.records.script_events import (
     record_script_event,
     record_script_events,
 )
-from scripts.records.settling import close_case, locate
+from scripts.records.settling import close_case, locate, reopen
 from scripts.records.sittings import (
     covers,
     get_sitting,
