@@ -32,9 +32,11 @@ from repository.acts import (
     tracking,
 )
 from repository.acts.imports import ImportKind
+from repository.acts.script_calendars import centre_calendar, results_days
 from repository.audit import Context
 from repository.errors import RepositoryError
 from repository.tables import Person, new_id
+from scripts import records as records_of_scripts
 from scripts.despatch import CollectionKind, DespatchLine
 from scripts.packets import DEFAULT_CAPACITY
 from scripts.reconciliation import RegisterState
@@ -45,6 +47,8 @@ SEED = 2026
 ORIGIN = "rehearsal"
 DAYS_TO_THE_DEADLINE = 10
 DAYS_SINCE_A_PAPER = 7
+DAYS_UNDER_WAY = (0, 6)
+"""The first paper's packets left today; of the second's, those that have not arrived are overdue."""
 """A rehearsal's days lie around the day that it is made: marks are due soon, scripts of a paper are on their way."""
 STAFFED_CENTRES_LIMIT = 6
 """So many centres get people of their own; more would only lengthen the list of sign-in links."""
@@ -121,7 +125,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     """Put the invented series into an empty database, through the acts that people use.
 
     The first centre's marks are saved and wait to be checked, and its register is open; of the others' samples some are
-    due, one is with the moderator, and one outcome waits for an officer; their scripts are under way.
+    due, one is with the moderator, and one outcome waits for an officer; their scripts are under way, and some are overdue.
     Raises: ``NotEmpty``.
     """
     if not is_empty(session):
@@ -148,9 +152,12 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     ids = _enter_marks(session, now, rehearsal, signed)
     _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
-    for code in papers[:1]:
+    for code, days in zip(papers, DAYS_UNDER_WAY, strict=False):
         opened = openings.open_all(session, officer, rehearsal.series.key, code)
-        _send_scripts(session, now, signed, opened)
+        _send_scripts(session, now - timedelta(days=days), signed, opened, counted_short=days > 0)
+    records_of_scripts.raise_alarms(
+        session, today=today, now=now, calendar=centre_calendar(session), results_on=results_days(session)
+    )
     return rehearsal
 
 
@@ -240,8 +247,13 @@ def _send_samples(
                 marking.record_mark(session, moderator, one.item.item_id, mark, "")
 
 
-def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting]) -> None:
-    """Send the scripts of every centre but the first; the second's arrive, so that the clerk has packets to open."""
+def _send_scripts(
+    session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting], *, counted_short: bool
+) -> None:
+    """Send the scripts of every centre but the first; the second's arrive, so that the clerk has packets to open.
+
+    Takes: ``counted_short``: they were opened too, and one script was not in its packet.
+    """
     clerk = next(one for one in signed if one.role is Role.TRACKING_CLERK).context(now)
     officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
     for sitting in opened[1:]:
@@ -266,12 +278,22 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
         despatch.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
         if sitting is opened[1]:
             for line in lines:
-                tracking.record(
-                    session,
-                    clerk,
-                    event_id=new_id(),
-                    label=line.label,
-                    kind=tracking.RECEIVED,
-                    occurred_at=now,
-                    place="Rehearsal scanning centre",
-                )
+                _told(session, clerk, line.label, tracking.RECEIVED)
+        if sitting is opened[1] and counted_short:
+            short = lines[-1]
+            for line in lines:
+                _told(session, clerk, line.label, tracking.OPENED, line.script_count - (line is short))
+
+
+def _told(session: Session, clerk: Context, label: str, kind: str, script_count: int | None = None) -> None:
+    tracking.record(
+        session,
+        clerk,
+        event_id=new_id(),
+        label=label,
+        kind=kind,
+        occurred_at=clerk.now,
+        place="Rehearsal scanning centre",
+        script_count=script_count,
+        second_operator="Rehearsal second operator" if script_count is not None else "",
+    )

@@ -59,6 +59,12 @@ def test_a_centre_sees_its_own_results_and_nobody_elses(visit: Visit, demo: Demo
 def test_a_release_needs_two_officers_and_waits_for_its_day(visit: Visit) -> None:
     day = date.today() + timedelta(days=20)  # noqa: DTZ011 - far enough that no zone matters
     first = visit("awarding body officer A")
+    page = first.open("/script-cases?state=closed")
+    page.get_by_role("link", name="A script is not in its packet").first.click()
+    page.get_by_text("Open it again").click()
+    page.get_by_label("Why", exact=True).fill("The carrier looks again.")
+    page.get_by_role("button", name="Open again").click()
+    expect(page.locator(".govuk-notification-banner")).to_be_visible()
     page = first.open(GATE)
     first.look("Results gate, June 2026")
     page.get_by_role("button", name="Propose this release").click()
