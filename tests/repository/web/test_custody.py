@@ -47,6 +47,7 @@ async def test_pictures_of_a_hand_over_stand_with_what_they_show_for_the_own_cen
     await send(service, officer, hand_over(service, labels, "hand-0001"))
     put = "/api/despatch-log/hand-0001/evidence/"
     await done(await officer.put(f"{put}picture-1?kind=signature", data=picture()), 201)
+    service.clock.advance(seconds=1)
     await done(await officer.put(f"{put}picture-2?kind=proof_of_posting&line=0", data=picture("black")), 201)
     in_packet = select(Script).where(Script.packet_id.is_not(None)).order_by(Script.candidate_number)
     script = (await service.services.database.read(lambda s: s.scalars(in_packet).all()))[0]
