@@ -701,6 +701,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/tracking", tracking_pages.scan_label, A.TRACKING_EVENT),
     Route("GET", "/packets", packets_pages.find, A.SITTING_READ),
     Route("GET", "/packets/{packet_id}", packets_pages.show, A.SITTING_READ),
+    Route("GET", "/tracking/worker.js", tracking_pages.worker, A.PUBLIC),
     Route("GET", "/tracking/cards.pdf", tracking_pages.cards, A.TRACKING_EVENT),
     Route("GET", "/api/tracking/station", tracking_api.station, A.TRACKING_EVENT),
     Route("GET", "/scans", scans_pages.index, A.BUNDLE_WRITE),

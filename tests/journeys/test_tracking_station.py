@@ -31,6 +31,10 @@ PREPARE = """async () => {
   const { packets } = await ask(`/api/sittings/${sitting.id}/packets`, "POST", plan);
   return packets.map((one) => one.label);
 }"""
+KEPT = """async () => {
+  const found = await caches.keys();
+  return (await Promise.all(found.map((name) => caches.match("/tracking", { cacheName: name })))).some(Boolean);
+}"""
 # Which tones were begun, by their first pitch: what is heard is what the service meant.
 HEAR = """
 window.heard = [];
@@ -109,11 +113,19 @@ def test_a_shift_at_the_station(visit: Visit, tmp_path: Path) -> None:
     scan(page, cards["UNDO"])
     expect(text).to_contain_text("taken back already")
 
-    # The line goes; the page is loaded anew; the line comes back.
+    # The line goes; the page is loaded anew without it, and with it, in another tab.
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function(f"({KEPT})()")
     context.set_offline(True)
     scan(page, second)
     expect(word).to_have_text("Kept, not sent yet")
     expect(page.locator("#light")).to_contain_text("There is no line")
+    answer = page.reload()
+    assert answer is not None
+    assert answer.from_service_worker
+    clerk.look("Tracking station")
+    expect(page.locator("body")).not_to_contain_text("Rehearsal script tracking clerk")
+    expect(field).to_be_focused()
     scan(page, cards["DAMAGED"])
     scan(page, third)
     counted(page, waiting=2)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 
 from aiohttp import web
 from multidict import MultiDictProxy
@@ -19,15 +16,15 @@ from repository.acts.despatch import LoggedEntry
 from repository.custody_evidence import EVIDENCE_WORDS, EvidenceKind
 from repository.errors import FieldRefused, NotFound, PictureRefused
 from repository.tables import new_id
-from repository.web import content, files, headers, hosts, keys
+from repository.web import content, headers, hosts, keeping, keys
 from repository.web.api.despatch import despatch_line
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in
+from repository.web.keeping import KeptPage
 from repository.web.pages import LONDON, redirect, render
 from repository.web.pages.sittings import COLLECTION_WORDS, sitting_page
 from repository.web.requests import context_of, read_form, services_of, text_field
 from scripts.despatch_log import Booking, Entry, EntryKind
 
-WORKER = Path("despatch") / "worker.js"
 OF_PHONE = (
     "build/application.css",
     "build/govuk-frontend.min.js",
@@ -50,6 +47,7 @@ OF_PHONE = (
     "tables.js",
 )
 """Our own files that the phone's page needs, and so all that its service worker keeps beside the page itself."""
+PHONE = KeptPage("despatch", "/despatch", "/despatch", OF_PHONE, ("despatch/phone.html",))
 KIND_WORDS = {
     EntryKind.SEALED: "Sealed",
     EntryKind.HANDED_OVER: "Handed over",
@@ -70,31 +68,8 @@ async def phone(request: web.Request) -> web.Response:
 
 
 async def worker(request: web.Request) -> web.Response:
-    """Answer the service worker, which names the files that it keeps by their hash: a new version is a new worker."""
-    built = services_of(request).settings.frontend_dir
-    text, digest = await asyncio.to_thread(_worker, built)
-    head = {"version": digest, "files": [f"/static/{name}" for name in OF_PHONE]}
-    return web.Response(
-        text=f"self.NEA = {json.dumps(head)};\n{text}",
-        content_type="text/javascript",
-        headers={
-            "Content-Security-Policy": headers.WORKER_POLICY,
-            "Service-Worker-Allowed": "/despatch",
-            "Cache-Control": "no-store",
-        },
-    )
-
-
-def _worker(built: Path) -> tuple[str, str]:
-    text = (files.OWN / WORKER).read_text("utf-8")
-    digest = hashlib.sha256(text.encode())
-    templates = Path(__file__).parent.parent / "templates"
-    for path in (templates / "despatch" / "phone.html", templates / "base.html"):
-        digest.update(path.read_bytes())
-    for name in OF_PHONE:
-        path = built / name.removeprefix("build/") if name.startswith("build/") else files.OWN / name
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return text, digest.hexdigest()[:16]
+    """Answer the service worker of the phone's page."""
+    return await keeping.worker(request, PHONE)
 
 
 async def log(request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
@@ -13,8 +14,10 @@ from repository.acts import tracking
 from repository.acts.tracking import Done, Sent
 from repository.errors import FieldRefused, RepositoryError
 from repository.tables import new_id
+from repository.web import headers, hosts, keeping, keys
 from repository.web.api.sittings import CAPACITY_LIMIT, pdf_response
 from repository.web.forms import FORM_ERRORS, errors_of, typed_in
+from repository.web.keeping import KeptPage
 from repository.web.pages import render
 from repository.web.requests import context_of, number_field, read_form, services_of, text_field
 from scripts.records import Outcome
@@ -42,6 +45,29 @@ DONE_WORDS: Mapping[EventKind, str] = {
     EventKind.OPENED_IN_TRANSIT: "Noted as opened on the way",
     EventKind.WITHDRAWN: "Taken back",
 }
+OF_STATION = (
+    "build/application.css",
+    "build/govuk-frontend.min.js",
+    "despatch/codes.js",
+    "despatch/leaving.js",
+    "dom.js",
+    "icon.svg",
+    "page.js",
+    "sealed-store.js",
+    "sortable.js",
+    "tables.js",
+    "tracking/judging.js",
+    "tracking/page.js",
+    "tracking/queue.js",
+    "tracking/reading.js",
+    "tracking/sounds.js",
+    "tracking/views.js",
+)
+"""Our own files that the station needs, and so all that its service worker keeps beside the page itself."""
+STATION = KeptPage("station", "/tracking", "/tracking?kept=1", OF_STATION, ("tracking/station.html",))
+OF_NOBODY: Mapping[str, Any] = {
+    "actor": None, "navigation": [], "csrf_token": "", "now": None, "notice": None, "languages": (),
+}  # fmt: skip
 FIELDS = ("site", "place", "kind", "second_operator", "camera", "last_id", "last_label")
 """What the plain form keeps from one scan to the next."""
 
@@ -56,8 +82,13 @@ class Shown:
 
 
 async def station(request: web.Request) -> web.Response:
-    """Show the scanning station."""
-    return await _station_page(request)
+    """Show the scanning station; ``?kept``: as a browser may keep it, with nothing of anybody on it."""
+    return await _station_page(request, is_kept="kept" in request.query)
+
+
+async def worker(request: web.Request) -> web.Response:
+    """Answer the service worker of the station's page."""
+    return await keeping.worker(request, STATION)
 
 
 async def cards(_request: web.Request) -> web.Response:
@@ -157,10 +188,11 @@ async def _station_page(
     status: int = 200,
     said: Mapping[str, str] | None = None,
     shown: Shown | None = None,
+    is_kept: bool = False,
 ) -> web.Response:
     context = context_of(request)
     sites = await services_of(request).database.read(lambda s: tracking.sites(s, context))
-    return await render(
+    response = await render(
         request,
         "tracking/station.html",
         status=status,
@@ -179,4 +211,8 @@ async def _station_page(
         },
         shown=shown,
         errors=errors or [],
+        **(OF_NOBODY if is_kept else {}),
     )
+    origin = hosts.content_origin(request)
+    response.headers["Content-Security-Policy"] = headers.kept_policy(request[keys.NONCE], origin)
+    return response

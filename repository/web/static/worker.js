@@ -1,11 +1,11 @@
-// The service worker of the despatch page: keeps that one page and our own files that it needs, and nothing else. What it is
-// to keep is put before these lines by the service, as `self.NEA`. It never keeps an answer about a person or a packet.
+// The service worker of a page that opens without a line: keeps that one page and our own files that it needs, and nothing
+// else. What it is to keep is put before these lines by the service, as `self.NEA`; `kept` is where the page is as it may be
+// kept, with nothing of anybody on it. It never keeps an answer about a person or a packet.
 
 const scope = /** @type {any} */ (self);
-/** @type {{version: string, files: string[]}} */
-const { version, files } = scope.NEA;
-const CACHE = `nea-despatch-${version}`;
-const PAGE = "/despatch";
+/** @type {{name: string, version: string, page: string, kept: string, files: string[]}} */
+const { name: own, version, page: PAGE, kept: KEPT, files } = scope.NEA;
+const CACHE = `nea-${own}-${version}`;
 const PATIENCE_MS = 3000;
 
 /** @param {Response} answer */
@@ -14,15 +14,20 @@ const isPage = (answer) => answer.ok && !answer.redirected && (answer.headers.ge
 async function install() {
   const cache = await caches.open(CACHE);
   await cache.addAll(files.map((file) => new Request(file, { cache: "reload" })));
-  const page = await fetch(PAGE, { credentials: "same-origin", cache: "no-store" });
-  if (!isPage(page)) throw new Error("the page is not there to be kept");
-  await cache.put(PAGE, page);
+  if (!(await renew(cache))) throw new Error("the page is not there to be kept");
   await scope.skipWaiting();
+}
+
+/** Keeps the page as it is now. @param {Cache} cache */
+async function renew(cache) {
+  const answer = await fetch(KEPT, { credentials: "same-origin", cache: "no-store" });
+  if (isPage(answer)) await cache.put(PAGE, answer);
+  return isPage(answer);
 }
 
 async function activate() {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith("nea-despatch-") && name !== CACHE).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(`nea-${own}-`) && name !== CACHE).map((name) => caches.delete(name)));
   await scope.clients.claim();
 }
 
@@ -31,7 +36,10 @@ async function page(request) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(PAGE);
   const fresh = fetch(request).then(async (answer) => {
-    if (isPage(answer)) await cache.put(PAGE, answer.clone());
+    if (isPage(answer)) {
+      if (KEPT === PAGE) await cache.put(PAGE, answer.clone());
+      else renew(cache).catch(() => {}); // the one that is shown has a person on it
+    }
     return answer.status >= 500 && kept ? kept : answer;
   });
   if (!kept) return fresh;
@@ -55,5 +63,5 @@ scope.addEventListener("fetch", (/** @type {any} */ event) => {
 });
 // The line is back: whichever window of the page is open sends what waits.
 scope.addEventListener("sync", (/** @type {any} */ event) => {
-  if (event.tag === "despatch") new BroadcastChannel("nea-despatch").postMessage("send");
+  if (event.tag === own) new BroadcastChannel(`nea-${own}`).postMessage("send");
 });

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.access import Role
 from repository.tables import new_id
+from repository.web.pages.tracking import OF_STATION
 from scripts.labels import PacketLabel
 from scripts.stations import Command
 from scripts.tables import Packet, PacketEventRow, PacketLabelRow, PacketTrackingNumber, Sitting
@@ -218,3 +219,24 @@ async def test_a_packet_is_found_by_what_is_in_the_hand_and_only_by_who_may_see_
     assert (await stranger.get(found)).status == 404
     body = await service.client(Role.AB_OFFICER)
     assert "Whose scripts they are is shown when you ask" in await (await body.get(found)).text()
+
+
+async def test_the_station_as_a_browser_keeps_it_holds_nothing_of_anybody(service: Service) -> None:
+    browser = await service.browser(Role.TRACKING_CLERK)
+    shown, kept = await browser.get("/tracking"), await browser.get("/tracking?kept=1")
+    assert "Test tracking_clerk" in await shown.text()
+    text = await kept.text()
+    assert "Test tracking_clerk" not in text
+    assert '<meta name="csrf-token" content="">' in text
+    for answer in (shown, kept):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "worker-src 'self'" in policy
+        assert "trusted-types nea-worker;" in policy
+        assert "unsafe" not in policy
+    worker = await browser.get("/tracking/worker.js")
+    assert worker.headers["Service-Worker-Allowed"] == "/tracking"
+    script = await worker.text()
+    for name in OF_STATION:
+        assert f'"/static/{name}"' in script
+        assert (await browser.get(f"/static/{name}")).status == 200, name
+    assert sorted(set(re.findall(r'(?:src|href)="/static/([^"]+)"', text)) - set(OF_STATION)) == []

@@ -356,6 +356,13 @@ function listen() {
   setInterval(() => (link !== "done" || (queue?.waiting.length ?? 0) > 0) && send(), AGAIN_MS);
 }
 
+/** Makes the page open without a line from now on. */
+async function register() {
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  const address = types?.createPolicy ? types.createPolicy("nea-worker", { createScriptURL: () => "/tracking/worker.js" }).createScriptURL("") : "/tracking/worker.js";
+  await navigator.serviceWorker.register(address, { scope: "/tracking" });
+}
+
 /** Waits until no other window of this browser is the station: two would send the same scans. */
 function alone() {
   return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
@@ -388,6 +395,7 @@ async function begin() {
   link = navigator.onLine ? await queue.begin() : "offline";
   listen();
   resume();
+  register().catch((error) => console.info("station:", error)); // without it the page stays open, and is not loaded anew
   if (queue.waiting.length > 0) send();
 }
 
