@@ -196,6 +196,7 @@ def _custody(custody: Mapping[str, Any]) -> Iterable[Flowable]:
     for one in custody["packets"]:
         yield _words(f"Packet {one['packet']} of {one['of']}, event by event", _SECTION)
         yield _events(one["events"])
+        yield from _evidence(one["events"])
         kept = one["record_chain"]
         state = "whole when this was made" if kept["holds"] else "BROKEN when this was made: ask the awarding body"
         yield _facts(
@@ -204,6 +205,7 @@ def _custody(custody: Mapping[str, Any]) -> Iterable[Flowable]:
     for one in custody["scripts"]:
         yield _words(f"Script of candidate {one['candidate_number']}, event by event", _SECTION)
         yield _events(one["events"]) if one["events"] else _words("Nothing is recorded of the script itself.")
+        yield from _evidence(one["events"])
         scans = [(f"Scan of the {scan['what']}", scan["sha256"]) for scan in one["scans"]]
         if scans:
             yield _facts(scans)
@@ -216,13 +218,24 @@ def _events(events: Sequence[Mapping[str, Any]]) -> Table:
         what = event["words"] + ("" if event["counted"] is None else f", {event['counted']} counted")
         if event["event"] in corrected:
             what += f"\n(taken back or corrected by no. {corrected[event['event']]})"
-        what += "".join(f"\n{one['kind'].replace('_', ' ')} {one['sha256'][:16]}\u2026" for one in event["evidence"])
+        what += "".join(f"\n{_kind(one)}: see below" for one in event["evidence"])
         when = f"{_short(event['occurred_at'])}\nlearnt {_short(event['received_at'])}"
         where = "\n".join(word for word in (event["place"], event["role"], event["source"]) if word)
         rows.append((event["number"], what, when, where, event["event"]))
     return _table(
         ("No.", "What", "When (UTC), and when learnt", "Where, by whom, told by", "Id"), rows, (10, 50, 42, 40, 32)
     )
+
+
+def _evidence(events: Sequence[Mapping[str, Any]]) -> Iterable[Flowable]:
+    """Name every picture by its whole hash: who has the picture can hold it against this sheet."""
+    found = [(f"{_kind(one)} of no. {event['number']}", one["sha256"]) for event in events for one in event["evidence"]]
+    if found:
+        yield _facts(found)
+
+
+def _kind(evidence: Mapping[str, Any]) -> str:
+    return str(evidence["kind"]).replace("_", " ").capitalize()
 
 
 def _destruction(destruction: Mapping[str, Any]) -> Iterable[Flowable]:

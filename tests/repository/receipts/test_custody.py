@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,6 +145,9 @@ def test_a_whole_certificate_is_proven_and_can_be_read_on_paper() -> None:
     assert {one.verdict for one in found} == {Verdict.GOOD}
     pdf = receipt_pdf(certificate())
     assert pdf.startswith(b"%PDF-")
+    read = pypdfium2.PdfDocument(pdf)
+    text = "".join(page.get_textpage().get_text_bounded() for page in read)
+    assert text.replace("\r\n", "").count("cd" * 32) == 6 + 6, "every picture is named by its whole hash"
     assert pdf == receipt_pdf(certificate())
 
 
