@@ -57,7 +57,9 @@ async def test_a_scan_with_its_slip_becomes_scripts_under_the_clerks_account(ser
     await service.write(lambda session: rehearsing.seed(session, service.clock()))
     sitting, script = await service.services.database.read(
         lambda s: (
-            found := s.scalars(select(Sitting).filter_by(centre_number=CENTRE)).one(),
+            found := s.scalars(
+                select(Sitting).filter_by(centre_number=CENTRE).order_by(Sitting.component_code)
+            ).first(),
             s.scalars(select(Script).filter_by(sitting_id=found.id).order_by(Script.candidate_number)).first(),
         )
     )

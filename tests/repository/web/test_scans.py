@@ -22,7 +22,7 @@ from repository.bundles import pushing, staging, versions
 from repository.bundles.staging import Announced
 from repository.tables import AuditEvent, AuditInbox, ScriptVersion
 from scripts.errors import BundleTooLarge
-from scripts.tables import PageDecision, QualityCheck, ScanBundle, ScanPage, Script, Sitting
+from scripts.tables import PageDecision, QualityCheck, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 from tests.scripts import bundles
 
 from .conftest import Service, StartService, csrf
@@ -89,21 +89,24 @@ async def opened(service: Service) -> Station:
     await service.write(lambda session: rehearsing.seed(session, now))
     clerk, other = [await service.client(Role.TRACKING_CLERK) for _ in range(2)]
     found = Station(service, clerk, other, Sitting(), [])
-    found.sitting = (await found.all(select(Sitting).filter_by(centre_number=CENTRE)))[0]
+    sittings = select(Sitting).filter_by(centre_number=CENTRE).order_by(Sitting.component_code)
+    found.sitting = (await found.all(sittings))[0]
     scripts = await found.all(select(Script).filter_by(sitting_id=found.sitting.id).order_by(Script.candidate_number))
     found.numbers = [script.candidate_number for script in scripts]
     return found
 
 
+@pytest.mark.fault("att:I12", "att:I13")
 async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
     """One station's day, on each database: what is dear to begin is begun once."""
     station = await opened(service_on_each)
     await a_waiting_page_is_given_to_its_script(station)
+    await a_marked_script_scanned_again_is_a_case(station)
     await the_same_bundle_twice_is_one(station)
     await a_damaged_file_fails_alone(station)
     await a_script_scanned_again_replaces_and_is_taken_back(station)
     stages = await station.all(select(PageDecision.stage))
-    assert sorted(stages) == ["confirmed", "confirmed", "done", "proposed", "proposed"]
+    assert sorted(stages) == ["confirmed"] * 3 + ["done"] + ["proposed"] * 3
     for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
         with pytest.raises(RecordKept):
             await station.service.write(lambda session, change=change: session.execute(change))
@@ -173,6 +176,23 @@ async def looked_at_by_a_third(station: Station, number: str) -> None:
     assert let_go.status == 303, await let_go.text()
     answers = [await station.clerk.post(f"/api/scripts/{script.id}/events", json=told) for _ in range(2)]
     assert [(one.status, (await one.json())["repeat"]) for one in answers] == [(201, False), (200, True)]
+
+
+async def a_marked_script_scanned_again_is_a_case(station: Station) -> None:
+    """Whoever marked the earlier images must be told; the replacement is not taken back by a click any more."""
+    number = station.numbers[2]
+    script = await station.script(number)
+    bundle_id = (await station.send(bundles.bundle(station.pages(number, seed=900)), sheets=2, booklets=1))[1]["id"]
+    await station.shown(bundle_id)
+    decision = await station.confirmed(bundle_id, 0, decision="replace", candidate_number=number)
+    await station.shown(bundle_id)
+    assert await station.versions(script) == [(1, False, 2), (2, False, 3), (3, True, 2)]
+    (case,) = await station.all(select(ScriptCase).filter_by(kind="rescan_after_release"))
+    assert (case.script_id, case.details["marked"], case.details["version"]) == (script.id, True, 3)
+    browser = await station.service.browser(Role.TRACKING_CLERK)
+    form = {"csrf_token": await csrf(browser, f"/scans/{bundle_id}")}
+    assert (await browser.post(f"/page-decisions/{decision['id']}/undo", data=form)).status in {409, 422}
+    assert (await station.script(number)).state == "marked"
 
 
 async def a_script_scanned_again_replaces_and_is_taken_back(station: Station) -> None:
