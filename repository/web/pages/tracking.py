@@ -205,7 +205,7 @@ async def _station_page(
         odd_words=tracking.ODD_WORDS,
         event_id=new_id(),
         said={
-            "place": "Receipt desk",
+            "place": "" if sites else "Receipt desk",
             "kind": tracking.RECEIVED,
             **{k: v for k, v in (said or {}).items() if v or k != "kind"},
         },

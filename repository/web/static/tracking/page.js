@@ -71,7 +71,7 @@ function show() {
   showCounters(queue.counters, waiting);
   showHistory(said, queue.scans);
   const now = [...warnings];
-  if (queue.others > 0) now.push(fill(words.others, { n: queue.others }));
+  if (queue.others > 0) now.push(queue.others === 1 ? words.others_one : fill(words.others, { n: queue.others }));
   if (Math.abs(queue.clockBehindMs) > CLOCK_TOLERANCE_MS) now.push(fill(words.clock_off, { n: Math.round(Math.abs(queue.clockBehindMs) / 60_000) }));
   showWarnings(now);
   byId("station-mode").textContent = setup ? said.modes.get(once || setup.kind) ?? "" : "";
@@ -124,7 +124,9 @@ function tell(done) {
 
 /** Shows that the last scan is kept; that it is not with the service yet is said only when that takes long. @param {Scan} scan */
 function wait(scan) {
-  showResult(said, "waiting", words.waiting, [scan.packet ? `${nameOf(said, scan.packet)}.` : scan.text, words.waiting_text].join(" "));
+  const name = scan.packet ? `${nameOf(said, scan.packet)}.` : scan.text;
+  if (scan.again) showResult(said, "repeated", words.repeated, `${name} ${words.repeated_waiting}`);
+  else showResult(said, "waiting", words.waiting, `${name} ${scan.kind === "withdrawn" ? words.undo_waiting_text : words.waiting_text}`);
   setTimeout(() => scan.isWaiting && queue?.scans.at(-1) === scan && sound(scan.again ? "repeated" : "waiting"), link === "done" ? PATIENCE_MS : 0);
 }
 

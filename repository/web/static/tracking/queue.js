@@ -94,7 +94,12 @@ export class Queue {
   /** Keeps a scan; when this resolves it is on disk. @param {Scan} scan */
   async add(scan) {
     this.scans.push(scan);
-    await this.write([scan]);
+    try {
+      await this.write([scan]);
+    } catch (error) {
+      this.scans = this.scans.filter((one) => one !== scan); // there is no room: it is not sent either
+      throw error;
+    }
   }
 
   /** The number of the next scan: they are sent in the order in which they were made. */
