@@ -12,19 +12,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository import audit
-from repository.access import Action
+from repository.access import Action, Role
+from repository.acts.cases import actor_of
 from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
 from repository.tables import DataKeyRow, DocumentRow, ScriptDocument
-from scripts.tables import Script, ScriptCase, Sitting
+from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 
+MALPRACTICE = "malpractice"
 REASONS: Mapping[str, str] = {
     "centre_asked": "The centre asked about this script",
     "missing_search": "A script is missing, and this one may be it",
     "unclear_scan": "A marker or a checker cannot read the scan",
     "review": "A review, an appeal, or access to scripts",
-    "malpractice": "An enquiry into malpractice",
+    MALPRACTICE: "An enquiry into malpractice",
 }
 """For what somebody may look. Words of one's own are not kept: they would say things about candidates in the audit log.
 
@@ -36,12 +38,13 @@ CASE = "case"
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """A script whose pages may be looked at: how many there are now, and the open cases a look may be for."""
+    """A script whose pages may be looked at: how many there are for this person now, and the reasons there can be."""
 
     script: Script
     sitting: Sitting
     pages: int
     cases: tuple[ScriptCase, ...]
+    reasons: Mapping[str, str]
 
 
 def asked(session: Session, context: Context, script_id: str) -> Looking:
@@ -58,7 +61,11 @@ def asked(session: Session, context: Context, script_id: str) -> Looking:
         .where(ScriptCase.sitting_id == sitting.id, ScriptCase.state != "closed")
         .order_by(ScriptCase.opened_at, ScriptCase.id)
     )
-    return Looking(script, sitting, _pages(session, script_id), tuple(cases))
+    pages = _pages(session, script_id)
+    if not _is_held(session, script):
+        return Looking(script, sitting, pages, tuple(cases), REASONS)
+    seen = pages if actor_of(context).role is Role.AB_OFFICER else 0
+    return Looking(script, sitting, seen, (), {MALPRACTICE: REASONS[MALPRACTICE]})
 
 
 def look(session: Session, context: Context, script_id: str, reason: str) -> Looking:
@@ -82,11 +89,22 @@ def look(session: Session, context: Context, script_id: str, reason: str) -> Loo
             script_case=case_id,
             pages=found.pages,
         )
-    elif reason in REASONS:
+    elif reason in found.reasons:
         audit.record(session, context, Action.SCRIPT_LOOK, "script", script_id, reason=reason, pages=found.pages)
     else:
         raise FieldRefused("Choose why you look at this script. Nothing was shown.", field="reason")
     return found
+
+
+def _is_held(session: Session, script: Script) -> bool:
+    """Say whether an enquiry into malpractice holds the script: officers look at it then, for that reason alone.
+
+    Source: project policy (domain: scripts, section 8: visible to the malpractice team only).
+    """
+    query = select(RegisterLine.explained).where(
+        RegisterLine.sitting_id == script.sitting_id, RegisterLine.candidate_number == script.candidate_number
+    )
+    return session.scalar(query) == "malpractice_hold"
 
 
 def _pages(session: Session, script_id: str) -> int:

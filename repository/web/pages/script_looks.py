@@ -44,7 +44,7 @@ async def _page(
     errors: list[dict[str, str]] | None = None,
     status: int = 200,
 ) -> web.Response:
-    reasons = [{"value": value, "text": text} for value, text in script_looks.REASONS.items()]
+    reasons = [{"value": value, "text": text} for value, text in found.reasons.items()]
     return await render(
         request,
         "custody/look.html",

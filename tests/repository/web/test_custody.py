@@ -13,7 +13,7 @@ from repository.access import Role
 from repository.receipts import files
 from repository.tables import CustodyEvidence, DocumentRow
 from scripts import records
-from scripts.tables import Script, ScriptCase, Sitting
+from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 
 from .conftest import Service, csrf
 from .signing_in import make_person, signed_in
@@ -115,12 +115,27 @@ async def test_a_look_at_a_script_says_why_first_and_the_centre_reads_it(service
             assert await load(service, first) == 200
         form = {"csrf_token": await csrf(client), "reason": "review"}
         assert (await client.post(f"/scripts/{store.scripts[2].id}/pages", data=form)).status == 404
+
+    def hold(session: Any) -> None:
+        line = session.scalars(select(RegisterLine).filter_by(candidate_number="1001")).one()
+        line.explained = "malpractice_hold"
+
+    await service.write(hold)
+    for role, reason, status in (
+        (Role.TRACKING_CLERK, "malpractice", 404),
+        (Role.AB_OFFICER, "review", 422),
+        (Role.AB_OFFICER, "malpractice", 200),
+    ):
+        client = await service.browser(role)
+        answer = await client.post(path, data={"csrf_token": await csrf(client), "reason": reason})
+        assert answer.status == status, "what an enquiry holds is the officers' to look at, for that reason alone"
     centre = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     assert await text_of(centre, path, 404)
     assert "for a stated reason" not in await text_of(centre, f"/scripts/{script.id}")
     await log_now(service)
     looked = await text_of(centre, "/who-looked")
-    assert looked.count("Looked at the pages of an exam script") == 4
+    assert looked.count("Looked at the pages of an exam script") == 5
+    assert looked.count("An enquiry into malpractice") == 1
     assert looked.count("A review, an appeal, or access to scripts") == 2
     assert looked.count("An open case") == 2
     assert "1001" in looked
