@@ -37,6 +37,7 @@ COMPLETE_AFTER = timedelta(seconds=30)
 """Project policy: so long a file has not changed when it is complete; scanners rest between sheets, not so long."""
 UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 TAKEN, REFUSED = "taken", "refused"
+REASON = ".reason.txt"
 SLIP = ".json"
 """What a slip is called: the name of the scan and this."""
 SLIP_BYTES_LIMIT = 16 * 1024
@@ -221,7 +222,7 @@ def _put_away(path: Path, now: datetime) -> None:
 def _refuse(path: Path, error: RepositoryError | ScriptsError, now: datetime) -> None:
     """Move a file to where somebody sees why it was refused; the reason is there before the file is."""
     place = _place(path.parent / REFUSED, path.name, now)
-    reason = place.with_name(place.name + ".reason.txt")
+    reason = place.with_name(place.name + REASON)
     reason.write_text(f"{error.detail}\n", encoding="utf-8", errors="replace")
     path.rename(place)
     _move_slip(path, place)

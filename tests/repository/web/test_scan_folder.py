@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from repository import rehearsing
 from repository.access import Role
 from repository.bundles import staging
 from repository.bundles.watching import COMPLETE_AFTER, Watch
+from repository.care import scan_folder_health
 from repository.errors import ClerkUnknown, SettingRefused
 from repository.settings import ScanFolder, from_environ
 from repository.tables import AuditEvent
@@ -142,6 +144,14 @@ async def test_what_cannot_be_a_bundle_is_refused_with_its_reason_and_stops_no_o
         "g": "longer than 200 bytes",
     }
     assert {name for name, words in says.items() if words in reasons.get(name, "")} == set(says), reasons
+    assert await said_of(service, watch.folder) == ("warning", True)
+
+
+async def said_of(service: Service, folder: ScanFolder) -> tuple[str, bool]:
+    """What `nea doctor` says of a folder: how it is, and whether it says that files were refused."""
+    settings = replace(service.services.settings, scan_folder=folder)
+    (check,) = await scan_folder_health.checks(replace(service.services, settings=settings))
+    return str(check.state), "could not be taken in" in check.says
 
 
 async def test_without_its_clerk_every_file_stays(service: Service, folder: Path) -> None:
@@ -150,6 +160,10 @@ async def test_without_its_clerk_every_file_stays(service: Service, folder: Path
     with pytest.raises(ClerkUnknown):
         await looked(service, watch)
     assert (names(folder / "taken"), (folder / "a.pdf").exists(), await kept(service)) == ([], True, [])
+    assert await said_of(service, watch.folder) == ("failed", False)
+    person_id, _ = await service.add_person(Role.TRACKING_CLERK)
+    assert await said_of(service, ScanFolder(folder, person_id)) == ("ok", False)
+    assert await said_of(service, ScanFolder(folder / "gone", person_id)) == ("failed", False)
 
 
 @pytest.mark.parametrize(
