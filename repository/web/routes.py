@@ -103,6 +103,7 @@ from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
+from repository.web.pages import sites as sites_pages
 from repository.web.pages import sittings as sittings_pages
 from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
@@ -699,6 +700,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sittings/{sitting_id}/pages", scans_pages.of_sitting, A.BUNDLE_WRITE),
     Route("GET", "/tracking", tracking_pages.station, A.TRACKING_EVENT),
     Route("POST", "/tracking", tracking_pages.scan_label, A.TRACKING_EVENT),
+    Route("GET", "/sites", sites_pages.show, A.SITTING_OPEN),
+    Route("POST", "/sites", sites_pages.save, A.SITTING_OPEN),
+    Route("POST", "/sites/routes", sites_pages.set_route, A.SITTING_OPEN),
     Route("GET", "/packets", packets_pages.find, A.SITTING_READ),
     Route("GET", "/packets/{packet_id}", packets_pages.show, A.SITTING_READ),
     Route("GET", "/tracking/worker.js", tracking_pages.worker, A.PUBLIC),
