@@ -21,6 +21,22 @@ PROPOSED_WORDS: Mapping[str, str] = MappingProxyType(
         ProposedBy.CANDIDATE_NUMBER: "The candidate number fits, but its code names another centre.",
     }
 )
+NOTE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "turned": "it was turned upright",
+        "turn_unknown": "nothing says which way up it lies",
+        "on_its_side": "it lies on its side",
+        "skewed": "it lies askew",
+        "grey_paper": "its paper is grey",
+        "low_contrast": "its ink is pale",
+        "low_resolution": "it is coarse",
+        "cut_off": "it is cut off at an edge",
+        "too_dark": "it is too dark to be marked from",
+        "too_light": "it is too light to be marked from",
+        "too_coarse": "it is too coarse to be marked from",
+    }
+)
+"""What is worth saying of an image; the note of a cover sheet is for the machine alone."""
 _BY_COUNTS = frozenset({QueueReason.UNCOUNTED, QueueReason.MISSING_PAGES, QueueReason.DOUBLE_FEED})
 """Reasons that come from counts, not from the page."""
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from repository.access import Action
-from repository.acts import scan_queues, sittings
+from repository.acts import scan_proofs, scan_queues, sittings
 from repository.bundles import staging
 from repository.errors import FieldRefused
 from repository.web import content, step_up
@@ -212,6 +212,7 @@ async def _work_page(
         place_words=PLACE_WORDS,
         address=partial(content.address, request),
         queue=(typed or request.query).get("queue", "")[:40],
+        note_words=scan_proofs.NOTE_WORDS,
         turned="turned" in request.query,
         reason_words=scan_queues.REASON_WORDS,
         discard_words=scan_queues.DISCARD_WORDS,
