@@ -60,6 +60,18 @@ DISCARD_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+DECISION_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "assign": "To a candidate’s script",
+        "replace": "A script scanned again",
+        "discard": "Not needed",
+        "blank": "Blank",
+        "rotate": "Turned",
+        "rescan": "To be scanned again",
+        "undo": "Taken back",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:

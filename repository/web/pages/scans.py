@@ -122,6 +122,7 @@ async def _bundle(
         place_words=PLACE_WORDS,
         reason_words=scan_queues.REASON_WORDS,
         discard_words=scan_queues.DISCARD_WORDS,
+        decision_words=scan_queues.DECISION_WORDS,
         failure_words=FAILURE_WORDS,
         errors=errors or [],
     )
@@ -216,6 +217,7 @@ async def _work_page(
         turned="turned" in request.query,
         reason_words=scan_queues.REASON_WORDS,
         discard_words=scan_queues.DISCARD_WORDS,
+        decision_words=scan_queues.DECISION_WORDS,
         discard_reasons=DISCARD_REASONS,
         typed=typed or {},
         errors=errors or [],
