@@ -24,6 +24,7 @@ from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 from tests.scripts import bundles
 
 from .conftest import Service, csrf
+from .uploading import objects_of
 
 CENTRE, PAPER, KEY = "99001", "H446/01", "01-6A26"
 YEAR_DAYS = 400
@@ -79,8 +80,8 @@ class Store:
         return await self.all(query)
 
     def objects(self) -> int:
-        """How many files the store holds."""
-        return sum(1 for one in (self.service.folder / "objects").rglob("*") if one.is_file())
+        """How many files the store holds of scripts."""
+        return len(objects_of(self.service.folder))
 
     async def certificate(self, officer: TestClient, what: str = "scans") -> files.ReceiptFile:  # type: ignore[type-arg]
         (row,) = await self.all(select(ScriptDestruction).filter_by(what=what))
