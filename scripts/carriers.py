@@ -307,7 +307,9 @@ def _line(form: CarrierFormat, line: int, cells: Sequence[str], at: Mapping[str,
     if happened_at is None:
         return replace(made, fault=fault, is_bad_time=True)
     place = made.place or form.carrier
-    content = "\n".join((form.key, number, code, str(made.kind), happened_at.isoformat(), place, made.says))
+    content = "\n".join(
+        (form.key, form.carrier, number, code, str(made.kind), happened_at.isoformat(), place, made.says)
+    )
     return replace(made, at=happened_at, place=place, event_id=str(uuid5(_NAMES, content)))
 
 
