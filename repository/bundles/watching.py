@@ -89,6 +89,8 @@ class Watch:
     folder: ScanFolder
     describe: Describe
     seen: dict[str, tuple[_Stamp, datetime]] = field(default_factory=dict)
+    troubles: set[str] = field(default_factory=set)
+    """What the last look complained of; it is not said again every few seconds."""
 
     async def keep(self) -> None:
         """Look for ever; ends when cancelled. A folder that cannot be reached is looked for again."""
@@ -96,8 +98,13 @@ class Watch:
             try:
                 await self.look()
             except Exception as error:
-                logger.error("scan folder: %s", getattr(error, "detail", None) or type(error).__name__)
+                self._complain({str(getattr(error, "detail", None) or type(error).__name__)})
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _complain(self, troubles: set[str]) -> None:
+        for trouble in sorted(troubles - self.troubles):
+            logger.error("scan folder: %s", trouble)
+        self.troubles = troubles
 
     async def look(self) -> int:
         """Take in every file that is complete by now; returns how many were taken or refused.
@@ -106,7 +113,7 @@ class Watch:
             folder cannot be read.
         """
         waiting = await asyncio.to_thread(self._complete)
-        done = 0
+        done, troubles = 0, set()
         for name in waiting:
             clerk = await self.services.database.read(
                 lambda s: people.clerk_named(s, self.folder.clerk, self.services.clock())
@@ -117,9 +124,10 @@ class Watch:
             except (_Changed, FileNotFoundError):
                 continue  # it is still being written, or another process was faster
             except Exception as error:  # what stops one file stops no other; it stays, and is tried again
-                logger.error("scan folder: %r stays where it is (%s)", name, type(error).__name__)
+                troubles.add(f"{name!r} stays where it is ({type(error).__name__})")
             else:
                 done += 1
+        self._complain(troubles)
         return done
 
     def _complete(self) -> list[str]:

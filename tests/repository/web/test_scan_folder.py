@@ -94,7 +94,9 @@ async def test_a_scan_with_its_slip_becomes_scripts_under_the_clerks_account(ser
     assert "scan_folder" in {event.details["origin"] for event in events}
 
 
-async def test_whatever_stops_it_the_same_file_is_one_bundle(service_on_each: Service, folder: Path) -> None:
+async def test_whatever_stops_it_the_same_file_is_one_bundle(
+    service_on_each: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     service = service_on_each
     watch, _ = await watched(service, folder)
     other = Watch(service.services, watch.folder, announced_by)
@@ -105,7 +107,9 @@ async def test_whatever_stops_it_the_same_file_is_one_bundle(service_on_each: Se
     (folder / "a.pdf.part").rename(folder / "a.pdf")
     assert await looked(service, watch) == 0
     (first,) = await kept(service)
+    assert await watch.look() == 0
     assert (folder / "a.pdf").exists()
+    assert caplog.text.count("'a.pdf' stays where it is") == 1  # said once, not at every look
     (folder / "taken").unlink()
     (folder / "b.pdf").write_bytes(data)  # the same scan once more, under another name
     await asyncio.gather(watch.look(), other.look())
