@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, or_, select
@@ -20,7 +20,7 @@ from repository.audit import Context
 from repository.errors import NotFound
 from repository.tables import CustodyEvidence, Person
 from scripts import records
-from scripts.cases import DECLARES, EXPLAINS, CaseEventKind, CaseState, Reason, policy_of
+from scripts.cases import DECLARES, EXPLAINS, CaseEventKind, CaseState, Reason, day_of, policy_of
 from scripts.missing import Alarm
 from scripts.reconciliation import Equation
 from scripts.records.searching import SearchPlace, search_list
@@ -281,6 +281,6 @@ def _name(session: Session, person_id: str) -> str:
     return _names(session, [person_id]).get(person_id, "") if person_id else ""
 
 
-def decision_days_left(found: ScriptCase, today: date) -> int | None:
-    """Return how many days are left to decide about a case; negative once the day has passed, None without one."""
-    return None if found.decide_by is None else (found.decide_by - today).days
+def is_undecided(found: ScriptCase, now: datetime) -> bool:
+    """Return whether the last day for a decision about a case has passed, and nobody has decided."""
+    return found.state != CaseState.CLOSED and found.decide_by is not None and found.decide_by < day_of(now)

@@ -35,6 +35,7 @@ WORDS: dict[str, Any] = {
     "event_words": script_case_words.EVENT_WORDS,
     "where_words": script_case_words.WHERE_WORDS,
     "team_words": script_case_words.TEAM_WORDS,
+    "is_undecided": script_case_views.is_undecided,
     "alarm_words": script_case_words.ALARM_WORDS,
     "alarm_colours": script_case_words.ALARM_COLOURS,
 }

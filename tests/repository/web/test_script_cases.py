@@ -215,6 +215,20 @@ async def test_a_reason_must_balance_and_results_wait_until_what_was_decided_is_
     assert await service.write(lambda s: script_results.blocks(s, SERIES)) == []
     assert "Mark 61" in await (await officer.get(path)).text()
     assert (await post(officer, f"{path}/reopen", text="A cleaner found an envelope."))[0] == 303
+    blocks = await service.write(lambda s: script_results.blocks(s, SERIES))
+    assert [(block.code, block.candidates) for block in blocks] == [("scripts-missing", ("1006",))]
+    assert "Mark 61" not in await (await officer.get(path)).text()
+    status, text = await post(officer, f"{path}/close", reason="located_late", text="An envelope, of another paper.")
+    assert (status, "still not accounted for: 1006" in text) == (422, True)
+
+    def let_the_day_pass(session: Session) -> None:
+        session.scalars(select(ScriptCase)).one().decide_by = MONDAY
+
+    for page in (path, "/script-cases"):
+        assert "This day has passed" not in await (await officer.get(page)).text()
+    await service.write(let_the_day_pass)
+    for page in (path, "/script-cases"):
+        assert "This day has passed" in await (await officer.get(page)).text()
 
 
 async def test_what_was_declared_missing_goes_into_the_regulators_return_until_it_is_found(day: Day) -> None:
