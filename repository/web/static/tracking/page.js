@@ -42,8 +42,13 @@ let uncounted = null;
 let link = "done";
 /** @type {?Promise<void>} */
 let sending = null;
-/** Scans are taken one after another. */
-let taking = Promise.resolve();
+let begun = () => {};
+/** Scans are taken one after another, from the moment on from which it is known whose they are. @type {Promise<void>} */
+let taking = new Promise((resolve) => {
+  begun = resolve;
+});
+/** What was scanned before it was known where the station is. @type {string[]} */
+let early = [];
 let isQuiet = false;
 let isSettingUp = false;
 /** @type {string[]} */
@@ -119,15 +124,19 @@ function tell(done) {
   const told = done.findLast((one) => one.outcome === "attention") ?? done.findLast((one) => one.outcome === "unread") ?? done.find((one) => one === last);
   if (!told || uncounted) return;
   showResult(said, told.outcome, told.word, told.note);
+  if (told.again && told.outcome === "repeated") return; // that was heard when it was scanned
   sound(told.outcome === "undone" ? "accepted" : told.outcome);
 }
 
-/** Shows that the last scan is kept; that it is not with the service yet is said only when that takes long. @param {Scan} scan */
+/** Shows that the last scan is kept, or was scanned before; that it is not with the service yet is said only when that takes long. @param {Scan} scan */
 function wait(scan) {
   const name = scan.packet ? `${nameOf(said, scan.packet)}.` : scan.text;
-  if (scan.again) showResult(said, "repeated", words.repeated, `${name} ${words.repeated_waiting}`);
-  else showResult(said, "waiting", words.waiting, `${name} ${scan.kind === "withdrawn" ? words.undo_waiting_text : words.waiting_text}`);
-  setTimeout(() => scan.isWaiting && queue?.scans.at(-1) === scan && sound(scan.again ? "repeated" : "waiting"), link === "done" ? PATIENCE_MS : 0);
+  if (scan.again) {
+    refuse("repeated", words.repeated, `${name} ${words.repeated_waiting}`);
+    return;
+  }
+  showResult(said, "waiting", words.waiting, `${name} ${scan.kind === "withdrawn" ? words.undo_waiting_text : words.waiting_text}`);
+  setTimeout(() => scan.isWaiting && queue?.scans.at(-1) === scan && sound("waiting"), link === "done" ? PATIENCE_MS : 0);
 }
 
 /** @param {string} kind @param {string} word @param {string} text */
@@ -148,9 +157,9 @@ function scanOf(more) {
 
 /** Takes what was typed into the field. @param {string} untrusted */
 async function take(untrusted) {
-  if (queue === null || untrusted.trim() === "") return;
-  if (!queue.isReady) {
-    refuse("attention", words.not_recorded, words.not_ready);
+  if (untrusted.trim() === "") return;
+  if (queue === null || !queue.isReady) {
+    refuse("attention", words.not_recorded, queue === null ? words.nothing_kept : words.not_ready);
     return;
   }
   const left = uncounted !== null;
@@ -290,6 +299,9 @@ async function settle() {
   showResult(said, "ready", words.ready, said.modes.get(once || setup.kind) ?? "");
   show();
   focus();
+  const waited = early;
+  early = [];
+  for (const typed of waited) await take(typed);
 }
 
 /** One after another, so that two scans never meet. @param {() => Promise<void>} work */
@@ -303,14 +315,14 @@ function inTurn(work) {
 /** @param {SubmitEvent} event */
 function onSubmit(event) {
   event.preventDefault();
-  if (isSettingUp) {
-    inTurn(settle);
-    return;
-  }
   const isCount = document.activeElement === countField;
   const typed = isCount ? countField.value : field.value;
   (isCount ? countField : field).value = "";
-  inTurn(() => (isCount ? takeCount(typed) : take(typed)));
+  inTurn(async () => {
+    if (isSettingUp && typed.trim() === "") await settle();
+    else if (isSettingUp) early.push(typed);
+    else await (isCount && uncounted ? takeCount(typed) : take(typed));
+  });
 }
 
 /** A scanner types wherever the keyboard is: what it types goes into the field. @param {KeyboardEvent} event */
@@ -390,6 +402,7 @@ async function begin() {
     console.info("station:", error);
     form.removeEventListener("submit", onSubmit); // the plain form, as without scripts
     showWarnings([words.nothing_kept]);
+    begun();
     return;
   }
   isQuiet = localStorage.getItem("nea-station-quiet") === "yes";
@@ -397,6 +410,7 @@ async function begin() {
   link = navigator.onLine ? await queue.begin() : "offline";
   listen();
   resume();
+  begun();
   register().catch((error) => console.info("station:", error)); // without it the page stays open, and is not loaded anew
   if (queue.waiting.length > 0) send();
 }

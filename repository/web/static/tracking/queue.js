@@ -158,6 +158,7 @@ export class Queue {
    */
   async finish(some, answers) {
     const finished = [];
+    const again = [];
     for (const scan of some) {
       const own = answers.filter((one) => one.event_id === scan.id);
       if (own.length === 0) continue;
@@ -173,9 +174,13 @@ export class Queue {
       scan.isWaiting = false;
       this.count(outcome, 1);
       if (outcome === "undone" && isRecorded && target) this.count(target.outcome, -1);
+      if (target && !isRecorded && !target.isWaiting) {
+        target.isUndone = false; // there was nothing to take back, or it was not taken back
+        again.push(target);
+      }
       finished.push(scan);
     }
-    await this.write(finished, finished.map((one) => `waiting/${one.id}`));
+    await this.write([...again, ...finished], finished.map((one) => `waiting/${one.id}`));
     return finished;
   }
 
