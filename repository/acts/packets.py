@@ -58,6 +58,7 @@ class Label:
 class PacketPage:
     """Everything about one packet. ``candidates`` is None for whoever sees counts first; ``scripts`` counts them.
 
+    ``clocks`` is None for a parcel of a postal sample: what is due of it is laid down for its case, and said there.
     ``chain`` names where the chain of its events does not hold; nothing when it is whole.
     """
 
@@ -67,7 +68,7 @@ class PacketPage:
     candidates: tuple[tuple[str, str | None], ...] | None
     labels: tuple[Label, ...]
     numbers: tuple[str, ...]
-    clocks: Clocks
+    clocks: Clocks | None
     history: tuple[HistoryLine, ...]
     roles: Mapping[EventKey, str]
     pictures: Mapping[str, tuple[Picture, ...]]
@@ -125,7 +126,6 @@ def page(session: Session, context: Context, packet_id: str) -> PacketPage:
     siblings = records.packets(session, sitting.id)
     events = custody_lines.packet_events(session, [packet_id]).get(packet_id, ())
     scripts = list(session.scalars(select(Script).where(Script.packet_id == packet_id)))
-    arrived = any(_has_arrived(one) for one in siblings if one.id != packet_id)
     link = session.get(SamplePacket, packet_id)
     return PacketPage(
         packet,
@@ -134,13 +134,7 @@ def page(session: Session, context: Context, packet_id: str) -> PacketPage:
         None if custody.counts_first(context) else _candidates(packet, scripts),
         _labels(session, packet),
         tuple(session.scalars(_numbers(packet_id))),
-        clocks(
-            packet,
-            held_on=sitting.held_on,
-            now=context.now,
-            calendar=custody.calendar_of(session, sitting),
-            sibling_received=arrived,
-        ),
+        _clocks(session, context, sitting, packet, siblings),
         _history(events),
         custody.roles_of(session, sitting, events),
         custody.pictures_of(session, events),
@@ -148,6 +142,20 @@ def page(session: Session, context: Context, packet_id: str) -> PacketPage:
         _cases(session, context, sitting, packet),
         tuple(records.broken_packet_chain(session, packet)),
         link.case_id if link is not None else None,
+    )
+
+
+def _clocks(
+    session: Session, context: Context, sitting: Sitting, packet: Packet, siblings: list[Packet]
+) -> Clocks | None:
+    if sitting.purpose == "sample":
+        return None
+    return clocks(
+        packet,
+        held_on=sitting.held_on,
+        now=context.now,
+        calendar=custody.calendar_of(session, sitting),
+        sibling_received=any(_has_arrived(one) for one in siblings if one.id != packet.id),
     )
 
 
