@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from repository.acts.scan_words import PROPOSED_WORDS
 from scripts import records
 from scripts.errors import CodeRefused
 from scripts.labels import PacketLabel, ScriptCover, read_code
-from scripts.splitting import ProposedBy, QueueReason
+from scripts.splitting import QueueReason
 from scripts.tables import ScanBundle, ScanPage
 
-PROPOSED_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        ProposedBy.PAGE_CODE: "The code on the page says so.",
-        ProposedBy.COVER: "The cover sheet before it says so.",
-        ProposedBy.POSITION: "It lies between pages that bear the codes of this script.",
-        ProposedBy.OTHER_SIDE: "The other side of its sheet bears a code of this script.",
-        ProposedBy.CANDIDATE_NUMBER: "The candidate number fits, but its code names another centre.",
-    }
-)
-NOTE_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "turned": "it was turned upright",
-        "turn_unknown": "nothing says which way up it lies",
-        "on_its_side": "it lies on its side",
-        "skewed": "it lies askew",
-        "grey_paper": "its paper is grey",
-        "low_contrast": "its ink is pale",
-        "low_resolution": "it is coarse",
-        "cut_off": "it is cut off at an edge",
-        "too_dark": "it is too dark to be marked from",
-        "too_light": "it is too light to be marked from",
-        "too_coarse": "it is too coarse to be marked from",
-    }
-)
-"""What is worth saying of an image; the note of a cover sheet is for the machine alone."""
 _BY_COUNTS = frozenset({QueueReason.UNCOUNTED, QueueReason.MISSING_PAGES, QueueReason.DOUBLE_FEED})
 """Reasons that come from counts, not from the page."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -24,53 +23,6 @@ from scripts.queues import BundleState, DecisionKind, Group
 from scripts.records import Asked
 from scripts.splitting import Disposition
 from scripts.tables import PageDecision, RegisterLine, ScanBundle, ScanPage, Sitting
-
-REASON_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "before_first_cover": "It lies before the first cover sheet",
-        "blank": "Nothing was seen on it",
-        "unreadable_cover": "It is a cover sheet whose code cannot be read",
-        "unreadable_page": "Its image cannot be opened",
-        "foreign_code": "It bears a code that is not ours, such as another board's booklet",
-        "wrong_exam": "Its code belongs to another series or component",
-        "wrong_centre_number": "Its code names another centre",
-        "not_on_register": "Its candidate is not on the register",
-        "duplicate_candidate": "There is more than one script of this candidate",
-        "duplicate_page": "The same page was scanned before",
-        "extra_booklet_unmatched": "It is of an extra booklet",
-        "two_codes": "It bears two codes that do not agree",
-        "label_unknown": "It bears a packet label that was never issued",
-        "missing_pages": "Pages of this booklet are missing",
-        "page_order": "Its page number is out of order",
-        "inverted": "It lies upside down among pages that do not",
-        "front_back_mismatch": "Front and back of the sheet are of different candidates",
-        "double_feed": "Two sheets may have gone through the scanner together",
-        "image_rejected": "Its image is too poor to be marked from",
-        "uncounted": "Nothing proves that no cover sheet was missed before it",
-    }
-)
-DISCARD_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "duplicate_scan": "It was scanned twice",
-        "scanned_again": "It was scanned again, and the new image is there",
-        "not_ours": "It is not of this examination",
-        "separator_sheet": "It is a separator sheet",
-        "test_sheet": "It is a test sheet of the scanner",
-        "other_packet": "It belongs to another packet, and is scanned there",
-    }
-)
-
-DECISION_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "assign": "To a candidate’s script",
-        "replace": "A script scanned again",
-        "discard": "Not needed",
-        "blank": "Blank",
-        "rotate": "Turned",
-        "rescan": "To be scanned again",
-        "undo": "Taken back",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from repository.acts.scan_queues import REASON_WORDS as QUEUE_WORDS
+from repository.acts.scan_words import REASON_WORDS as QUEUE_WORDS
 from scripts.cases import CaseEventKind, Reason
 from scripts.records.searching import Where
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from repository.access import Action
-from repository.acts import scan_proofs, scan_queues, sittings
+from repository.acts import scan_queues, scan_words, sittings
 from repository.bundles import staging
 from repository.errors import FieldRefused
 from repository.web import content, step_up
@@ -120,9 +120,9 @@ async def _bundle(
         page=page,
         state_words=STATE_WORDS,
         place_words=PLACE_WORDS,
-        reason_words=scan_queues.REASON_WORDS,
-        discard_words=scan_queues.DISCARD_WORDS,
-        decision_words=scan_queues.DECISION_WORDS,
+        reason_words=scan_words.REASON_WORDS,
+        discard_words=scan_words.DISCARD_WORDS,
+        decision_words=scan_words.DECISION_WORDS,
         failure_words=FAILURE_WORDS,
         errors=errors or [],
     )
@@ -165,7 +165,7 @@ async def queues(request: web.Request) -> web.Response:
         "scans/queues.html",
         waiting=waiting,
         awaited=awaited,
-        reason_words=scan_queues.REASON_WORDS,
+        reason_words=scan_words.REASON_WORDS,
         errors=[],
     )
 
@@ -213,11 +213,11 @@ async def _work_page(
         place_words=PLACE_WORDS,
         address=partial(content.address, request),
         queue=(typed or request.query).get("queue", "")[:40],
-        note_words=scan_proofs.NOTE_WORDS,
+        note_words=scan_words.NOTE_WORDS,
         turned="turned" in request.query,
-        reason_words=scan_queues.REASON_WORDS,
-        discard_words=scan_queues.DISCARD_WORDS,
-        decision_words=scan_queues.DECISION_WORDS,
+        reason_words=scan_words.REASON_WORDS,
+        discard_words=scan_words.DISCARD_WORDS,
+        decision_words=scan_words.DECISION_WORDS,
         discard_reasons=DISCARD_REASONS,
         typed=typed or {},
         errors=errors or [],

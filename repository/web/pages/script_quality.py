@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from repository.access import Action, scope_of
-from repository.acts import scan_proofs, script_quality
+from repository.acts import scan_words, script_quality
 from repository.web import authentication, content, step_up
 from repository.web.api.results import instant_field
 from repository.web.forms import FORM_ERRORS, errors_of
@@ -56,7 +56,7 @@ async def _page(request: web.Request, *, errors: list[dict[str, str]] | None = N
         address=partial(content.address, request),
         chosen_words=script_quality.CHOSEN_WORDS,
         fault_words=script_quality.FAULT_WORDS,
-        note_words=scan_proofs.NOTE_WORDS,
+        note_words=scan_words.NOTE_WORDS,
         errors=errors or [],
     )
 
