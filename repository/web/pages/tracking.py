@@ -172,7 +172,8 @@ def _shown(sent: Sent, done: Done) -> Shown:
     packet, sitting = done.packet, done.sitting
     if packet is None or sitting is None:
         return Shown("attention", "Not recorded", done.reason)
-    where = f"Packet {packet.number} of {packet.of}, {sitting.component_code}, centre {sitting.centre_number}."
+    of = f" of {packet.of}" if packet.of else ""
+    where = f"Packet {packet.number}{of}, {sitting.component_code}, centre {sitting.centre_number}."
     if done.outcome is Outcome.REPEAT:
         return Shown("repeated", "Already scanned", f"{where} It had been recorded before; nothing changed.")
     odd = sorted(set(packet.side_states) & tracking.LOOK_AT)

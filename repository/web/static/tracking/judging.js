@@ -16,7 +16,7 @@ const STATES = ["label_issued", "packed", "logged", "collected", "in_transit", "
 const SIBLINGS_SHOWN = 8;
 
 /** @param {Said} said @param {Packet} packet */
-export const nameOf = ({ words }, packet) => `${fill(words.packet, packet)}, ${fill(words.about, packet)}`;
+export const nameOf = ({ words }, packet) => `${fill(packet.of > 0 ? words.packet : words.packet_alone, packet)}, ${fill(words.about, packet)}`;
 
 /**
  * Says what became of a scan; several answers come where a carrier's number stands for several packets.
