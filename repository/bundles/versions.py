@@ -19,8 +19,10 @@ from repository.services import Services
 from repository.tables import BundleDocument, DocumentRow, ScriptDocument, ScriptVersion
 from repository.work import Job
 from scripts import records
+from scripts.cases import CaseState
 from scripts.queues import Risk, chosen_for_check
 from scripts.records import ScriptEvent
+from scripts.records.settling import open_again
 from scripts.tables import QualityCheck, ScanPage, Script, Sitting
 from scripts.tracking import ScriptState
 from storage.vault import StoredObject
@@ -157,9 +159,11 @@ def _tell(session: Session, script: Script, number: int, now: datetime) -> None:
     )
     if after_release:
         subject = f"candidate:{script.candidate_number}"
-        records.open_case(
+        case = records.open_case(
             session, script.sitting_id, "rescan_after_release", subject, now=now, script_id=script.id, details=details
         )
+        if case.state == CaseState.CLOSED:  # told of an earlier version; of this one nobody has been told
+            open_again(session, case, details, now=now)
 
 
 def _withdraw(session: Session, job: Job, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from scripts.cases import CaseState
 from scripts.errors import CheckUnknown, DecisionRefused, ReleaseRefused, SecondPersonNeeded
 from scripts.queues import CLAIM_LASTS, QUALITY_REASONS, Standing, blocks
 from scripts.reconciliation import add_up
@@ -15,6 +16,7 @@ from scripts.records.cases import open_case
 from scripts.records.facts import facts_of
 from scripts.records.scans import SOURCE, script_pages
 from scripts.records.script_events import ScriptEvent, record_script_events
+from scripts.records.settling import open_again
 from scripts.splitting import Disposition
 from scripts.states import SCRIPT_TRANSITIONS, ScriptState
 from scripts.tables import QualityCheck, ScanBundle, ScanPage, Script, ScriptCase
@@ -103,15 +105,12 @@ def answer_check(
     record_script_events(session, [ScriptEvent(script.id, kind, now, now, actor, "", details, SOURCE, state=state)])
     if not passed:
         subject = f"candidate:{script.candidate_number}"
-        open_case(
-            session,
-            script.sitting_id,
-            "image_rejected",
-            subject,
-            now=now,
-            script_id=script.id,
-            details={"reason": reason, "version": check.version},
+        found_wrong: dict[str, object] = {"reason": reason, "version": check.version}
+        case = open_case(
+            session, script.sitting_id, "image_rejected", subject, now=now, script_id=script.id, details=found_wrong
         )
+        if case.state == CaseState.CLOSED:  # it was settled for an earlier version
+            open_again(session, case, found_wrong, now=now)
     session.flush()
     return check
 

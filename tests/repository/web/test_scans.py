@@ -21,6 +21,7 @@ from repository.audit import Context
 from repository.bundles import pushing, staging, versions
 from repository.bundles.staging import Announced
 from repository.tables import AuditEvent, AuditInbox, ScriptVersion
+from scripts import records
 from scripts.errors import BundleTooLarge
 from scripts.tables import PageDecision, QualityCheck, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 from tests.scripts import bundles
@@ -106,7 +107,7 @@ async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
     await a_damaged_file_fails_alone(station)
     await a_script_scanned_again_replaces_and_is_taken_back(station)
     stages = await station.all(select(PageDecision.stage))
-    assert sorted(stages) == ["confirmed"] * 3 + ["done"] + ["proposed"] * 3
+    assert sorted(stages) == ["confirmed"] * 4 + ["done"] + ["proposed"] * 4
     for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
         with pytest.raises(RecordKept):
             await station.service.write(lambda session, change=change: session.execute(change))
@@ -193,6 +194,18 @@ async def a_marked_script_scanned_again_is_a_case(station: Station) -> None:
     form = {"csrf_token": await csrf(browser, f"/scans/{bundle_id}")}
     assert (await browser.post(f"/page-decisions/{decision['id']}/undo", data=form)).status in {409, 422}
     assert (await station.script(number)).state == "marked"
+    # Settled for that version, it is told again of the next: nobody has told the marker of that one.
+    now = station.service.clock()
+    await station.service.write(
+        lambda s: records.close_case(s, case.id, reason="rescanned", actor="officer", now=now, text="Marker told")
+    )
+    once_more = bundles.bundle(station.pages(number, seed=950))
+    bundle_id = (await station.send(once_more, sheets=2, booklets=1))[1]["id"]
+    await station.shown(bundle_id)
+    await station.confirmed(bundle_id, 0, decision="replace", candidate_number=number)
+    await station.shown(bundle_id)
+    (case,) = await station.all(select(ScriptCase).filter_by(kind="rescan_after_release"))
+    assert (case.state, case.details["version"]) == ("open", 4)
 
 
 async def a_script_scanned_again_replaces_and_is_taken_back(station: Station) -> None:
