@@ -577,29 +577,3 @@ class SiteRoute(Base):
     awarding_body: Mapped[str] = mapped_column(String(2), primary_key=True)
     component_code: Mapped[str] = mapped_column(String(12), primary_key=True)
     site_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
-
-
-class ClockPolicyRow(Base):
-    """From when on a step is overdue at an awarding body; where there is no row, ``scripts.clocks.DEFAULT_CLOCKS`` holds."""
-
-    __tablename__ = "clock_policy"
-    __table_args__ = (CheckConstraint("amber_days >= 0 AND red_days >= amber_days", name="days"),)
-    awarding_body: Mapped[str] = mapped_column(String(2), primary_key=True)
-    step: Mapped[str] = mapped_column(String(16), primary_key=True)
-    amber_days: Mapped[int] = mapped_column(Integer)
-    red_days: Mapped[int] = mapped_column(Integer)
-
-
-class CarrierFormat(Base):
-    """How the file of a carrier is read: which of its columns is what, and which of its words is which kind of event.
-
-    ``columns``: our field to the carrier's heading; ``words``: the carrier's word, in lower case, to our kind of event, or
-    to an empty text for what means nothing to us; ``time_format`` as of ``strptime``; ``time_zone`` for times without one.
-    """
-
-    __tablename__ = "carrier_format"
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    columns: Mapped[dict[str, str]] = mapped_column(JSON)
-    words: Mapped[dict[str, str]] = mapped_column(JSON)
-    time_format: Mapped[str] = mapped_column(String(40))
-    time_zone: Mapped[str] = mapped_column(String(40))

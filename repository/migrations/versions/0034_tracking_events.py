@@ -70,24 +70,6 @@ def _sites() -> None:
         sa.ForeignKeyConstraint(["site_code"], ["site.code"], name="fk_site_route_site_code_site"),
         sa.PrimaryKeyConstraint("awarding_body", "component_code", name="pk_site_route"),
     )
-    op.create_table(
-        "clock_policy",
-        sa.Column("awarding_body", sa.String(2), nullable=False),
-        sa.Column("step", sa.String(16), nullable=False),
-        sa.Column("amber_days", sa.Integer(), nullable=False),
-        sa.Column("red_days", sa.Integer(), nullable=False),
-        sa.CheckConstraint("amber_days >= 0 AND red_days >= amber_days", name="ck_clock_policy_days"),
-        sa.PrimaryKeyConstraint("awarding_body", "step", name="pk_clock_policy"),
-    )
-    op.create_table(
-        "carrier_format",
-        sa.Column("name", sa.String(40), nullable=False),
-        sa.Column("columns", sa.JSON(), nullable=False),
-        sa.Column("words", sa.JSON(), nullable=False),
-        sa.Column("time_format", sa.String(40), nullable=False),
-        sa.Column("time_zone", sa.String(40), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_carrier_format"),
-    )
 
 
 def _chain(table: str, owner: str, contents_of: Callable[[Mapping[str, Any]], dict[str, object]]) -> None:
@@ -128,7 +110,7 @@ def _script_contents(row: Mapping[str, Any]) -> dict[str, object]:
 
 
 def downgrade() -> None:
-    for table in ("carrier_format", "clock_policy", "site_route", "site", "packet_tracking_number"):
+    for table in ("site_route", "site", "packet_tracking_number"):
         op.drop_table(table)
     for table, owner in (("packet_event", "packet"), ("script_event", "script")):
         op.drop_index(f"uq_{table}_{owner}_id", table)
