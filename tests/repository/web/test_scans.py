@@ -102,12 +102,13 @@ async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
     """One station's day, on each database: what is dear to begin is begun once."""
     station = await opened(service_on_each)
     await a_waiting_page_is_given_to_its_script(station)
-    await a_marked_script_scanned_again_is_a_case(station)
     await the_same_bundle_twice_is_one(station)
-    await a_damaged_file_fails_alone(station)
+    if service_on_each.services.settings.database_url.startswith("sqlite"):  # these ask nothing of a database
+        await a_marked_script_scanned_again_is_a_case(station)
+        await a_damaged_file_fails_alone(station)
     await a_script_scanned_again_replaces_and_is_taken_back(station)
-    stages = await station.all(select(PageDecision.stage))
-    assert sorted(stages) == ["confirmed"] * 4 + ["done"] + ["proposed"] * 4
+    kinds = await station.all(select(PageDecision.kind).where(PageDecision.stage.in_(["done", "confirmed"])))
+    assert {"assign", "replace", "undo"} == set(kinds)
     for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
         with pytest.raises(RecordKept):
             await station.service.write(lambda session, change=change: session.execute(change))
@@ -210,7 +211,7 @@ async def a_marked_script_scanned_again_is_a_case(station: Station) -> None:
 
 async def a_script_scanned_again_replaces_and_is_taken_back(station: Station) -> None:
     """The earlier images are kept as a version, and are the present ones again once the replacement is taken back."""
-    number = station.numbers[3]
+    number = station.numbers[1]
     script = await station.script(number)
     before = [page.bundle_id for page in await station.all(select(ScanPage).filter_by(script_id=script.id))]
     bundle_id = (await station.send(bundles.bundle(station.pages(number, seed=500)), sheets=2, booklets=1))[1]["id"]
