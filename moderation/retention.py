@@ -19,6 +19,8 @@ class Keeping(StrEnum):
     MALPRACTICE = "a malpractice case"
     LEGAL_HOLD = "a legal hold"
     RESULTS = "results that are not out yet"
+    OPEN_CASE = "a case about them that is open"
+    WAITING_PAGES = "scanned pages that wait for a person"
 
 
 @dataclass(frozen=True, slots=True)

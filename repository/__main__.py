@@ -29,6 +29,7 @@ MODULES = {
     "after_results": ("retention",),
     "series": ("series",),
     "receipt": ("receipt",),
+    "scripts": ("scripts",),
 }
 """Which module of ``repository.commands`` has which commands; a service loads only what serves."""
 

@@ -208,10 +208,29 @@ class Action(StrEnum):
     SITTING_READ = "sitting.read"
     REGISTER_WRITE = "register.write"
     PACKET_WRITE = "packet.write"
+    LABEL_ISSUE = "label.issue"
+    """Answering a centre that asks for an emergency label."""
     TRACKING_EVENT = "tracking.event"
     BUNDLE_WRITE = "bundle.write"
+    SCRIPT_CASE_READ = "script_case.read"
+    """Cases of scripts; a centre sees its own from the day on which it is asked."""
+    SCRIPT_CASE_WORK = "script_case.work"
+    SCRIPT_CASE_REPLY = "script_case.reply"
     SCRIPT_CASE_CLOSE = "script_case.close"
+    SCRIPT_DECIDE = "script.decide"
+    """Declaring a script missing, or explaining why it does not come; the day of results, by which that is done."""
+    MISSING_EXPORT = "missing.export"
+    """The regulator's return on missing scripts, which names candidates by their identifiers."""
     SCRIPT_IMAGE = "script.image"
+    SCRIPT_LOOK = "script.look"
+    """Looking at a script's pages from its history, for a stated reason."""
+    SCRIPT_QUALITY = "script.quality"
+    SCRIPT_RELEASE = "script.release"
+    SCRIPT_COPY = "script.copy"
+    SCRIPT_COPIES_READ = "script.copies"
+    SCRIPT_RETENTION = "script.retention"
+    CUSTODY_CERTIFY = "custody.certify"
+    """Having what is known of scripts certified."""
     TOKEN_READ = "token.read"  # noqa: S105 — tokens of school systems
     TOKEN_WRITE = "token.write"  # noqa: S105
     PEOPLE_READ_CENTRE = "people.read.centre"
@@ -228,11 +247,14 @@ STEP_UP: frozenset[Action] = frozenset(
         Action.DOCUMENT_ORIGINAL,
         Action.EXPORT_READ,
         Action.HOLD_WRITE,
+        Action.MISSING_EXPORT,
         Action.PEOPLE_MANAGE_BODY,
         Action.PEOPLE_MANAGE_CENTRE,
         Action.RESULTS_RELEASE,
         Action.RETENTION,
         Action.SCRIPT_IMAGE,
+        Action.SCRIPT_LOOK,
+        Action.SCRIPT_RETENTION,
         Action.TEAM_WRITE,
         Action.TOKEN_WRITE,
     }
@@ -349,10 +371,23 @@ POLICY: Mapping[Action, Mapping[Role, Scope]] = {
     Action.SITTING_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
     Action.REGISTER_WRITE: {_E: _CENTRE},
     Action.PACKET_WRITE: {_E: _CENTRE},
+    Action.LABEL_ISSUE: {_A: _ALL, _C: _ALL},
     Action.TRACKING_EVENT: {_C: _ALL},
     Action.BUNDLE_WRITE: {_C: _ALL},
-    Action.SCRIPT_CASE_CLOSE: {_A: _ALL},
-    Action.SCRIPT_IMAGE: {_C: _ALL},
+    Action.SCRIPT_CASE_READ: {_E: _CENTRE, _A: _ALL, _C: _ALL},
+    Action.SCRIPT_CASE_WORK: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_CASE_REPLY: {_E: _CENTRE},
+    Action.SCRIPT_CASE_CLOSE: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_DECIDE: {_A: _ALL},
+    Action.MISSING_EXPORT: {_A: _ALL},
+    Action.SCRIPT_IMAGE: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_LOOK: {_A: _ALL, _C: _ALL},
+    Action.SCRIPT_QUALITY: {_C: _ALL},
+    Action.SCRIPT_RELEASE: {_C: _ALL, _A: _ALL},
+    Action.SCRIPT_COPY: {_E: _CENTRE},
+    Action.SCRIPT_COPIES_READ: {_E: _CENTRE, _A: _ALL},
+    Action.SCRIPT_RETENTION: {_A: _ALL},
+    Action.CUSTODY_CERTIFY: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_READ: {_E: _CENTRE, _A: _ALL},
     Action.TOKEN_WRITE: {_E: _CENTRE},
     Action.PEOPLE_READ_CENTRE: {_E: _CENTRE},

@@ -20,6 +20,7 @@ from repository.antivirus import Antivirus, Clamd, NoAntivirus
 from repository.audit import tending
 from repository.audit.notes import load_signer
 from repository.audit.refusals import Bound
+from repository.bundles import pushing, staging, versions, watching
 from repository.care import health, nightly, telling
 from repository.database import Database
 from repository.errors import ServiceBusy, SettingRefused
@@ -32,6 +33,7 @@ from repository.settings import MailSettings, Settings
 from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
 from repository.web import keys, limits, middleware, pages, provider_client, refusals, routes, tickets
+from repository.web.api import scans as scans_api
 from repository.web.connection import Runner
 from repository.web.languages import LANGUAGES
 from repository.web.turns import Turns
@@ -165,6 +167,8 @@ def worker_of(services: Services) -> Worker:
     handlers = {
         records.VERIFY: partial(releasing.verify, services),
         records.DERIVE: partial(releasing.derive, services),
+        staging.PUSH: partial(pushing.push, services),
+        versions.MAKE: partial(versions.make, services),
     }
     chores = (
         partial(telling.tell, services),
@@ -178,7 +182,7 @@ def worker_of(services: Services) -> Worker:
         services.clock,
         handlers,
         chores=chores,
-        give_up={records.VERIFY: releasing.give_up},
+        give_up={records.VERIFY: releasing.give_up, staging.PUSH: pushing.give_up},
         outages=OUTAGES,
         at_once=min(WORK_AT_ONCE_LIMIT, len(os.sched_getaffinity(0))),
     )
@@ -206,6 +210,8 @@ async def work(services: Services) -> None:
         group.create_task(nightly.keep(services))
         group.create_task(tending.keep(services))
         group.create_task(proving.keep(services))
+        if services.settings.scan_folder is not None:
+            group.create_task(watching.Watch(services, services.settings.scan_folder, scans_api.announced_by).keep())
         if services.settings.mail is not None:
             group.create_task(sender_of(services, services.settings.mail).keep())
 

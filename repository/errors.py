@@ -233,6 +233,10 @@ class OfficerUnknown(RepositoryError):
     """No awarding body officer of that id or name holds that role now."""
 
 
+class ClerkUnknown(RepositoryError):
+    """No one tracking clerk has the id or name in NEA_SCAN_FOLDER_CLERK. Files of the scan folder stay until it is mended."""
+
+
 class CollectorStopped(RepositoryError):
     """The collector stopped before it deleted anything."""
 
@@ -247,6 +251,14 @@ class BackupRefused(RepositoryError):
 
 class InspectionFailed(RepositoryError):
     """The file could not be read safely."""
+
+
+class PictureRefused(RepositoryError):
+    """This is no picture that can be kept. Take it again, as JPEG or PNG."""
+
+
+class EvidenceConflict(RepositoryError):
+    """Another picture was sent under this id before. Nothing was changed; send this one under an id of its own."""
 
 
 class SecondPersonNeeded(RepositoryError):

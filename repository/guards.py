@@ -18,7 +18,26 @@ from repository.audit import guards as of_audit
 from repository.journal_tables import JournalEntry
 from repository.sign_in.people_tables import Invitation, Reset, RoleProposal
 from repository.sign_in.providers_tables import IdentityRequest
-from repository.tables import ReceiptProof, ReceiptRow
+from repository.tables import (
+    CustodyEvidence,
+    ReceiptProof,
+    ReceiptRow,
+    ScriptCopy,
+    ScriptDestruction,
+    ScriptRetentionRule,
+)
+from scripts.tables import (
+    DeclaredMissing,
+    DespatchEntryRow,
+    DespatchLineRow,
+    LabelPrint,
+    PacketEventRow,
+    PageDecision,
+    RegisterChange,
+    RegisterCorrection,
+    ScriptCaseEvent,
+    ScriptEventRow,
+)
 
 TIE_YEARS = 3
 """So long after a role at a centre its holder stays tied to it."""
@@ -139,10 +158,50 @@ def _receipts() -> tuple[Guard, ...]:
     return (*guards_of_history(receipt, signed), *guards_of_history(proof, proved))
 
 
+def _custody() -> tuple[Guard, ...]:
+    """What happened to packets and scripts, what a despatch log says of it, and what people decided about pages is only
+    ever added to; what was wrong is withdrawn by another event, corrected by another entry, or undone by another decision.
+    """
+    kinds = (PacketEventRow, ScriptEventRow, DespatchEntryRow, DespatchLineRow, CustodyEvidence, PageDecision)
+    rows = (one.metadata.tables[one.__tablename__] for one in kinds)
+    return tuple(guard for table in rows for guard in guards_of_history(table, Kept()))
+
+
+def _after_marking() -> tuple[Guard, ...]:
+    """A copy that was given, a rule that held and a destruction that was decided stay as they were."""
+    copy, rule, ended = (
+        one.metadata.tables[one.__tablename__] for one in (ScriptCopy, ScriptRetentionRule, ScriptDestruction)
+    )
+    once = ("confirmed_by", "confirmed_at", "destroyed_by", "witnessed_by", "method", "boxes", "destroyed_on")
+    decided = Kept(once=(*once, "decided", "withdrawn_at", "finished_at", "receipt_id"))
+    return (*guards_of_history(copy, Kept()), *guards_of_history(rule, Kept()), *guards_of_history(ended, decided))
+
+
+def _script_cases() -> tuple[Guard, ...]:
+    """What was said and decided about a script stays; that a missing one turned up, or is looked for again, is noted once."""
+    event, missing = (one.metadata.tables[one.__tablename__] for one in (ScriptCaseEvent, DeclaredMissing))
+    return (*guards_of_history(event, Kept()), *guards_of_history(missing, Kept(once=("located_at", "withdrawn_at"))))
+
+
+def _registers() -> tuple[Guard, ...]:
+    """Every change of a register and every printing of a label stays; a correction is decided once."""
+    change, printed, correction = (
+        one.metadata.tables[one.__tablename__] for one in (RegisterChange, LabelPrint, RegisterCorrection)
+    )
+    decided = Kept(once=("decision", "decided_by", "decided_at"), freely=("second_name",))
+    return (
+        *guards_of_history(change, Kept()),
+        *guards_of_history(printed, Kept()),
+        *guards_of_history(correction, decided),
+    )
+
+
 TWO_PEOPLE = (
     ("shred_proposal", "proposed_by", "confirmed_by"),
+    ("script_destruction", "proposed_by", "confirmed_by"),
     ("role_proposal", "proposed_by", "confirmed_by"),
     ("assignment", "granted_by", "confirmed_by"),
+    ("register_correction", "asked_by", "decided_by"),
 )
 """Table, and the two columns that must name two different humans."""
 
@@ -162,6 +221,10 @@ def all_guards() -> tuple[Guard, ...]:
         Guard("role_proposed_still", "role_proposal", "UPDATE OF confirmed_by", _proposed),
         *_links(),
         *_receipts(),
+        *_registers(),
+        *_custody(),
+        *_script_cases(),
+        *_after_marking(),
         *guards_of_history(JournalEntry.metadata.tables[JournalEntry.__tablename__], Kept()),
         *of_audit.GUARDS,
         *guards_of_two_people(TWO_PEOPLE),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0030"
+HEAD = "0040"
 """The newest migration: what a database must have. Known here so that a running service need not load Alembic."""
 
 

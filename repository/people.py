@@ -18,7 +18,7 @@ from moderation.tables import Allocation, ModerationCase
 from repository import audit
 from repository.access import Action, Actor, Role, Scope, scope_of
 from repository.audit import Context
-from repository.errors import OfficerUnknown, SignInRefused
+from repository.errors import ClerkUnknown, OfficerUnknown, SignInRefused
 from repository.sign_in.limits import Limits
 from repository.sign_in.people_tables import Teaching
 from repository.sign_in.tables import Account
@@ -74,19 +74,34 @@ def officer_named(session: Session, words: str, now: datetime) -> Actor:
 
     Raises: ``OfficerUnknown`` unless exactly one person of that id or name holds the role now.
     """
+    found = _named(session, words, Role.AB_OFFICER, now)
+    if len(found) > 1:
+        raise OfficerUnknown("Several officers have that name; give the id of the person instead.")
+    if not found:
+        raise OfficerUnknown
+    return found[0]
+
+
+def clerk_named(session: Session, words: str, now: datetime) -> Actor:
+    """Return the tracking clerk of that person id or name, under whose account the watch folder is taken in.
+
+    Raises: ``ClerkUnknown`` unless exactly one person of that id or name holds the role now.
+    """
+    found = _named(session, words, Role.TRACKING_CLERK, now)
+    if len(found) != 1:
+        raise ClerkUnknown(clerk=words)
+    return found[0]
+
+
+def _named(session: Session, words: str, role: Role, now: datetime) -> list[Actor]:
     rows = session.execute(
         select(Assignment, Person)
         .join(Person, Person.id == Assignment.person_id)
-        .where(Assignment.role == Role.AB_OFFICER, or_(Person.id == words, Person.display_name == words))
+        .where(Assignment.role == role, or_(Person.id == words, Person.display_name == words))
         .order_by(Assignment.valid_from)
     ).all()
     held = {person.id: (assignment, person) for assignment, person in rows if _holds(assignment, now)}
-    if len(held) > 1:
-        raise OfficerUnknown("Several officers have that name; give the id of the person instead.")
-    if not held:
-        raise OfficerUnknown
-    ((assignment, person),) = held.values()
-    return Actor(person.id, assignment.id, person.display_name, Role.AB_OFFICER, None)
+    return [Actor(person.id, assignment.id, person.display_name, role, None) for assignment, person in held.values()]
 
 
 def add_sign_in_link(session: Session, assignment_id: str, token: str) -> None:

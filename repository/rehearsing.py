@@ -16,11 +16,27 @@ from moderation.rehearsal import Rehearsal, RehearsedCase, make, synthetic_based
 from moderation.tables import ModerationCase, SeriesRow
 from repository import people, sign_in_lines
 from repository.access import ROLE_TITLES, Actor, Role
-from repository.acts import allocations, imports, marking, marks, postal, sittings, teams, tracking
+from repository.acts import (
+    allocations,
+    despatch,
+    imports,
+    marking,
+    marks,
+    openings,
+    packet_plans,
+    parcels,
+    postal,
+    registers,
+    sittings,
+    teams,
+    tracking,
+)
 from repository.acts.imports import ImportKind
+from repository.acts.script_calendars import centre_calendar, results_days
 from repository.audit import Context
 from repository.errors import RepositoryError
 from repository.tables import Person, new_id
+from scripts import records as records_of_scripts
 from scripts.despatch import CollectionKind, DespatchLine
 from scripts.packets import DEFAULT_CAPACITY
 from scripts.reconciliation import RegisterState
@@ -31,6 +47,8 @@ SEED = 2026
 ORIGIN = "rehearsal"
 DAYS_TO_THE_DEADLINE = 10
 DAYS_SINCE_A_PAPER = 7
+DAYS_UNDER_WAY = (0, 6)
+"""The first paper's packets left today; of the second's, those that have not arrived are overdue."""
 """A rehearsal's days lie around the day that it is made: marks are due soon, scripts of a paper are on their way."""
 STAFFED_CENTRES_LIMIT = 6
 """So many centres get people of their own; more would only lengthen the list of sign-in links."""
@@ -45,6 +63,7 @@ AWARDING_BODY_PEOPLE = (
     (Role.TEAM_LEADER, "Rehearsal team leader"),
     (Role.PRINCIPAL_MODERATOR, "Rehearsal principal moderator"),
     (Role.TRACKING_CLERK, "Rehearsal script tracking clerk"),
+    (Role.TRACKING_CLERK, "Rehearsal second script tracking clerk"),
 )
 REFERENCE_FILES = (
     (ImportKind.CENTRES, "centres.csv"),
@@ -53,6 +72,9 @@ REFERENCE_FILES = (
     (ImportKind.EXTERNAL_MARKS, "external_marks.csv"),
     (ImportKind.CONSORTIA, "consortia.csv"),
 )
+
+
+POSTING = parcels.Posting("PP 0099 0001", "Rehearsal exams officer", "Rehearsal teacher")
 
 
 class NotEmpty(RepositoryError):
@@ -103,7 +125,7 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     """Put the invented series into an empty database, through the acts that people use.
 
     The first centre's marks are saved and wait to be checked, and its register is open; of the others' samples some are
-    due, one is with the moderator, and one outcome waits for an officer; their scripts are under way.
+    due, one is with the moderator, and one outcome waits for an officer; their scripts are under way, and some are overdue.
     Raises: ``NotEmpty``.
     """
     if not is_empty(session):
@@ -130,9 +152,12 @@ def seed(session: Session, now: datetime, *, centres: int = CENTRES, seed_number
     ids = _enter_marks(session, now, rehearsal, signed)
     _send_samples(session, now, rehearsal, signed, ids)
     papers = [one.code for one in basedata.components if one.timetabled == "T"]
-    for code in papers[:1]:
-        opened = sittings.open_all(session, officer, rehearsal.series.key, code)
-        _send_scripts(session, now, signed, opened)
+    for code, days in zip(papers, DAYS_UNDER_WAY, strict=False):
+        opened = openings.open_all(session, officer, rehearsal.series.key, code)
+        _send_scripts(session, now - timedelta(days=days), signed, opened, counted_short=days > 0)
+    records_of_scripts.raise_alarms(
+        session, today=today, now=now, calendar=centre_calendar(session), results_on=results_days(session)
+    )
     return rehearsal
 
 
@@ -208,7 +233,7 @@ def _send_samples(
             continue
         if case.mode is SubmissionMode.POSTAL:
             items = [item.item_id for item in records.sample_of(session, case_id).items]
-            parcel = postal.despatch(session, officer, None, case_id, "PP 0099 0001", items)
+            parcel = postal.despatch(session, officer, None, case_id, POSTING, contents=items)
             postal.receive(session, moderator, parcel, None, "")
         elif case.mode is SubmissionMode.VISIT:
             postal.book_visit(session, officer, case_id, (now + timedelta(days=7)).date())
@@ -222,8 +247,13 @@ def _send_samples(
                 marking.record_mark(session, moderator, one.item.item_id, mark, "")
 
 
-def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting]) -> None:
-    """Send the scripts of every centre but the first; the second's arrive, so that the clerk has packets to open."""
+def _send_scripts(
+    session: Session, now: datetime, signed: Sequence[SignIn], opened: Sequence[Sitting], *, counted_short: bool
+) -> None:
+    """Send the scripts of every centre but the first; the second's arrive, so that the clerk has packets to open.
+
+    Takes: ``counted_short``: they were opened too, and one script was not in its packet.
+    """
     clerk = next(one for one in signed if one.role is Role.TRACKING_CLERK).context(now)
     officers = {one.centre_number: one.context(now) for one in signed if one.role is Role.EXAMS_OFFICER}
     for sitting in opened[1:]:
@@ -232,9 +262,9 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             continue
         numbers = [line.candidate_number for line in sittings.page(session, officer, sitting.id).register]
         states = dict.fromkeys(numbers, RegisterState.PRESENT) | {numbers[-1]: RegisterState.ABSENT}
-        sittings.mark_register(session, officer, sitting.id, states)
-        packets = sittings.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
-        labels = sittings.label_payloads(session, officer, sitting.id)
+        registers.mark_register(session, officer, sitting.id, states)
+        packets = packet_plans.make_packets(session, officer, sitting.id, DEFAULT_CAPACITY)
+        labels = packet_plans.label_payloads(session, officer, sitting.id)
         lines = [
             DespatchLine(
                 label=label.payload,
@@ -245,15 +275,25 @@ def _send_scripts(session: Session, now: datetime, signed: Sequence[SignIn], ope
             )
             for packet, label in zip(packets, labels, strict=True)
         ]
-        sittings.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
+        despatch.despatch(session, officer, None, sitting.id, [(new_id(), line) for line in lines])
         if sitting is opened[1]:
             for line in lines:
-                tracking.record(
-                    session,
-                    clerk,
-                    event_id=new_id(),
-                    label=line.label,
-                    kind=tracking.RECEIVED,
-                    occurred_at=now,
-                    place="Rehearsal scanning centre",
-                )
+                _told(session, clerk, line.label, tracking.RECEIVED)
+        if sitting is opened[1] and counted_short:
+            short = lines[-1]
+            for line in lines:
+                _told(session, clerk, line.label, tracking.OPENED, line.script_count - (line is short))
+
+
+def _told(session: Session, clerk: Context, label: str, kind: str, script_count: int | None = None) -> None:
+    tracking.record(
+        session,
+        clerk,
+        event_id=new_id(),
+        label=label,
+        kind=kind,
+        occurred_at=clerk.now,
+        place="Rehearsal scanning centre",
+        script_count=script_count,
+        second_operator="Rehearsal second operator" if script_count is not None else "",
+    )

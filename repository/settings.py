@@ -87,6 +87,14 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanFolder:
+    """Where scanners save files that are taken in as bundles, and the tracking clerk under whose account: id or name."""
+
+    path: Path
+    clerk: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the service is told from outside. Sizes in bytes, times in seconds."""
 
@@ -124,8 +132,16 @@ class Settings:
     """What somebody reads who fears for a person's safety: what to do in an emergency, before anything is written."""
     clamd_socket: Path | None = None
     """Where the virus scanner listens; None means that no file is scanned."""
+    script_quality_percent: int = 5
+    """So many of a hundred scanned scripts are looked at by a second person, chosen by chance."""
+    scan_folder: ScanFolder | None = None
+    """None means that no folder is watched."""
     practice_days: int = 14
     """After so many days a practice centre is wiped by itself."""
+    despatch_helpdesk: str = ""
+    """The telephone number to call when a collection does not come; empty means that pages name the carrier's label."""
+    carrier_formats_path: Path | None = None
+    """Further forms of carriers' files; None means those of the package alone."""
     clamd_signatures_hours: int = 0
     """How old its signatures may be; 0 takes those without a date."""
 
@@ -207,6 +223,14 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         SAFEGUARDING_WORDS,
         "what is shown to who reports a concern for somebody's safety; up to 600 characters",
     ),
+    "NEA_DESPATCH_HELPDESK": ("", "telephone number of the helpdesk for collections, shown in the despatch log"),
+    "NEA_CARRIER_FORMATS_FILE": (
+        "",
+        "file of further forms of carriers' files; empty means those of the package alone",
+    ),
+    "NEA_SCRIPT_QUALITY_PERCENT": ("5", "of a hundred scanned scripts, so many are looked at by a second person"),
+    "NEA_SCAN_FOLDER": ("", "folder that scanners save files in, which are taken in as bundles; empty means none"),
+    "NEA_SCAN_FOLDER_CLERK": ("", "person id or name of the tracking clerk under whose account that is done"),
     "NEA_PRACTICE_DAYS": ("14", "after so many days a practice centre of an exams officer is wiped"),
     "NEA_SESSION_IDLE_MINUTES": ("30", "sign-in ends after this long without a request"),
     "NEA_OIDC_FILE": ("", "file of the identity providers that people may sign in with; empty means none"),
@@ -264,6 +288,12 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         centres_need_two=_yes_or_no(value, "NEA_CENTRE_SECOND_FACTOR"),
         mail=_mail(value),
         safeguarding_words=_words(value, "NEA_SAFEGUARDING_WORDS"),
+        despatch_helpdesk=_number(value, "NEA_DESPATCH_HELPDESK"),
+        carrier_formats_path=Path(value["NEA_CARRIER_FORMATS_FILE"]).absolute()
+        if value["NEA_CARRIER_FORMATS_FILE"]
+        else None,
+        script_quality_percent=_whole_number(value, "NEA_SCRIPT_QUALITY_PERCENT", 0, 100),
+        scan_folder=_scan_folder(value),
         practice_days=_whole_number(value, "NEA_PRACTICE_DAYS", 1, 90),
         clamd_socket=_socket(value),
         clamd_signatures_hours=_whole_number(value, "NEA_CLAMD_SIGNATURES_HOURS", 0, 8_760),
@@ -305,6 +335,18 @@ def _socket(value: Mapping[str, str]) -> Path | None:
             variable="NEA_CLAMD_SOCKET",
         )
     return Path(text) if text else None
+
+
+def _scan_folder(value: Mapping[str, str]) -> ScanFolder | None:
+    folder, clerk = value["NEA_SCAN_FOLDER"], value["NEA_SCAN_FOLDER_CLERK"]
+    if bool(folder) != bool(clerk):
+        missing = "NEA_SCAN_FOLDER_CLERK" if folder else "NEA_SCAN_FOLDER"
+        raise SettingRefused(f"{missing} is missing: a folder is watched under somebody's account.", variable=missing)
+    if folder and not Path(folder).is_absolute():
+        raise SettingRefused(
+            f"NEA_SCAN_FOLDER is {folder!r}; it must be a whole path, such as /srv/scans.", variable="NEA_SCAN_FOLDER"
+        )
+    return ScanFolder(Path(folder), clerk) if folder else None
 
 
 def _whole_number(value: Mapping[str, str], name: str, lowest: int, highest: int) -> int:
@@ -394,6 +436,13 @@ def _words(value: Mapping[str, str], name: str) -> str:
     if not words or len(words) > WORDS_LIMIT or not words.isprintable():
         raise SettingRefused(f"{name} must be a few sentences, of up to {WORDS_LIMIT} characters.", variable=name)
     return words
+
+
+def _number(value: Mapping[str, str], name: str) -> str:
+    number = value[name].strip()
+    if number and re.fullmatch(r"[0-9+() /-]{3,40}", number) is None:
+        raise SettingRefused(f"{name} is a telephone number: digits, spaces, + ( ) / and -.", variable=name)
+    return number
 
 
 def _mail(value: Mapping[str, str]) -> MailSettings | None:

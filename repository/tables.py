@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, cast
 from uuid import uuid4
@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -33,8 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from moderation.tables import ModerationCase, SampleItem
-from scripts.tables import ScanBundle, Script, Sitting
+from moderation.tables import Consignment, ModerationCase, ReviewRequest, SampleItem
+from scripts.tables import Packet, ScanBundle, Script, Sitting
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -354,12 +355,117 @@ class ScriptDocument(Base):
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
 
 
+class ScriptVersion(Base):
+    """One version of a script's images: sealed, kept when a later one supersedes it.
+
+    ``contents``: the pages it was made of, in order, each as [bundle id, page index, clockwise turn].
+    """
+
+    __tablename__ = "script_version"
+    __table_args__ = (UniqueConstraint("script_id", "number"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_id: Mapped[str] = mapped_column(ForeignKey(Script.__table__.c.id), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+    contents: Mapped[list[Any]] = mapped_column(JSON)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    superseded_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class BundleDocument(Base):
     """The scan bundle as it came, sealed; corrections are events on top of it."""
 
     __tablename__ = "bundle_document"
     bundle_id: Mapped[str] = mapped_column(ForeignKey(ScanBundle.__table__.c.id), primary_key=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), unique=True)
+
+
+class CustodyEvidence(Base):
+    """A picture that shows a step of custody: of a packet's or a script's event, one row for each event that it shows.
+
+    ``kind``: ``photograph``, ``signature``, ``proof_of_posting``, ``paper_log`` or ``video_still``. The document was drawn
+    anew from what was sent, whose hash stands in ``sent_sha256``; ``sent_id`` is the sender's own key. Never changed.
+    """
+
+    __tablename__ = "custody_evidence"
+    __table_args__ = (
+        UniqueConstraint("event_id", "sent_id"),
+        CheckConstraint(
+            "kind IN ('photograph', 'signature', 'proof_of_posting', 'paper_log', 'video_still')", name="kind"
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    event_id: Mapped[str] = mapped_column(String(64), index=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey(Sitting.__table__.c.id), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    sent_id: Mapped[str] = mapped_column(String(40))
+    sent_sha256: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime] = mapped_column(Instant)
+    added_by: Mapped[str] = mapped_column(String(100))
+
+
+class ScriptCopy(Base):
+    """A copy of a script that was given to its centre: of which scan, under which request, to whom, when. Never changed.
+
+    ``sha256`` and ``pages`` are of the copy as it was given, which says on every page for whom and when it was made.
+    """
+
+    __tablename__ = "script_copy"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    script_id: Mapped[str] = mapped_column(ForeignKey(Script.__table__.c.id), index=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey(ReviewRequest.__table__.c.id), index=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    given_to: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    given_at: Mapped[datetime] = mapped_column(Instant)
+    pages: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ScriptRetentionRule(Base):
+    """How many days scripts are kept after the last thing that keeps them, for an awarding body and component.
+
+    ``*`` stands for every one. Rules are only ever added: the most exact holds, of equally exact ones the newest.
+    """
+
+    __tablename__ = "script_retention_rule"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    awarding_body: Mapped[str] = mapped_column(String(2))
+    component_code: Mapped[str] = mapped_column(String(12))
+    what: Mapped[str] = mapped_column(String(5))
+    """``scans`` or ``paper``."""
+    margin_days: Mapped[int] = mapped_column(Integer)
+    source: Mapped[str] = mapped_column(String(200))
+    set_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    set_at: Mapped[datetime] = mapped_column(Instant)
+    __table_args__ = (CheckConstraint("what IN ('scans', 'paper')", name="what"),)
+
+
+class ScriptDestruction(Base):
+    """The destruction of a sitting's scans or paper: proposed by one person, confirmed by another, then carried out.
+
+    ``decided``: what becomes of each script, fixed when it is confirmed: [script id, ``destroyed``, ``kept`` or
+    ``nothing``, why]. Of paper, who destroyed it before which witness, how, when and out of which boxes.
+    """
+
+    __tablename__ = "script_destruction"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey(Sitting.__table__.c.id), index=True)
+    what: Mapped[str] = mapped_column(String(5))
+    proposed_by: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[datetime] = mapped_column(Instant)
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    destroyed_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    witnessed_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    method: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    boxes: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    destroyed_on: Mapped[date | None] = mapped_column(Date)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    receipt_id: Mapped[str | None] = mapped_column(ForeignKey("receipt.id"))
+    __table_args__ = (CheckConstraint("what IN ('scans', 'paper')", name="what"),)
 
 
 class Work(Base):
@@ -560,6 +666,15 @@ class ReceiptRow(Base):
     """What the body commits to by its hash, and mail does not carry: the marks."""
     issued_at: Mapped[datetime] = mapped_column(Instant)
     __table_args__ = (CheckConstraint("(case_id IS NULL) <> (sitting_id IS NULL)", name="one_subject"),)
+
+
+class SamplePacket(Base):
+    """A packet that holds sampled work for a moderator, and the parcel that it was posted as; None while it is not posted."""
+
+    __tablename__ = "sample_packet"
+    packet_id: Mapped[str] = mapped_column(ForeignKey(Packet.__table__.c.id), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey(ModerationCase.__table__.c.id), index=True)
+    consignment_id: Mapped[str | None] = mapped_column(ForeignKey(Consignment.__table__.c.id), unique=True)
 
 
 class ReceiptProof(Base):

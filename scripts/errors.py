@@ -52,6 +52,18 @@ class DespatchRefused(ScriptsError):
     """The line of the despatch log cannot be accepted as it stands."""
 
 
+class EntryWaits(ScriptsError):
+    """The entry that this one corrects has not come yet. Send it again after that one."""
+
+
+class CarrierFileRefused(ScriptsError):
+    """The carrier's file cannot be read. Nothing of it was taken."""
+
+
+class CarrierFormatsInvalid(ScriptsError):
+    """The file of carriers' forms is wrong. Whoever runs the service puts it right; until then no carrier's file is taken."""
+
+
 class EventConflict(ScriptsError):
     """An event with this id is already recorded with other contents. Send a new event under its own id."""
 
@@ -80,16 +92,16 @@ class RegisterRefused(ScriptsError):
     """The attendance register cannot be marked like this. Nothing was changed."""
 
 
+class PlanRefused(ScriptsError):
+    """The packets cannot be planned like this. Nothing was changed."""
+
+
 class PacketUnknown(ScriptsError):
     """There is no such packet."""
 
 
 class ScriptUnknown(ScriptsError):
     """There is no such script."""
-
-
-class BundleDuplicate(ScriptsError):
-    """This scan bundle has been received before. It was not stored a second time."""
 
 
 class BundleUnreadable(ScriptsError):
@@ -106,6 +118,34 @@ class BundleUnknown(ScriptsError):
 
 class PagesNotConserved(ScriptsError):
     """Pages in and pages out of a scan bundle differ. Nothing was stored; the operator must be told."""
+
+
+class BundleMoveRefused(ScriptsError):
+    """The bundle is not in a state in which this can be done. Open it again to see how far it has come."""
+
+
+class BundleDiffers(ScriptsError):
+    """The file that arrived is not the one that was announced: its hash differs. Nothing was kept; send it again."""
+
+
+class DecisionRefused(ScriptsError):
+    """This cannot be decided about the page."""
+
+
+class DecisionUnknown(ScriptsError):
+    """There is no such decision."""
+
+
+class CheckUnknown(ScriptsError):
+    """There is no such second look, or it was answered."""
+
+
+class ReleaseRefused(ScriptsError):
+    """The script cannot go to its marker yet. The page of the script says what keeps it."""
+
+
+class PageTaken(ScriptsError):
+    """Somebody else has this page in hand. Take the next one."""
 
 
 class PageUnknown(ScriptsError):

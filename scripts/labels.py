@@ -1,17 +1,18 @@
-"""Codes on paper: packet labels and script covers, and their payloads; `sheets` prints them.
+"""Codes on paper: packet labels, script covers and answer pages, and their payloads; `sheets` prints them.
 
 A scanned code is data from outside: bounded, allow-listed, checked, and never proof that somebody may do something.
 """
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import dataclass, replace
 
 from scripts.errors import CodeRefused, ForeignCode, LabelRefused, UnreadableCover, WrongExam
 
 MAX_CODE_CHARACTERS = 80
-"""Height of the solid bars at the top and foot of a cover sheet, by which a cover with a spoilt code is still known."""
+"""No code of ours is longer; whatever is longer is somebody else's."""
 
 ALLOWED = re.compile(r"[A-Z0-9|/\-]+")
 CENTRE = re.compile(r"[0-9]{5}")
@@ -20,6 +21,7 @@ SERIES_LABEL = re.compile(r"[1-9ABC][A-Z][0-9]{2}")
 COMPONENT = re.compile(r"[A-Z0-9][A-Z0-9/\-]{0,11}")
 OF = re.compile(r"([1-9][0-9]{0,2})/(0|[1-9][0-9]{0,2})")
 ISSUE = re.compile(r"[1-9][0-9]?")
+BOOKLET = re.compile(r"[1-9][0-9]{0,2}")
 
 
 def crc16(data: bytes) -> int:
@@ -28,12 +30,7 @@ def crc16(data: bytes) -> int:
     Returns: 0–65535; ``crc16(b"123456789") == 0x29B1``.
     Source: project policy (domain: scripts, section 5); the check value is the published one of the algorithm.
     """
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = ((crc << 1) ^ 0x1021) & 0xFFFF if crc & 0x8000 else (crc << 1) & 0xFFFF
-    return crc
+    return binascii.crc_hqx(data, 0xFFFF)
 
 
 def sealed(fields: str) -> str:
@@ -113,9 +110,43 @@ class ScriptCover:
         return sealed(f"CV1|{self.centre_number}|{self.candidate_number}|{self.component_code}|{self.number}/{self.of}")
 
 
-def read_code(
-    untrusted_text: str, *, series: str | None = None, components: frozenset[str] | None = None
-) -> PacketLabel | ScriptCover:
+@dataclass(frozen=True, slots=True, order=True)
+class PageCode:
+    """The code of one answer page, which knows whose it is and where: ``PG1|centre|candidate|component|booklet|n/m|crc``.
+
+    Takes: ``booklet`` counts the candidate's booklets from 1; ``page`` and ``of`` count the answer pages of that booklet,
+        cover sheet left out; an odd page is the front of its sheet, the next even one its back.
+    Raises: ``LabelRefused`` for a value that no code can carry; ``of`` may not be 0.
+    Source: project policy (domain: scripts, section 5; decision 0027).
+    """
+
+    centre_number: str
+    candidate_number: str
+    component_code: str
+    booklet: int
+    page: int
+    of: int
+
+    def __post_init__(self) -> None:
+        _require(CENTRE, self.centre_number, "centre number")
+        _require(CANDIDATE, self.candidate_number, "candidate number")
+        _require(COMPONENT, self.component_code, "component")
+        _require(BOOKLET, str(self.booklet), "booklet")
+        _require_of(self.page, self.of, "page")
+        if self.of == 0:
+            raise LabelRefused("a page code says how many pages its booklet has", field="of", number=self.page, of=0)
+
+    @property
+    def payload(self) -> str:
+        """Return what the 2-D code carries."""
+        whose = f"{self.centre_number}|{self.candidate_number}|{self.component_code}"
+        return sealed(f"PG1|{whose}|{self.booklet}|{self.page}/{self.of}")
+
+
+Code = PacketLabel | ScriptCover | PageCode
+
+
+def read_code(untrusted_text: str, *, series: str | None = None, components: frozenset[str] | None = None) -> Code:
     """Read a scanned code and say what it is, or refuse it by name.
 
     Takes: ``series`` (e.g. ``6A26``) and ``components``: when given, a good code of another exam is refused.
@@ -127,7 +158,7 @@ def read_code(
         raise ForeignCode(reason="foreign_code")
     fields, _, check = untrusted_text.rpartition("|")
     prefix = untrusted_text.split("|", 1)[0]
-    if prefix not in {"SL1", "CV1"} or "|" not in untrusted_text:
+    if prefix not in {"SL1", "CV1", "PG1"} or "|" not in untrusted_text:
         raise ForeignCode(reason="foreign_code")
     if check != f"{crc16(fields.encode('ascii')):04X}":
         raise UnreadableCover(reason="unreadable_cover")
@@ -142,12 +173,14 @@ def read_code(
     return found
 
 
-def _from_fields(fields: list[str]) -> PacketLabel | ScriptCover | None:
+def _from_fields(fields: list[str]) -> Code | None:
     try:
         if fields[0] == "SL1" and len(fields) == 6 and (of := OF.fullmatch(fields[4])) and ISSUE.fullmatch(fields[5]):
             return PacketLabel(fields[1], fields[2], fields[3], int(of[1]), int(of[2]), int(fields[5]))
         if fields[0] == "CV1" and len(fields) == 5 and (of := OF.fullmatch(fields[4])):
             return ScriptCover(fields[1], fields[2], fields[3], int(of[1]), int(of[2]))
+        if fields[0] == "PG1" and len(fields) == 6 and BOOKLET.fullmatch(fields[4]) and (of := OF.fullmatch(fields[5])):
+            return PageCode(fields[1], fields[2], fields[3], int(fields[4]), int(of[1]), int(of[2]))
     except LabelRefused:
         return None
     return None

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from scripts.tracking import PACKET_ORDER, PacketState
+from scripts.clocks import ALARM_ORDER
+from scripts.clocks import Alarm as Alarm
+from scripts.states import PACKET_ORDER, PacketState
 
 AMBER_AFTER_DAYS = 3
 RED_AFTER_AMBER_DAYS = 2
@@ -16,15 +18,6 @@ PACKET_RED_AFTER_DAYS = 3
 
 WorkingDaysAfter = Callable[[date, int], date]
 """Gives the date a number of working days after another; the calendar, with its bank holidays, lives in moderation."""
-
-
-class Alarm(StrEnum):
-    """How worrying it is. ``unknown`` is grey: nothing is known of a hand-over, and nothing is assumed."""
-
-    UNKNOWN = "unknown"
-    NONE = "none"
-    AMBER = "amber"
-    RED = "red"
 
 
 class Stage(StrEnum):
@@ -111,3 +104,28 @@ def packet_alarm(
     if collected_on is not None and today >= working_days_after(collected_on, PACKET_AMBER_AFTER_DAYS):
         late = Alarm.AMBER
     return Alarm.AMBER if sibling_received else late
+
+
+DECISION_AMBER_BEFORE_DAYS = 5
+"""So many working days before the last day for a decision a case without one becomes amber. Source: project policy."""
+
+
+def decision_alarm(decide_by: date, today: date, working_days_after: WorkingDaysAfter) -> Alarm:
+    """Say how worrying it is that nothing is decided about a missing script.
+
+    Returns: amber from five working days before the last day for a decision, red once it has passed.
+    Source: project policy (domain: scripts, section 10).
+    """
+    if today > decide_by:
+        return Alarm.RED
+    return Alarm.AMBER if today >= working_days_after(decide_by, -DECISION_AMBER_BEFORE_DAYS) else Alarm.NONE
+
+
+def is_worse(one: Alarm, other: Alarm) -> bool:
+    """Say whether the first alarm is more worrying than the second."""
+    return ALARM_ORDER[one] > ALARM_ORDER[other]
+
+
+def worse(one: Alarm, other: Alarm) -> Alarm:
+    """Return the more worrying of two alarms; the second when they are the same."""
+    return one if is_worse(one, other) else other

@@ -95,7 +95,7 @@ def new_postgres_database(postgres_server: str) -> Iterator[Callable[..., str]]:
     def new(template: str = "template1") -> str:
         name = f"test_{uuid4().hex[:12]}"
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
         made.append(name)
         return _beside(postgres_server, name)
 

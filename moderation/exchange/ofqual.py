@@ -1,8 +1,9 @@
 """Formats of the regulator, as far as its columns or patterns are public. The rest is named here as not public.
 
-Public are the patterns of single values in returns on reviews of marking and moderation, the list of reasons, and the
-first ten columns of the return on special consideration. Not public, and so not offered: the order and the names of the
-columns of the return on reviews, and what follows the tenth column of the other.
+Public are the patterns of single values in returns on reviews of marking and moderation, the list of reasons, the first
+ten columns of the return on special consideration, and all columns of the return on missing scripts. Not public, and so
+not offered: the order and the names of the columns of the return on reviews, and what follows the tenth column of the
+return on special consideration.
 Source: https://assets.publishing.service.gov.uk/media/6527fbda2548ca0014ddf1e9/Reviews_of_marking_and_moderation_guide_to_the_submissions_process.csv/preview
 (patterns); https://assets.publishing.service.gov.uk/media/6527d9c6aea2d0000d219c3f/TQ_ROMM_Reason.csv/preview (reasons).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
+from datetime import date
 
 from moderation.entries import MONTHS, Series
 from moderation.exchange.csv_text import table_pieces
@@ -34,9 +36,20 @@ SPECIAL_CONSIDERATION_COLUMNS = (
     "specification code", "level",
 )  # fmt: skip
 """With these columns the return begins; those behind them are not public."""
+MISSING_SCRIPTS_COLUMNS = (
+    "ExamSeries", "ReportingDate", "AwardingOrganisation", "QAN", "QualificationLevel", "UnitOrComponentCode",
+    "SpecificationCode", "SpecificationTitle", "CentreNo", "UniqueCandidateIdentifier", "StageScriptLost", "Cause",
+)  # fmt: skip
+"""The return on missing scripts, in this order: whole scripts only, work that is not an exam left out.
+
+Source: Ofqual's guide to the collection of missing scripts (gov.uk asset 64abcd0b404eac000c763b9a).
+"""
+_MAY_BE_NOT_APPLICABLE = frozenset(MISSING_SCRIPTS_COLUMNS)
+"""A number is written bare in every column, so that ``-2`` is; text is made safe in every one all the same."""
 NOT_PUBLIC = (
     "Return on special consideration: every column behind the tenth.",
     "Return on reviews of marking and moderation: names and order of its columns.",
+    "Return on missing scripts: the list of causes, but for the words with which one begins.",
 )
 REASONS = (
     "centre error in submitting marks", "processing error", "no mark change, grade change through another component",
@@ -94,3 +107,58 @@ def special_consideration_csv(lines: Iterable[SpecialConsiderationLine], *, bom:
         return dict(zip(SPECIAL_CONSIDERATION_COLUMNS, astuple(line), strict=True))
 
     return table_pieces(SPECIAL_CONSIDERATION_COLUMNS, map(cells, lines), bom=bom)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScriptLine:
+    """One script that was declared missing; a field that is empty is not applicable, and is written ``-2``."""
+
+    series: str
+    reported_on: date
+    awarding_organisation: str
+    qan: str
+    level: str
+    component_code: str
+    specification_code: str
+    specification_title: str
+    centre_number: str
+    uci: str
+    stage: str
+    cause: str
+
+
+def missing_scripts_csv(lines: Iterable[MissingScriptLine], *, bom: bool = False) -> Iterator[bytes]:
+    """Yield the return on missing scripts; raises ``ValueError`` for a value not allowed.
+
+    Dates are written as the regulator's other returns give them, day first; its ``-2`` is written bare.
+    """
+
+    def cells(line: MissingScriptLine) -> Mapping[str, str]:
+        for what, text in (
+            ("series", line.series),
+            ("component code", line.component_code),
+            ("specification code", line.specification_code),
+            ("centre", line.centre_number),
+            ("uci", line.uci),
+            ("qan", line.qan),
+        ):
+            if text:
+                check(what, text)
+        values = (
+            line.series,
+            f"{line.reported_on:%d/%m/%Y}",
+            line.awarding_organisation,
+            line.qan,
+            line.level,
+            line.component_code,
+            line.specification_code,
+            line.specification_title,
+            line.centre_number,
+            line.uci,
+            line.stage,
+            line.cause,
+        )
+        texts = (text or str(NOT_APPLICABLE) for text in values)
+        return dict(zip(MISSING_SCRIPTS_COLUMNS, texts, strict=True))
+
+    return table_pieces(MISSING_SCRIPTS_COLUMNS, map(cells, lines), numeric=_MAY_BE_NOT_APPLICABLE, bom=bom)

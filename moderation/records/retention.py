@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,6 +84,14 @@ def retention_lines(
     return lines
 
 
+def keeping_in(session: Session, series_key: str, now: datetime) -> Callable[[str, str], tuple[Kept, ...]]:
+    """Return what says of a component and a centre what keeps their work, moderated or not: results, reviews, appeals.
+
+    Whoever keeps it adds what only they know, such as a legal hold, and the margin (``retain_until``).
+    """
+    return _Series(session, series_key, now, []).of_place
+
+
 def begin_retention(session: Session, case_id: str, *, actor: str, now: datetime, legal_hold: bool = False) -> None:
     """Close a case for good: nothing about it is open any more, and its work waits for disposal.
 
@@ -136,6 +144,10 @@ class _Series:
             things.append(Kept(Keeping.MALPRACTICE, None))
         return retain_until(things, margin_days=retention_margin_days())
 
+    def of_place(self, component_code: str, centre_number: str) -> tuple[Kept, ...]:
+        """Return what keeps all work of a component at a centre."""
+        return (*self._results, *self._requests.get((component_code, centre_number), ()))
+
     def _of_results(self, now: datetime) -> list[Kept]:
         release = release_of(self._session, self._series_key)
         if release is None or release.withdrawn_at is not None or not release.embargo.is_open(Audience.CENTRE, now):
@@ -173,7 +185,7 @@ class _Series:
             )
             .where(ReviewRequest.series_key == self._series_key)
         )
-        if only is not None:
+        if only:
             query = query.where(ReviewRequest.component_code.in_([case.component_code for case in only]))
         found: dict[tuple[str, str], list[Kept]] = defaultdict(list)
         for row, confirmed_at in self._session.execute(query):

@@ -21,6 +21,8 @@ class SeriesRow(Base):
     code: Mapped[str] = mapped_column(String(2))
     year: Mapped[int]
     title: Mapped[str] = mapped_column(String(60))
+    results_on: Mapped[date | None]
+    """The day on which candidates get their results, once it is announced."""
 
 
 class ImportFile(Base):

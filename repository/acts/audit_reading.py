@@ -15,9 +15,11 @@ from moderation.exchange.csv_text import write_table
 from moderation.tables import Candidate, ModerationCase, SampleItem
 from repository import access, audit
 from repository.access import CENTRE_ROLES, ROLE_TITLES, Action, Role
+from repository.acts import script_looks
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.tables import AuditLog, DocumentRow, Evidence, Person
+from scripts.tables import Script, Sitting
 
 T = TypeVar("T")
 PAGE_LINES = 50
@@ -26,6 +28,7 @@ LONDON = ZoneInfo("Europe/London")
 LOOKS: Mapping[str, str] = {
     Action.DOCUMENT_VIEW.value: "Opened a file",
     Action.SCRIPT_IMAGE.value: "Opened the image of an exam script",
+    Action.SCRIPT_LOOK.value: "Looked at the pages of an exam script",
     Action.MODERATOR_MARK_READ.value: "Opened the works to moderate them",
     Action.CHECK_READ.value: "Opened the works to check the moderation",
     Action.REVIEW_DESK.value: "Opened the works for a review",
@@ -216,8 +219,10 @@ def _as_looks(session: Session, rows: Sequence[AuditLog]) -> tuple[Look, ...]:
         .join(ModerationCase, ModerationCase.id == Evidence.case_id)
         .where(_among(Evidence.document_id, ids))
     )
-    candidates = _map(session, of_item) | _map(session, of_file)
-    components |= _map(session, of_files_case)
+    of_script = select(Script.id, Script.candidate_number).where(_among(Script.id, ids))
+    of_sitting = select(Script.id, Sitting.component_code).join(Sitting).where(_among(Script.id, ids))
+    candidates = _map(session, of_item) | _map(session, of_file) | _map(session, of_script)
+    components |= _map(session, of_files_case) | _map(session, of_sitting)
     own = {row.person_id for row in rows if row.person_id and (BODY_NAMES_SHOWN or row.role in CENTRE_ROLES)}
     names = _map(session, select(Person.id, Person.display_name).where(_among(Person.id, own)))
     return tuple(
@@ -225,7 +230,7 @@ def _as_looks(session: Session, rows: Sequence[AuditLog]) -> tuple[Look, ...]:
             row.at,
             names.get(row.person_id or "", "The service" if row.person_id is None else "Awarding body"),
             ROLE_TITLES[Role(row.role)] if row.role else "None" if row.person_id is None else "Not recorded",
-            PURPOSES.get(row.role or "", "Care for the store" if row.person_id is None else "Not recorded"),
+            _purpose(row),
             LOOKS[row.action],
             components.get(str(row.details.get("case", "")), components.get(row.object_id, "")),
             candidates.get(row.object_id, ""),
@@ -234,6 +239,14 @@ def _as_looks(session: Session, rows: Sequence[AuditLog]) -> tuple[Look, ...]:
         )
         for row in rows
     )
+
+
+def _purpose(row: AuditLog) -> str:
+    """Return for what somebody looked: the reason that was stated where one was, or what the role is there for."""
+    stated = str(row.details.get("reason", ""))
+    if row.action == Action.SCRIPT_LOOK.value:
+        return script_looks.REASONS.get(stated, "An open case")
+    return PURPOSES.get(row.role or "", "Care for the store" if row.person_id is None else "Not recorded")
 
 
 def _among(column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnElement[bool]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository import audit, objects
+from repository import access, audit, objects
 from repository.access import Action
+from repository.acts.cases import actor_of
 from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.errors import NotFound
 from repository.tables import BundleDocument, DocumentRow, ScriptDocument
-from scripts.tables import ScanBundle, Script
+from scripts.tables import ScanBundle, ScanPage, Script
 from storage.vault import StoredObject
 
 
@@ -24,10 +25,14 @@ class Image:
     document_id: str
     page_count: int
     stored: StoredObject
+    media_type: str
+    size_bytes: int
+    turn: int = 0
+    """The clockwise turn that makes the page upright, where the file does not say it itself."""
 
 
-def of_script(session: Session, context: Context, script_id: str) -> Image:
-    """Permit and record one look at a script's pages; raises ``NotFound``."""
+def of_script(session: Session, context: Context, script_id: str, number: int) -> Image:
+    """Permit and record one look at a page of a script, counted from 1; raises ``NotFound``."""
     script = session.get(Script, script_id)
     if script is None:
         raise NotFound
@@ -35,24 +40,43 @@ def of_script(session: Session, context: Context, script_id: str) -> Image:
     document_id = session.scalars(
         select(ScriptDocument.document_id).where(ScriptDocument.script_id == script_id)
     ).first()
-    return _image(session, context, document_id, "script", script_id)
+    return _image(session, context, document_id, "script", script_id, number)
 
 
-def of_bundle(session: Session, context: Context, bundle_id: str) -> Image:
-    """Permit and record one look at a bundle as it was scanned; raises ``NotFound``."""
+def of_bundle(session: Session, context: Context, bundle_id: str, number: int) -> Image:
+    """Permit and record one look at a page of a bundle, counted from 1, turned as it was found or put upright.
+
+    Raises: ``NotFound``.
+    """
     bundle = session.get(ScanBundle, bundle_id)
     if bundle is None:
         raise NotFound
-    permitted(session, context, Action.SCRIPT_IMAGE, bundle.sitting_id)
+    if bundle.sitting_id is None:  # nobody knows yet whose it is
+        access.require(actor_of(context), Action.SCRIPT_IMAGE)
+    else:
+        permitted(session, context, Action.SCRIPT_IMAGE, bundle.sitting_id)
     document_id = session.scalars(
         select(BundleDocument.document_id).where(BundleDocument.bundle_id == bundle_id)
     ).first()
-    return _image(session, context, document_id, "bundle", bundle_id)
+    page = session.get(ScanPage, (bundle_id, number - 1))
+    turn = page.rotation if page is not None else 0
+    return _image(session, context, document_id, "bundle", bundle_id, number, turn)
 
 
-def _image(session: Session, context: Context, document_id: str | None, kind: str, subject_id: str) -> Image:
+def _image(
+    session: Session,
+    context: Context,
+    document_id: str | None,
+    kind: str,
+    subject_id: str,
+    number: int,
+    turn: int = 0,
+) -> Image:
     if document_id is None:
         raise NotFound
     document = session.get_one(DocumentRow, document_id)
+    if not 1 <= number <= (document.page_count or 0):
+        raise NotFound
     audit.record(session, context, Action.SCRIPT_IMAGE, kind, subject_id)
-    return Image(document.id, document.page_count or 0, objects.stored_object(session, document.oid))
+    stored = objects.stored_object(session, document.oid)
+    return Image(document.id, document.page_count or 0, stored, document.media_type or "", document.size_bytes, turn)

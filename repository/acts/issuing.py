@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +22,6 @@ from repository.receipts.contents import file_lines
 from repository.receipts.issuing import About, about, by_actor, issue, newest_of
 from repository.receipts.kinds import ReceiptKind
 from repository.tables import ReceiptRow, new_id
-from scripts.despatch import DespatchLine
 from scripts.tables import Packet, Sitting
 
 
@@ -173,12 +172,27 @@ def of_parcel(
     return _of_case(session, context, signer, ReceiptKind.PARCEL_DESPATCHED, case, content, missing)
 
 
+class LogLine(Protocol):
+    """A line of the despatch log, as far as a receipt tells of it."""
+
+    @property
+    def label(self) -> str:
+        """Return what is on the packet's label."""
+
+    @property
+    def script_count(self) -> int:
+        """Return how many scripts the log says are in the packet."""
+
+    def as_details(self) -> Mapping[str, object]:
+        """Return what the log says of the hand-over."""
+
+
 def of_packets(
     session: Session,
     context: Context,
     signer: Signer,
     sitting: Sitting,
-    sent: Sequence[tuple[str, DespatchLine, Packet]],
+    sent: Sequence[tuple[str, LogLine, Packet]],
     missing: Sequence[Missing],
 ) -> str:
     """Issue the receipt of packets of scripts that were recorded as handed over; the same again gives the same receipt.

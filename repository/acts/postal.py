@@ -21,9 +21,12 @@ from moderation.tracking import Finding
 from repository import audit, blinding
 from repository.access import Action
 from repository.acts import issuing
+from repository.acts import parcels as custody
 from repository.acts.cases import actor_of, permitted
+from repository.acts.parcel_views import Parcel, of_case
+from repository.acts.parcels import Posting
 from repository.audit import Context
-from repository.errors import FieldRefused, NotFound
+from repository.errors import NotFound
 from repository.receipts import Signer
 
 
@@ -38,11 +41,19 @@ class PostalPage:
     overdue: frozenset[str]
     """Parcels that were posted and not opened for too long."""
     is_open: bool
+    parcels: tuple[Parcel, ...] = ()
+    """The parcels as they were packed, posted and followed; every consignment is one of them."""
 
     def wanted(self, item_id: str) -> bool:
         """Return whether a work still has to be sent: it is neither here, nor explained, nor on its way."""
         on_its_way = {one for parcel in self.consignments if parcel.received_at is None for one in parcel.contents}
         return not self.tracking.item(item_id).standing.is_settled and item_id not in on_its_way
+
+    def may_go_into(self, item_id: str, parcel: Parcel | None) -> bool:
+        """Return whether a work can be packed in a parcel: it has to be sent, and is in no other that waits for the post."""
+        number = self.by_item[item_id].candidate_number
+        waiting = (one for one in self.parcels if not one.is_posted and one != parcel)
+        return self.wanted(item_id) and not any(number in one.candidate_numbers for one in waiting)
 
     @property
     def by_item(self) -> dict[str, SampleItemView]:
@@ -61,7 +72,8 @@ def page(session: Session, context: Context, case_id: str) -> PostalPage:
     late = records.overdue_consignments(session, context.now, case_id=case_id)
     tracked = tracking.track(session, case_id, {}, (), context.now)
     overdue = frozenset(parcel.consignment_id for parcel, _ in late)
-    found = PostalPage(case, sample, parcels, tracked, overdue, case.state in WORK_EXPECTED)
+    packed = of_case(session, case, parcels, context.now)
+    found = PostalPage(case, sample, parcels, tracked, overdue, case.state in WORK_EXPECTED, packed)
     return blinding.mask(session, context, case_id, found)
 
 
@@ -70,26 +82,33 @@ def despatch(
     context: Context,
     signer: Signer | None,
     case_id: str,
-    proof_of_posting_number: str,
-    contents: Collection[str],
+    posting: Posting,
+    *,
+    packet_id: str | None = None,
+    contents: Collection[str] = (),
 ) -> str:
     """Record a parcel handed to the post, with a signed receipt in the same transaction; returns the consignment's id.
 
-    Takes: ``signer``, None for the invented past of a rehearsal.
-    Raises: ``FieldRefused`` for an empty parcel; ``WrongSubmissionMode`` for work that is uploaded.
+    Takes: ``packet_id``, the parcel that was packed; or ``contents``, sample items that are packed by this very act.
+    ``signer``, None for the invented past of a rehearsal.
+    Raises: ``FieldRefused`` for an empty parcel; ``WrongSubmissionMode`` for work that is uploaded; ``DespatchRefused``
+    for another label than the white one.
     """
     case = permitted(session, context, Action.CONSIGNMENT_DESPATCH, case_id)
-    if not contents:
-        raise FieldRefused("Tick the candidates whose work is in the parcel.", field="items")
+    if packet_id is None:
+        packet_id = custody.pack(session, context, case_id, contents)
+    inside = custody.contents(session, case_id, packet_id)
+    custody.post(session, context, packet_id, posting)
     sent = records.despatch_consignment(
         session,
         case_id,
-        proof_of_posting_number=proof_of_posting_number,
-        contents=contents,
+        proof_of_posting_number=posting.proof_of_posting_number,
+        contents=inside,
         actor=actor_of(context).person_id,
         now=context.now,
     )
-    audit.record(session, context, Action.CONSIGNMENT_DESPATCH, "consignment", sent.consignment_id, items=len(contents))
+    custody.joined(session, packet_id, sent.consignment_id)
+    audit.record(session, context, Action.CONSIGNMENT_DESPATCH, "consignment", sent.consignment_id, items=len(inside))
     if signer is not None:
         sample = samples.sample_of(session, case_id)
         issuing.of_parcel(
@@ -117,15 +136,20 @@ def receive(
         raise NotFound
     permitted(session, context, Action.CONSIGNMENT_RECEIVE, row.case_id)
     (sent,) = [c for c in records.consignments_of(session, row.case_id) if c.consignment_id == consignment_id]
+    here = sent.contents if received is None else received
     records.receive_consignment(
         session,
         consignment_id,
-        received=sent.contents if received is None else received,
+        received=here,
         discrepancy=discrepancy,
         findings=findings,
         actor=actor_of(context).person_id,
         now=context.now,
     )
+    if findings is not None:
+        here = [item_id for item_id, (what, _) in findings.items() if what is not Finding.MISSING]
+    custody.opened(session, context, consignment_id, here)
+    custody.settle(session, context, row.case_id)
     audit.record(session, context, Action.CONSIGNMENT_RECEIVE, "consignment", consignment_id)
     return row.case_id
 

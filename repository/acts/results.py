@@ -14,24 +14,22 @@ from moderation.exchange.csv_text import write_table
 from moderation.records import gate as gate_records
 from moderation.records import results as records
 from moderation.records.gate import GateReport, GateRunView, RunReport
-from moderation.records.gate_examination import GateBlock
 from moderation.records.results import ComputedResult, ReleaseView, ResultChange
 from moderation.results import Audience, Embargo, IssueReason
 from moderation.tables import ModerationCase, SeriesRow
 from repository import access, audit
 from repository.access import Action, Actor, Scope
+from repository.acts import script_results
 from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
 from repository.tables import Person, ReleaseProposal, WithdrawalProposal, new_id
-from scripts.tables import ScriptCase, Sitting
 
 NUMERIC = frozenset({"total"})
 
 
 LIVE_CASES_LIMIT = 2000
 """Above this many cases the page of the gate shows the newest recorded run, and runs it anew only when asked."""
-SCRIPTS_WAITED_FOR = ("missing", "register_present_no_script")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,7 @@ def release(session: Session, context: Context, series_key: str) -> ReleaseView:
         held_case_ids=proposal.held_case_ids,
         reason_code=proposal.reason_code,
         reason=proposal.reason,
-        more_blocks=_script_blocks(session, series_key),
+        more_blocks=script_results.blocks(session, series_key),
     )
     session.get_one(ReleaseProposal, proposal.proposal_id).released_at = context.now
     audit.record(
@@ -362,7 +360,7 @@ def _examine(
         session,
         series_key,
         held_case_ids=held_case_ids,
-        more_blocks=_script_blocks(session, series_key),
+        more_blocks=script_results.blocks(session, series_key),
         progress=progress,
     )
 
@@ -379,32 +377,6 @@ def _note_run(session: Session, context: Context, report: GateReport) -> None:
         clear=report.is_open,
         digest=report.digest,
     )
-
-
-def _script_blocks(session: Session, series_key: str) -> list[GateBlock]:
-    """Return what scripts that nobody has seen keep in, until somebody records a decision about them."""
-    rows = session.execute(
-        select(Sitting.component_code, Sitting.centre_number, func.count())
-        .join(ScriptCase, ScriptCase.sitting_id == Sitting.id)
-        .where(
-            Sitting.series_key == series_key,
-            ScriptCase.kind.in_(SCRIPTS_WAITED_FOR),
-            ScriptCase.state == "open",
-        )
-        .group_by(Sitting.component_code, Sitting.centre_number)
-        .order_by(Sitting.component_code, Sitting.centre_number)
-    )
-    return [
-        GateBlock(
-            "scripts-missing",
-            f"{code} at centre {centre_number}: "
-            + ("a script is missing" if total == 1 else f"{total} scripts are missing")
-            + " and nothing is decided about it. Open the sitting and record a decision.",
-            code,
-            centre_number,
-        )
-        for code, centre_number, total in rows
-    ]
 
 
 def _cases_total(session: Session, series_key: str) -> int:

@@ -19,7 +19,7 @@ from moderation.submission import WORK_EXPECTED
 from moderation.tracking import Finding, LossReason, MissingCode, Subject
 from repository import audit, blinding, evidence
 from repository.access import Action
-from repository.acts import declarations, issuing
+from repository.acts import declarations, issuing, parcels
 from repository.acts.cases import actor_of, permitted
 from repository.acts.declarations import Declarations, ItemDeclaration
 from repository.audit import Context
@@ -168,6 +168,7 @@ def find(session: Session, context: Context, item_id: str, finding: Finding, not
     tracking.find_in_item(
         session, item_id, finding=finding, note=note, actor=actor_of(context).person_id, now=context.now
     )
+    parcels.settle(session, context, item.case_id)
     audit.record(session, context, "sample.find", "sample_item", item_id, finding=str(finding))
     return item.case_id
 

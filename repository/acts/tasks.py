@@ -52,6 +52,11 @@ def board(session: Session, context: Context) -> Board:
     }
     found = boards[context.actor.role](session, context)
     late = datetime.max.replace(tzinfo=context.now.tzinfo)
-    every = (*found.tasks, *tasks_of_reviews.tasks(session, context), *tasks_of_messages.tasks(session, context))
+    every = (
+        *found.tasks,
+        *tasks_of_scripts.label_tasks(session, context),
+        *tasks_of_reviews.tasks(session, context),
+        *tasks_of_messages.tasks(session, context),
+    )
     tasks = tuple(sorted(every, key=lambda task: (not task.urgent, task.due_at or late, task.title)))
     return Board(tasks, found.waiting, found.figures, found.inbox)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 import scripts.tables as of_scripts
 from moderation import tables as of_moderation
-from repository.tables import BundleDocument, Evidence, ReceiptRow, ScriptDocument, UploadRow
+from repository.tables import BundleDocument, CustodyEvidence, Evidence, ReceiptRow, ScriptDocument, UploadRow
 
 _Find = tuple[Select[Any], Any]
 """The question for id and centre number, and the column that ids are held against."""
@@ -33,9 +33,10 @@ def _of_case(kind: type[Any], key: str = "id") -> _Find:
     return select(table.c[key], _CASE.c.centre_number).join(_CASE, table.c.case_id == _CASE.c.id), table.c[key]
 
 
-def _of_sitting(kind: type[Any]) -> _Find:
+def _of_sitting(kind: type[Any], key: str = "id") -> _Find:
     table = _table(kind)
-    return select(table.c.id, _SITTING.c.centre_number).join(_SITTING, table.c.sitting_id == _SITTING.c.id), table.c.id
+    found = select(table.c[key], _SITTING.c.centre_number).join(_SITTING, table.c.sitting_id == _SITTING.c.id)
+    return found, table.c[key]
 
 
 def _itself(kind: type[Any], key: str = "id") -> _Find:
@@ -55,6 +56,7 @@ _FINDS: Mapping[str, tuple[_Find, ...]] = {
         _of_case(Evidence, "document_id"),
         _scanned(ScriptDocument, of_scripts.Script, "script_id"),
         _scanned(BundleDocument, of_scripts.ScanBundle, "bundle_id"),
+        _of_sitting(CustodyEvidence, "document_id"),
     ),
     "upload": (_itself(UploadRow, "oid"),),
     "object": (_itself(UploadRow, "oid"),),
@@ -78,6 +80,8 @@ _FINDS: Mapping[str, tuple[_Find, ...]] = {
     "script": (_of_sitting(of_scripts.Script),),
     "bundle": (_of_sitting(of_scripts.ScanBundle),),
     "script_case": (_of_sitting(of_scripts.ScriptCase),),
+    "despatch_entry": (_itself(of_scripts.DespatchEntryRow),),
+    "custody_evidence": (_of_sitting(CustodyEvidence),),
 }
 
 

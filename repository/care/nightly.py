@@ -1,4 +1,4 @@
-"""What the service does for its store by itself once a day: reconcile, collect, and read a little again.
+"""What the service does by itself once a day: the alarm of missing scripts; reconcile, collect, read a little again.
 
 One process does it, whichever claims the round first. A store that is larger than the daily budget reads in a month
 needs `nea scrub` beside it, by a timer; `nea doctor` says so when an object has gone unread for too long.
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.acts import practice
 from repository.audit import Context
-from repository.care import collecting, reconciling, reminding, rescanning, scrubbing
+from repository.care import alarming, collecting, reconciling, reminding, rescanning, scrubbing
 from repository.care.scrubbing import Wish
 from repository.errors import CollectorStopped
 from repository.services import Services
@@ -47,6 +47,7 @@ async def round_if_due(services: Services) -> bool:
     """Do a round if a day has passed since the last; returns whether it did."""
     if not await services.database.write(lambda session: _claim(session, services.clock())):
         return False
+    await _alarm(services)
     await _reconcile(services)
     await _collect(services)
     await _scrub(services)
@@ -68,6 +69,17 @@ def _claim(session: Session, now: datetime) -> bool:
 
 def _context(services: Services) -> Context:
     return Context(None, services.clock(), new_id(), origin="care")
+
+
+async def _alarm(services: Services) -> None:
+    """Raise the alarm of missing scripts; whatever is wrong with it, the store is looked after all the same."""
+    try:
+        done = await alarming.alarm(services.database, _context(services))
+    except Exception:
+        logger.exception("care: the alarm of missing scripts failed; run `nea scripts alarm`")
+        return
+    if done.opened or done.red:
+        logger.info("care: %d cases of scripts opened; %d turned amber, %d red", done.opened, done.amber, done.red)
 
 
 async def _reconcile(services: Services) -> None:

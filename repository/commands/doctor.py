@@ -12,7 +12,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from repository import app, migrating
-from repository.care import health, log_health, mail_health
+from repository.care import health, log_health, mail_health, scan_folder_health
 from repository.care.health import Check, State
 from repository.commands.service import run
 from repository.database import Database
@@ -100,6 +100,7 @@ async def _services(services: Services) -> list[Check]:
     ]
     checks += await provider_checks(services)
     checks.append(await log_health.log_check(services))
+    checks += await scan_folder_health.checks(services)
     mail = services.settings.mail
     checks += await mail_health.mail_checks(services, app.sender_of(services, mail) if mail else None)
     return [*checks, await health.clock_check(services), *await health.care_checks(services)]

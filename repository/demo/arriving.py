@@ -30,6 +30,7 @@ BODY = (
     ("team leader", Role.TEAM_LEADER),
     ("principal", Role.PRINCIPAL_MODERATOR),
     ("clerk", Role.TRACKING_CLERK),
+    ("second clerk", Role.TRACKING_CLERK),
 )
 SECOND_FACTOR_KEY = re.compile(r"Key: <span[^>]*>([A-Z2-7 ]+)</span>")
 SPOKEN_CODE = re.compile(r'govuk-panel__title">\s*([^<]+?)\s*</h2>')

@@ -142,6 +142,8 @@ async def _rehearsed(session: ClientSession, address: str, signed: list[SignIn])
     people: dict[Who, Arrived] = {}
     for one in signed:
         name = names.get(one.role)
+        if name == "clerk" and ("clerk", None) in people:
+            name = "second clerk"
         if name is None:
             name = "officer B" if ("officer A", None) in people else "officer A"
         if one.name == REVIEWER_NAME:

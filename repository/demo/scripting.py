@@ -12,6 +12,8 @@ from typing import Any
 import pypdfium2
 from PIL import Image, ImageDraw
 
+from repository.demo import accounting
+from repository.demo.paperwork import log_despatch, register
 from repository.demo.stage import Stage
 
 DPI = 110
@@ -22,7 +24,7 @@ PAPER = (int(8.27 * DPI), int(11.69 * DPI))
 async def send_scripts(stage: Stage) -> None:
     """Take one paper of the first centre from the register to reconciliation."""
     report = stage.report
-    component, sitting = await _open(stage)
+    sitting = await _open(stage)
     if sitting is None:
         report.check("this series has a written paper to sit", False, "none among the rehearsal's components")
         return
@@ -30,19 +32,16 @@ async def send_scripts(stage: Stage) -> None:
     officer, path = stage.exams_officer(centre), f"/api/sittings/{sitting['id']}"
     numbers = [line["candidate_number"] for line in (await officer.get(path))["register"]]
     absent, missing = numbers[0], numbers[-1]
-    lines = [{"candidate_number": n, "state": "absent" if n == absent else "present"} for n in numbers]
-    await officer.put(f"{path}/register", {"lines": lines})
+    await register(stage, officer, path, numbers, absent)
     present = [number for number in numbers if number != absent]
-    report.check(
-        "a sitting has its register from the entries",
-        len(numbers) > 2,
-        f"{component}: {len(numbers)} entered, 1 absent",
-    )
     labels = await _despatch(stage, officer, path, present)
     covers = await officer.get_bytes(f"/sittings/{sitting['id']}/covers.pdf")
     scanned = [number for number in present if number != missing]
     bundle = await asyncio.to_thread(scan, covers, numbers, scanned, stage.random)
     await _receive(stage, labels, len(present))
+    await accounting.tell_late(stage, labels[-1])
+    packets = (await officer.get(f"{path}/packets"))["packets"]
+    await accounting.open_packets(stage, [(one["label"], len(one["candidates"])) for one in packets])
     await _scan(stage, sitting["id"], bundle, len(scanned))
     figures = await stage.clerk.get(f"{path}/reconciliation")
     found = set(figures["missing"])
@@ -51,9 +50,13 @@ async def send_scripts(stage: Stage) -> None:
         found == {missing},
         f"expected {missing}, found {', '.join(sorted(found)) or 'nobody'}; {len(present)} present, {len(scanned)} scanned",
     )
+    await accounting.case_of_missing(stage, sitting["id"], missing)
+    await accounting.settle_missing(stage, officer, sitting["id"], missing)
+    await accounting.certify(stage, officer, sitting["id"])
+    await accounting.keep(stage, officer, sitting["id"])
 
 
-async def _open(stage: Stage) -> tuple[str, dict[str, Any] | None]:
+async def _open(stage: Stage) -> dict[str, Any] | None:
     """Open sittings of the first timetabled paper of the rehearsal; returns that of the first centre."""
     moderated = {case.component_code for case in stage.rehearsal.cases}
     written = [
@@ -67,8 +70,9 @@ async def _open(stage: Stage) -> tuple[str, dict[str, Any] | None]:
         listed = (await stage.exams_officer(centre).get("/api/sittings"))["sittings"]
         for one in listed:
             if one["component"] == code:
-                return code, one
-    return "", None
+                found: dict[str, Any] = one
+                return found
+    return None
 
 
 async def _despatch(stage: Stage, officer: Any, path: str, present: Sequence[str]) -> list[str]:
@@ -81,22 +85,17 @@ async def _despatch(stage: Stage, officer: Any, path: str, present: Sequence[str
         set(printed) == set(labels) and sheet.startswith(b"%PDF-"),
         ", ".join(labels),
     )
-    counts = {packet["number"]: len(packet["candidates"]) for packet in (await officer.get(path))["packets"]}
-    await officer.post(
-        f"{path}/despatch",
-        {
-            "packets": [{"label": one["label"], "script_count": counts[one["number"]]} for one in made],
-            "collection": "scheduled",
-            "sealed_by": "Rehearsal exams officer",
-            "witnessed_by": "Rehearsal invigilator",
-            "carrier": "Rehearsal carrier",
-        },
+    labels = await accounting.swap_label(stage, officer, path)
+    packets = (await officer.get(path))["packets"]
+    await log_despatch(
+        stage, officer, [(label, len(one["candidates"])) for label, one in zip(labels, packets, strict=True)]
     )
-    states = {packet["state"] for packet in (await officer.get(path))["packets"]}
+    after = (await officer.get(path))["packets"]
+    scripts, states = sum(len(one["candidates"]) for one in packets), {one["state"] for one in after}
     stage.report.check(
-        "packets were despatched and collected",
-        sum(counts.values()) == len(present) and states == {"collected"},
-        f"{len(made)} packets, {sum(counts.values())} scripts",
+        "packets were despatched, and count as collected once the driver's signature is there",
+        scripts == len(present) and states == {"collected"},
+        f"{len(made)} packets, {scripts} scripts",
     )
     return labels
 
@@ -122,34 +121,58 @@ async def _receive(stage: Stage, labels: Sequence[str], scripts: int) -> None:
 
 
 async def _scan(stage: Stage, sitting_id: str, bundle: bytes, scripts: int) -> None:
-    headers = {"Content-Type": "application/pdf"}
-    sent = await stage.clerk.ask(
-        "POST", f"/api/bundles?sitting={sitting_id}&filename=bundle.pdf", data=bundle, headers=headers
-    )
-    done = sent.json() if sent.ok else {}
+    pages = scripts * (1 + ANSWER_PAGES) + 1  # with the loose sheet
+    # The scanner of this demonstration scans fronts only; the sheets were counted, so that no cover can go unseen.
+    counted = f"sheets={pages}&sheets_checked={pages}&booklets={scripts}&booklet_pages={1 + ANSWER_PAGES}&duplex=none"
+    path, headers = f"/api/bundles?sitting={sitting_id}&{counted}", {"Content-Type": "application/pdf"}
+    sent = await stage.clerk.ask("POST", f"{path}&filename=bundle.pdf", data=bundle, headers=headers)
+    if not sent.ok:
+        stage.report.check("a scanned bundle was taken in", False, sent.detail)
+        return
+    bundle_id = sent.json()["id"]
+    done = await _pushed(stage, bundle_id)
+    waiting = done["queued"]
     stage.report.check(
-        "a scanned bundle was split into scripts by its cover sheets",
-        sent.status == 201 and len(done["scripts"]) == scripts and not done["queued"],
-        f"{len(bundle):,} bytes, {done['pages']} pages, {len(done['scripts'])} scripts" if sent.ok else sent.detail,
+        "a scanned bundle was split into scripts by its cover sheets, and a loose sheet waits for a person",
+        sent.status == 202 and len(done["scripts"]) == scripts and [one["page"] for one in waiting] == [0],
+        f"{len(bundle):,} bytes, {done['pages']} pages, {len(done['scripts'])} scripts; "
+        + (", ".join(f"page {one['page'] + 1}: {one['reason'].replace('_', ' ')}" for one in waiting) or "none waits"),
     )
-    again = await stage.clerk.ask(
-        "POST", f"/api/bundles?sitting={sitting_id}&filename=other-name.pdf", data=bundle, headers=headers
-    )
+    await accounting.decide_loose(stage, bundle_id, [one["page"] for one in waiting])
+    ended = (await _pushed(stage, bundle_id))["ended"]
     stage.report.check(
-        "the same bundle under another name is refused", again.status == 409, f"{again.status} {again.code}"
+        "every page that was scanned is in a script or was discarded for a reason",
+        sum(ended.values()) == done["pages"] == pages and not ended.get("queued"),
+        ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(ended.items()) if count),
     )
+    again = await stage.clerk.ask("POST", f"{path}&filename=other-name.pdf", data=bundle, headers=headers)
+    stage.report.check(
+        "the same bundle under another name is the same bundle",
+        again.status == 200 and again.json()["repeat"] is True,
+        f"{again.status} {again.code}",
+    )
+
+
+async def _pushed(stage: Stage, bundle_id: str) -> dict[str, Any]:
+    """Wait until a bundle is read, at most a minute."""
+    for _ in range(120):
+        found: dict[str, Any] = await stage.clerk.get(f"/api/bundles/{bundle_id}")
+        if found["state"] not in {"staged", "reading", "split"}:
+            return found
+        await asyncio.sleep(0.5)
+    return found
 
 
 # The scanner
 
 
 def scan(covers_pdf: bytes, numbers: Sequence[str], scanned: Sequence[str], random: Random) -> bytes:
-    """Return what a scanner makes of the paper: of each script its cover and pages of handwriting, as JPEG in a PDF.
+    """Return what a scanner makes of the paper: a loose sheet, then of each script its cover and pages of handwriting.
 
     Takes: the cover sheets as printed, one page for each of ``numbers``; ``scanned``, those whose scripts are there.
     """
     document = pypdfium2.PdfDocument(covers_pdf)
-    pages: list[Image.Image] = []
+    pages: list[Image.Image] = [_handwriting("loose sheet,", 1, random)]
     try:
         for index, number in enumerate(numbers):
             if number in scanned:

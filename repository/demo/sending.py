@@ -212,9 +212,8 @@ async def post_samples(stage: Stage) -> None:
         officer = stage.exams_officer(case.place[0])
         if case.mode is SubmissionMode.POSTAL:
             items = list(case.items)
-            sent = await officer.post(
-                f"/api/cases/{case.case_id}/consignments", {"proof_of_posting_number": "PP 0099 0001", "items": items}
-            )
+            posted = {"proof_of_posting_number": "PP 0099 0001", "sealed_by": "EO", "witnessed_by": "T"}
+            sent = await officer.post(f"/api/cases/{case.case_id}/consignments", {**posted, "items": items})
             await stage.moderator.post(
                 f"/api/consignments/{sent['id']}/receive", {"received": items, "discrepancy": ""}
             )

@@ -123,6 +123,11 @@ class Stage:
         """Return the script tracking clerk."""
         return self.people["clerk", None]
 
+    @property
+    def second_clerk(self) -> Client:
+        """Return the clerk who looks again at what the first decided about scanned pages."""
+        return self.people["second clerk", None]
+
     def exams_officer(self, centre_number: str) -> Client:
         """Return a centre's exams officer."""
         return self.people["exams officer", centre_number]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from repository.errors import InspectionFailed
 
@@ -22,6 +23,17 @@ ENDED_AT_A_LIMIT = frozenset(
     value for number in (signal.SIGXCPU, signal.SIGKILL, signal.SIGABRT) for value in (-number, 128 + number)
 )
 """How a child ends whose processor time is over, or whose library finds no more memory; the sandbox adds 128."""
+
+ENVIRONMENT = MappingProxyType(
+    {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        # Memory of one page's picture is kept for the next instead of being given back each time: a seventh faster.
+        "MALLOC_TRIM_THRESHOLD_": str(64 * 1024**2),
+        "MALLOC_MMAP_THRESHOLD_": str(16 * 1024**2),
+    }
+)
+"""All that a child sees of the environment."""
 
 
 def module(name: str) -> tuple[str, ...]:
@@ -139,7 +151,7 @@ async def _start(sandbox: str | None, arguments: Sequence[str], limits: Limits) 
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            env=dict(ENVIRONMENT),
             start_new_session=True,  # so that `_end` reaches all of it
         )
     )
@@ -180,7 +192,7 @@ def _sandbox_command(sandbox: str | None, limits: Limits) -> list[str]:
     binds = [word for path in dict.fromkeys(shown) if Path(path).exists() for word in ("--ro-bind", path, path)]
     return [
         sandbox, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
-        "--setenv", "LANG", "C.UTF-8", "--setenv", "PATH", "/usr/bin:/bin",
+        *(word for name, value in ENVIRONMENT.items() for word in ("--setenv", name, value)),
         "--proc", "/proc", "--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",  # noqa: S108 - inside the sandbox
         *binds, "--chdir", "/tmp", "--",  # noqa: S108 - inside the sandbox
     ]  # fmt: skip

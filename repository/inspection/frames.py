@@ -78,9 +78,10 @@ def pixels(payload: bytes, width_limit: int = WIDTH_LIMIT_PIXELS) -> Pixels:
     return Pixels(width, height, payload[8:])
 
 
-def jpeg(picture: Pixels) -> bytes:
-    """Return a new picture file of ours. Takes a moment; run it in a thread."""
-    return _saved(_image(picture))
+def jpeg(picture: Pixels, turn: int = 0) -> bytes:
+    """Return a new picture file of ours, turned clockwise by 0, 90, 180 or 270. Takes a moment; run it in a thread."""
+    image = _image(picture)
+    return _saved(image.rotate(-turn, expand=True) if turn else image)
 
 
 def jpeg_with_thumbnail(picture: Pixels, thumbnail_width: int) -> tuple[bytes, bytes, tuple[int, int]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from repository.errors import InspectionFailed
 from repository.inspection import bounds, children, frames, verdicts, words
-from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits
+from repository.inspection.children import BUNDLE_LIMITS, CHILD, DOCUMENT_LIMITS, Limits, Output
 from repository.inspection.turns import Turns
 from repository.inspection.verdicts import Verdict
 
@@ -56,9 +56,10 @@ class Inspection:
         except (ValueError, TypeError, AttributeError):
             return verdicts.held(words.CANNOT_OPEN)
 
-    async def page_jpeg(self, content: AsyncIterator[bytes], number: int, width_pixels: int) -> bytes:
+    async def page_jpeg(self, content: AsyncIterator[bytes], number: int, width_pixels: int, *, turn: int = 0) -> bytes:
         """Return one page as a JPEG that we encoded ourselves from the child's pixels.
 
+        Takes: ``turn``, by which the page is turned clockwise: 0, 90, 180 or 270.
         Raises: ``InspectionFailed`` when the child could not render it or its answer has the wrong shape.
         """
         untrusted = await self.run(
@@ -66,7 +67,7 @@ class Inspection:
             content,
             PAGE_LIMIT_BYTES,
         )
-        return await asyncio.to_thread(frames.jpeg, frames.pixels(untrusted))
+        return await asyncio.to_thread(frames.jpeg, frames.pixels(untrusted), turn)
 
     def derive(
         self, media_type: str, content: AsyncIterator[bytes], first: int, count: int, width_pixels: int
@@ -144,9 +145,32 @@ class Inspection:
         async with children.running(self.sandbox, arguments, content, limit_bytes, limits) as output:
             yield frames.read(output)
 
-    async def scan(self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int) -> bytes:
+    async def scan(
+        self,
+        arguments: Sequence[str],
+        content: AsyncIterator[bytes],
+        limit_bytes: int,
+        limits: Limits = BUNDLE_LIMITS,
+    ) -> bytes:
         """Run ``scripts.scanning`` in the child on a scan bundle; takes and raises as ``run``."""
-        return await self.run([*children.module("scripts.scanning"), *arguments], content, limit_bytes, BUNDLE_LIMITS)
+        return await self.run([*children.module("scripts.scanning"), *arguments], content, limit_bytes, limits)
+
+    def cut(
+        self, arguments: Sequence[str], content: AsyncIterator[bytes], limit_bytes: int, limits: Limits
+    ) -> AbstractAsyncContextManager[Output]:
+        """Run ``scripts.scanning`` as ``scan`` does, and give what it writes as it comes; it ends with the block."""
+        command = [*children.module("scripts.scanning"), *arguments]
+        return children.running(self.sandbox, command, content, limit_bytes, limits)
+
+    async def join(self, pdfs: Sequence[bytes], limits: Limits) -> bytes:
+        """Put PDFs that the child cut out of bundles into one, in their order; raises as ``run``."""
+
+        async def content() -> AsyncIterator[bytes]:
+            for pdf in pdfs:
+                yield pdf
+
+        command = [*children.module("scripts.joining"), json.dumps([len(pdf) for pdf in pdfs])]
+        return await self.run(command, content(), 2 * sum(map(len, pdfs)) + VERDICT_LIMIT_BYTES, limits)
 
     async def run(
         self,

@@ -110,6 +110,32 @@ LETTERS: Mapping[str, Letter] = {
         ("Results of {series} have been released for centre {centre_number}.", IN_SERVICE),
         ("/results", "Open the results"),
     ),
+    "script-alarm": Letter(
+        "Exam scripts have not arrived",
+        (
+            "Scripts of centre {centre_number} have not been seen where they should be by now:",
+            "{lines}",
+            "Please look for them today: in the despatch log, on the register and in the secure room, and ask the person "
+            "who witnessed the sealing. Then write in the service what you found, even if it is nothing.",
+        ),
+        ("/script-cases", "See what is asked of you"),
+        always=True,
+    ),
+    "script-alarm-owner": Letter(
+        "Exam scripts: cases that have become urgent",
+        ("These cases of exam scripts are with you or your team:", "{lines}", IN_SERVICE),
+        ("/script-cases?mine=yes", "Open the cases"),
+    ),
+    "script-located": Letter(
+        "An exam script has been found, component {component_code}",
+        (
+            "A script of component {component_code}, centre {centre_number}, that had been declared missing has been found. "
+            "Its case is closed, and its history is kept.",
+            IN_SERVICE,
+        ),
+        ("/script-cases/{case_id}", "Open the case"),
+        always=True,
+    ),
     "messages": Letter(
         "New messages about moderation",
         ("New messages are waiting for you in the service, about work that you have to do with.", IN_SERVICE),

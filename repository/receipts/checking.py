@@ -14,8 +14,10 @@ from typing import Any
 from repository.audit import notes
 from repository.audit.merkle import leaf_hash
 from repository.errors import LogDamaged, ReceiptUnreadable
+from repository.receipts import custody, destruction
 from repository.receipts.bodies import FORMATS, sha256_hex
 from repository.receipts.files import ReceiptFile, log_key_statement
+from repository.receipts.kinds import ReceiptKind
 from repository.receipts.signing import canonical, verify
 
 ISSUED = "receipt.issued"
@@ -44,9 +46,16 @@ def examine(file: ReceiptFile, key: str | None) -> tuple[Finding, ...]:
 
     Takes: ``key``, the public key that the awarding body published, as 64 hexadecimal digits, if it is known.
     """
-    return tuple(
-        one for one in (_key(file, key), _signature(file), _says(file), _log(file), _marks(file)) if one is not None
+    checks = (
+        _key(file, key),
+        _signature(file),
+        _says(file),
+        _log(file),
+        _marks(file),
+        _custody(file),
+        _destruction(file),
     )
+    return tuple(one for one in checks if one is not None)
 
 
 def holds(findings: tuple[Finding, ...]) -> bool:
@@ -149,6 +158,36 @@ def _marks(file: ReceiptFile) -> Finding | None:
     if sha256_hex(file.marks_text.encode("utf-8", "surrogatepass")) != wanted:
         return Finding("marks", Verdict.BAD, "The marks in the file are not those that were submitted.")
     return Finding("marks", Verdict.GOOD, "The marks in the file are those that were submitted.")
+
+
+def _custody(file: ReceiptFile) -> Finding | None:
+    try:
+        content = file.content
+    except ReceiptUnreadable:
+        return None
+    if content.get("kind") != ReceiptKind.CUSTODY:
+        return None
+    said = content.get("custody")
+    found = custody.faults(said if isinstance(said, dict) else {})
+    if found:
+        return Finding("custody", Verdict.BAD, " ".join(found))
+    sentence = "The events of every script and packet are all here, unchanged and in their order."
+    return Finding("custody", Verdict.GOOD, sentence)
+
+
+def _destruction(file: ReceiptFile) -> Finding | None:
+    try:
+        content = file.content
+    except ReceiptUnreadable:
+        return None
+    if content.get("kind") != ReceiptKind.SCRIPTS_DESTROYED:
+        return None
+    said = content.get("destruction")
+    found = destruction.faults(said if isinstance(said, dict) else {})
+    if found:
+        return Finding("destruction", Verdict.BAD, " ".join(found))
+    sentence = "Every script is destroyed, kept or was never there, and the counts are those of the list."
+    return Finding("destruction", Verdict.GOOD, sentence)
 
 
 # Files of work

@@ -25,6 +25,8 @@ from repository.tables import Assignment, Person, ReceiptProof, ReceiptRow, new_
 GATHERED = frozenset({ReceiptKind.LATE_FILE, ReceiptKind.DOCUMENT_WITHDRAWN, ReceiptKind.FILES_MOVED})
 """Of these many may come at once, so their mail waits a while and carries all that came meanwhile."""
 GATHERING = timedelta(minutes=10)
+NOT_MAILED = frozenset({ReceiptKind.CUSTODY})
+"""Whoever asks for one has it before them, and may ask often."""
 CONTACTS = "receipts"
 """The kind of contact of a centre that is written to."""
 PROOF_FOLLOWS = timedelta(seconds=2)
@@ -140,7 +142,7 @@ def newest_of(session: Session, case_id: str, kind: ReceiptKind = ReceiptKind.SA
 
 
 def _mail(session: Session, context: Context, kind: ReceiptKind, what: About, by: By, receipt_id: str) -> None:
-    if not mail.is_sent_here(session) or is_practice(what.place.centre_number):
+    if kind in NOT_MAILED or not mail.is_sent_here(session) or is_practice(what.place.centre_number):
         return
     addresses = set(mail.addresses_for(session, context, what.place.centre_number, CONTACTS))
     if own := mail.address_of(session, by.person):

@@ -20,6 +20,10 @@ class ReceiptKind(StrEnum):
     """The centre asked for its submitted sample back and was given it."""
     PARCEL_DESPATCHED = "parcel-despatched"
     PACKETS_DESPATCHED = "packets-despatched"
+    CUSTODY = "custody"
+    """A certificate: what is known of a script, or of all scripts of a sitting, at the moment of asking."""
+    SCRIPTS_DESTROYED = "scripts-destroyed"
+    """A certificate: which scans or papers of a sitting were destroyed, by whom, and which were kept and why."""
 
 
 TITLES: Mapping[str, str] = {
@@ -31,6 +35,8 @@ TITLES: Mapping[str, str] = {
     ReceiptKind.SAMPLE_WITHDRAWN: "Sample given back",
     ReceiptKind.PARCEL_DESPATCHED: "Parcel posted",
     ReceiptKind.PACKETS_DESPATCHED: "Packets of scripts handed over",
+    ReceiptKind.CUSTODY: "Certificate of custody",
+    ReceiptKind.SCRIPTS_DESTROYED: "Certificate of destruction",
 }
 SENTENCES: Mapping[str, str] = {
     ReceiptKind.MARKS_SUBMITTED: "The marks were submitted.",
@@ -41,6 +47,8 @@ SENTENCES: Mapping[str, str] = {
     ReceiptKind.SAMPLE_WITHDRAWN: "The submitted sample was given back to the centre.",
     ReceiptKind.PARCEL_DESPATCHED: "A parcel was recorded as posted.",
     ReceiptKind.PACKETS_DESPATCHED: "Packets of scripts were recorded as handed over.",
+    ReceiptKind.CUSTODY: "A certificate of custody was made.",
+    ReceiptKind.SCRIPTS_DESTROYED: "Scripts were destroyed at the end of the time for which they are kept.",
 }
 """What was done, as a sentence of a letter."""
 

@@ -81,6 +81,10 @@ def _story(title: str, content: Mapping[str, Any], file: ReceiptFile) -> Iterabl
             for one in content["packets"]
         ]
         yield _table(("Packet", "Label", "Scripts", "Candidates"), rows, (22, 58, 18, 76))
+    if content.get("custody"):
+        yield from _custody(content["custody"])
+    if content.get("destruction"):
+        yield from _destruction(content["destruction"])
     yield from _proof(content, file)
 
 
@@ -121,6 +125,9 @@ def facts_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("Was before at", _joined(one["candidate_number"] or "The whole group", one["slot"])))
     if content.get("held_on"):
         found.append(("Examination", f"{content['held_on']}, {content['session_of_day']}"))
+    if checkpoint := content.get("log_checkpoint"):
+        found.append(("Audit log when it was made", f"{checkpoint['origin']}, {checkpoint['size']} entries"))
+        found.append(("Root of the log then", checkpoint["root"]))
     for name, words in (("replaces", "Takes the place of"), ("takes_back", "Takes back"), ("consignment", "Parcel")):
         if content.get(name):
             found.append((words, content[name]))
@@ -161,6 +168,91 @@ def _times(line: Mapping[str, Any]) -> str:
     in_time = {True: ", in time", False: ", after it was due", None: ""}[line.get("received_in_time")]
     found.append(f"received {_short(line['received_at'])}{in_time}")
     return "\n".join(found)
+
+
+# Custody
+
+KNOWN_OF = {"script": "seen", "packet": "the packet", "nothing": "unknown"}
+NOT_A_STEP = {"waiting": "due", "late": "late", "overdue": "OVERDUE", "ahead": "not yet", "none": "\u2013"}
+STEPS_OF_CUSTODY = {
+    "packed": "Packed", "collected": "Coll.", "delivered": "Deliv.", "opened": "Opened", "scanned": "Scanned",
+    "indexed": "Indexed", "quality_checked": "Checked", "marked": "Marked", "archived": "Arch.",
+}  # fmt: skip
+
+
+def known_of(step: Mapping[str, Any]) -> str:
+    """Return in a word or two what is known of a step: of the script, of its packet only, or nothing."""
+    return NOT_A_STEP.get(step["standing"]) or KNOWN_OF[step["known_of"]]
+
+
+def _custody(custody: Mapping[str, Any]) -> Iterable[Flowable]:
+    yield _words("What is known of each script", _SECTION)
+    yield _words(
+        "Seen: of the script itself. The packet: its packet was seen, which is no proof that the script was inside. "
+        "Unknown: nobody recorded it."
+    )
+    rows = [[one["candidate_number"], *(known_of(step) for step in one["steps"])] for one in custody["scripts"]]
+    yield _table(("Candidate", *STEPS_OF_CUSTODY.values()), rows, (21, *(17,) * len(STEPS_OF_CUSTODY)))
+    for one in custody["packets"]:
+        yield _words(f"Packet {one['packet']} of {one['of']}, event by event", _SECTION)
+        yield _events(one["events"])
+        yield from _evidence(one["events"])
+        kept = one["record_chain"]
+        state = "whole when this was made" if kept["holds"] else "BROKEN when this was made: ask the awarding body"
+        yield _facts(
+            [("Chain of the record", f"{kept['events']} events, {state}"), ("Last link of it", kept["last_sha256"])]
+        )
+    for one in custody["scripts"]:
+        yield _words(f"Script of candidate {one['candidate_number']}, event by event", _SECTION)
+        yield _events(one["events"]) if one["events"] else _words("Nothing is recorded of the script itself.")
+        yield from _evidence(one["events"])
+        scans = [(f"Scan of the {scan['what']}", scan["sha256"]) for scan in one["scans"]]
+        if scans:
+            yield _facts(scans)
+
+
+def _events(events: Sequence[Mapping[str, Any]]) -> Table:
+    corrected = {event["corrects"]: event["number"] for event in events if event["corrects"]}
+    rows = []
+    for event in events:
+        what = event["words"] + ("" if event["counted"] is None else f", {event['counted']} counted")
+        if event["event"] in corrected:
+            what += f"\n(taken back or corrected by no. {corrected[event['event']]})"
+        what += "".join(f"\n{_kind(one)}: see below" for one in event["evidence"])
+        when = f"{_short(event['occurred_at'])}\nlearnt {_short(event['received_at'])}"
+        where = "\n".join(word for word in (event["place"], event["role"], event["source"]) if word)
+        rows.append((event["number"], what, when, where, event["event"]))
+    return _table(
+        ("No.", "What", "When (UTC), and when learnt", "Where, by whom, told by", "Id"), rows, (10, 50, 42, 40, 32)
+    )
+
+
+def _evidence(events: Sequence[Mapping[str, Any]]) -> Iterable[Flowable]:
+    """Name every picture by its whole hash: who has the picture can hold it against this sheet."""
+    found = [(f"{_kind(one)} of no. {event['number']}", one["sha256"]) for event in events for one in event["evidence"]]
+    if found:
+        yield _facts(found)
+
+
+def _kind(evidence: Mapping[str, Any]) -> str:
+    return str(evidence["kind"]).replace("_", " ").capitalize()
+
+
+def _destruction(destruction: Mapping[str, Any]) -> Iterable[Flowable]:
+    counts = destruction["counts"]
+    yield _words("What was destroyed, and what was kept", _SECTION)
+    yield _facts(
+        [
+            ("Of", {"scans": "The scans", "paper": "The paper"}[destruction["what"]]),
+            ("Scripts in all", str(counts["scripts"])),
+            ("Destroyed", str(counts["destroyed"])),
+            ("Kept", str(counts["kept"])),
+            ("There was nothing of", str(counts["nothing"])),
+            *((name, value) for name, value in destruction["how"]),
+        ]
+    )
+    rows = [(one["candidate_number"], one["what"], one["why"]) for one in destruction["scripts"]]
+    yield _table(("Candidate", "What", "Why"), rows, (30, 40, 104))
 
 
 def _proof(content: Mapping[str, Any], file: ReceiptFile) -> Iterable[Flowable]:

@@ -389,11 +389,14 @@ def _derived(row: FromClause, sight: Sight, facts: Facts) -> Condition:
     return row.c.document_id.in_(select(evidence.c.document_id).where(SCOPED[r.Evidence].reach(evidence, sight, facts)))
 
 
+OF_SCANS = (r.ScriptDocument, r.ScriptVersion, r.BundleDocument, r.CustodyEvidence)
+
+
 def _scan(row: FromClause, sight: Sight, facts: Facts) -> Condition:
-    of_script, of_bundle = _named(r.ScriptDocument), _named(r.BundleDocument)
-    script = select(of_script.c.document_id).where(SCOPED[r.ScriptDocument].reach(of_script, sight, facts))
-    bundle = select(of_bundle.c.document_id).where(SCOPED[r.BundleDocument].reach(of_bundle, sight, facts))
-    return or_(row.c.id.in_(script), row.c.id.in_(bundle))
+    """A document: the scan of a script or bundle in reach, or a picture of a step of custody."""
+    links = [(_named(link), link) for link in OF_SCANS]
+    ways = (select(of.c.document_id).where(SCOPED[link].reach(of, sight, facts)) for of, link in links)
+    return or_(*(row.c.id.in_(way) for way in ways))
 
 
 def _of_case(row: FromClause, sight: Sight, facts: Facts) -> Condition:
@@ -439,6 +442,7 @@ SCOPED: Mapping[type[Any], Scoped] = {
     m.CaseTransition: Scoped(Kind.CASE, _of_case),
     m.MarkAmendment: Scoped(Kind.CASE, _of_case),
     m.Consignment: Scoped(Kind.CASE, _of_case),
+    r.SamplePacket: Scoped(Kind.CASE, _of_case),
     m.Visit: Scoped(Kind.CASE, _of_case),
     m.Extension: Scoped(Kind.CASE, _of_case),
     m.Reopening: Scoped(Kind.CASE, _of_case),
@@ -483,16 +487,31 @@ SCOPED: Mapping[type[Any], Scoped] = {
     s.Sitting: Scoped(Kind.SCRIPT, _at_centre),
     s.Packet: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.RegisterLine: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.RegisterChange: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.RegisterCorrection: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.LabelPrint: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.LabelRequest: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.PacketEventRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.PacketTrackingNumber: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.PacketLabelRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
+    s.DespatchEntryRow: Scoped(Kind.SCRIPT, _at_centre),
+    s.DespatchLineRow: Scoped(Kind.SCRIPT, _through("packet_id", s.Packet)),
     s.Script: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScriptEventRow: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     s.ScriptCase: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    s.ScriptCaseEvent: Scoped(Kind.SCRIPT, _through("script_case_id", s.ScriptCase)),
+    s.DeclaredMissing: Scoped(Kind.SCRIPT, _through("script_case_id", s.ScriptCase)),
     s.ScanBundle: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     s.ScanPage: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    s.PageDecision: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    s.QualityCheck: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.Derivative: Scoped(Kind.DOCUMENT, _derived),
     r.ScriptDocument: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
+    r.ScriptVersion: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
     r.BundleDocument: Scoped(Kind.SCRIPT, _through("bundle_id", s.ScanBundle)),
+    r.ScriptCopy: Scoped(Kind.SCRIPT, _through("script_id", s.Script)),
+    r.ScriptDestruction: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
+    r.CustodyEvidence: Scoped(Kind.SCRIPT, _through("sitting_id", s.Sitting)),
     m.ImportFile: Scoped(Kind.IMPORT, _at_centre),
     m.WaitingFile: Scoped(Kind.IMPORT, _at_centre),
     m.GateRun: Scoped(Kind.GATE, _at_centre),

@@ -28,6 +28,8 @@ ALGORITHMS = (-7, -8, -257)
 """ES256, EdDSA, RS256: what authenticators of today make."""
 TRANSPORTS = frozenset({"ble", "hybrid", "internal", "nfc", "smart-card", "usb"})
 ANSWER_LIMIT_BYTES = 64 * 1024
+_TEXTS = ("id", "rawId", "type", "authenticatorAttachment")
+_TEXTS_OF_RESPONSE = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 
 
 class Refusal(StrEnum):
@@ -280,9 +282,14 @@ def _object(untrusted_text: str) -> Mapping[str, Any]:
         value = json.loads(untrusted_text) if len(untrusted_text) <= ANSWER_LIMIT_BYTES else None
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
+    response = value.get("response") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(response, dict):
         raise AnswerRefused(Refusal.UNREADABLE)
-    return value
+    # The library makes bytes of whatever stands where text should: of a number, so many zeros.
+    said = [value.get(name) for name in _TEXTS] + [response.get(name) for name in _TEXTS_OF_RESPONSE]
+    if not all(one is None or isinstance(one, str) for one in said):
+        raise AnswerRefused(Refusal.UNREADABLE)
+    return {name: one for name, one in value.items() if name != "clientExtensionResults"}  # no extension is asked for
 
 
 def _parsed(parse: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 // Builds what the pages need into static/build/ (or the folder given): one style sheet and three libraries' browser bundles.
 // Run by `npm run build`; nothing is fetched, so it works without a network once `npm ci` has run.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as sass from "sass";
@@ -36,7 +36,12 @@ for (const [from, to] of copies) {
   const text = readFileSync(join(modules, from), "utf8").replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "\n");
   writeFileSync(join(build, to), text);
 }
-const notices = ["govuk-frontend", "tus-js-client", "@noble/hashes"].map((name) => {
+// The reader of barcodes, for browsers that have none of their own: two modules, and what they compile, byte for byte.
+mkdirSync(join(build, "zxing", "reader"), { recursive: true });
+for (const [from, to] of [["es/reader/index.js", "reader/index.js"], ["es/share.js", "share.js"], ["reader/zxing_reader.wasm", "reader/zxing_reader.wasm"]]) {
+  copyFileSync(join(modules, "zxing-wasm", "dist", from), join(build, "zxing", to));
+}
+const notices = ["govuk-frontend", "tus-js-client", "@noble/hashes", "zxing-wasm"].map((name) => {
   const { version, license, homepage } = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
   return `${name} ${version}, licence ${license}${homepage ? `, ${homepage}` : ""}`;
 });

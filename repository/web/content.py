@@ -11,6 +11,7 @@ from aiohttp import web
 from repository import people
 from repository.errors import NotFound, NotSignedIn
 from repository.settings import Settings
+from repository.sign_in import sessions
 from repository.web import hosts, keys, tickets
 from repository.web.tickets import TICKET_SECONDS, Leave
 
@@ -23,11 +24,19 @@ DESTINATIONS: Mapping[str, frozenset[str]] = {
 }
 """What a browser may want each kind of bytes for; never a frame, a script or a style sheet, and a document only to keep it."""
 
+PROVED = frozenset({"scripts", "bundles"})
+"""Kinds of pictures that are shown for a while only after somebody proved who they are: candidates' answers."""
+PROVED_SECONDS = 2 * sessions.LONG_PROOF_SECONDS
+"""The page that gives their addresses asks for a proof of the last half hour, and is worked on for another one.
+
+Source: project policy.
+"""
+
 
 def address(request: web.Request, kind: str, subject_id: str, rest: str) -> str:
     """Return where a page of this sign-in may load a picture or a recording from, for the next minute or with a pass.
 
-    Takes: ``kind``, ``documents``, ``scripts`` or ``bundles``; ``rest``, what follows the id, such as ``pages/1``.
+    Takes: ``kind``, ``documents``, ``scripts``, ``bundles`` or ``custody``; ``rest``, what follows the id, such as ``pages/1``.
     """
     signed_in = request[keys.SESSION]
     if signed_in is None:
@@ -64,6 +73,8 @@ async def admit(request: web.Request) -> None:
         lambda session: people.find_session(session, session_sha256, now, settings.session_limits)
     )
     if found is None:
+        raise NotFound
+    if kind in PROVED and not sessions.is_proved(found.methods, found.proved_at, now, PROVED_SECONDS):
         raise NotFound
     request[keys.ACTOR] = found.actor
     request[keys.SIGN_IN] = session_sha256.hex()

@@ -23,6 +23,7 @@ TYPES: Mapping[str, str] = {
     ".ico": "image/x-icon",
     ".woff2": "font/woff2",
     ".map": "application/json",
+    ".wasm": "application/wasm",
 }
 WORTH_BYTES = 1000
 """A smaller file fits into one packet as it is."""

@@ -46,6 +46,40 @@ def page_policy(nonce: str, content_origin: str) -> str:
     )
 
 
+def kept_policy(nonce: str, content_origin: str) -> str:
+    """Return the policy of a page that opens without a line: as of any page, and its service worker may be registered.
+
+    That is by the one Trusted Types policy there is, which gives that one address.
+    """
+    return (
+        page_policy(nonce, content_origin)
+        .replace("manifest-src 'self';", "manifest-src 'self'; worker-src 'self';")
+        .replace("trusted-types 'none'", "trusted-types nea-worker")
+    )
+
+
+def phone_policy(nonce: str, content_origin: str) -> str:
+    """Return the policy of the page that logs despatch on a phone: as of any page, and what working off line needs.
+
+    Its service worker may be registered, the reader of barcodes may be compiled from our own file, and the camera's
+    picture may be shown.
+    """
+    return (
+        kept_policy(nonce, content_origin)
+        .replace("'strict-dynamic';", "'strict-dynamic' 'wasm-unsafe-eval';")
+        .replace(f"media-src {content_origin};", f"media-src {content_origin} blob:;")
+        .replace(f"img-src 'self' data: {content_origin};", f"img-src 'self' data: blob: {content_origin};")
+    )
+
+
+WORKER_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+"""Of the service worker of a page that opens without a line: it fetches our own files, and nothing else."""
+PHONE_FEATURES = FEATURES.replace("camera=()", "camera=(self)")
+
+
 def of_application(settings: Settings, policy: str) -> dict[str, str]:
     """Return the headers of an answer of pages and API under a content security policy."""
     return {

@@ -20,6 +20,8 @@ FALLBACK_BYTES = 205 * MIB
 """Files sent by a form where scripts do not run: 200 MiB and the form around them."""
 BUNDLE_BYTES = 513 * MIB
 """A scanned bundle of 512 MiB and the form around it."""
+PICTURE_BYTES = 13 * MIB
+"""A photograph of 12 MiB and the form around it."""
 REPORT_BYTES = 16 * KIB
 """What a browser says of a breach of the content security policy."""
 FORM_FIELDS = 10_000

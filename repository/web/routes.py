@@ -10,29 +10,40 @@ from aiohttp import web
 
 from repository.access import Action
 from repository.web import files, keys, limits, tus, violations
+from repository.web.api import carrier_files as carrier_files_api
 from repository.web.api import cases as cases_api
 from repository.web.api import checking as checking_api
 from repository.web.api import conflicts as conflicts_api
+from repository.web.api import custody as custody_api
+from repository.web.api import despatch as despatch_api
 from repository.web.api import documents as documents_api
 from repository.web.api import exports as exports_api
 from repository.web.api import extensions as extensions_api
 from repository.web.api import imports as imports_api
 from repository.web.api import journal as journal_api
 from repository.web.api import moderation as moderation_api
+from repository.web.api import parcels as parcels_api
 from repository.web.api import people as people_api
+from repository.web.api import registers as registers_api
 from repository.web.api import results as results_api
 from repository.web.api import reviews as reviews_api
 from repository.web.api import rules as rules_api
 from repository.web.api import sample_requests as sample_requests_api
 from repository.web.api import samples as samples_api
+from repository.web.api import scans as scans_api
+from repository.web.api import script_cases as script_cases_api
+from repository.web.api import script_endings as script_endings_api
 from repository.web.api import scripts as scripts_api
 from repository.web.api import sessions as sessions_api
+from repository.web.api import sittings as sittings_api
+from repository.web.api import tracking as tracking_api
 from repository.web.api import uploads as uploads_api
 from repository.web.headers import REPORTS
 from repository.web.keys import Site
 from repository.web.pages import account as account_pages
 from repository.web.pages import allocations as allocations_pages
 from repository.web.pages import amendments as amendments_pages
+from repository.web.pages import carrier_files as carrier_files_pages
 from repository.web.pages import cases as cases_pages
 from repository.web.pages import checks as checks_pages
 from repository.web.pages import checkup as checkup_pages
@@ -44,11 +55,14 @@ from repository.web.pages import (
     people_contacts,
     people_links,
     script_images,
+    script_looks,
     sign_in,
     worklist,
 )
 from repository.web.pages import conflicts as conflicts_pages
+from repository.web.pages import custody as custody_pages
 from repository.web.pages import desk as desk_pages
+from repository.web.pages import despatch as despatch_pages
 from repository.web.pages import documents as documents_pages
 from repository.web.pages import explanations as explanations_pages
 from repository.web.pages import exports as exports_pages
@@ -62,12 +76,15 @@ from repository.web.pages import marking as marking_pages
 from repository.web.pages import messages as messages_pages
 from repository.web.pages import outcomes as outcomes_pages
 from repository.web.pages import outstanding as outstanding_pages
+from repository.web.pages import packet_plans as plans_pages
+from repository.web.pages import packets as packets_pages
 from repository.web.pages import passkeys as passkeys_pages
 from repository.web.pages import postal as postal_pages
 from repository.web.pages import practice as practice_pages
 from repository.web.pages import providers as providers_pages
 from repository.web.pages import readiness as readiness_pages
 from repository.web.pages import receipts as receipts_pages
+from repository.web.pages import registers as registers_pages
 from repository.web.pages import reports as reports_pages
 from repository.web.pages import results as results_pages
 from repository.web.pages import review_decisions as review_decisions_pages
@@ -77,13 +94,21 @@ from repository.web.pages import rules as rules_pages
 from repository.web.pages import safeguarding as safeguarding_pages
 from repository.web.pages import sample_requests as sample_requests_pages
 from repository.web.pages import samples as samples_pages
+from repository.web.pages import scans as scans_pages
+from repository.web.pages import script_boards as script_boards_pages
+from repository.web.pages import script_cases as script_cases_pages
+from repository.web.pages import script_endings as script_endings_pages
+from repository.web.pages import script_quality as script_quality_pages
 from repository.web.pages import scripts as scripts_pages
 from repository.web.pages import sending as sending_pages
 from repository.web.pages import series as series_pages
 from repository.web.pages import set_up as set_up_pages
+from repository.web.pages import sites as sites_pages
+from repository.web.pages import sittings as sittings_pages
 from repository.web.pages import standardisation as standardisation_pages
 from repository.web.pages import teams as teams_pages
 from repository.web.pages import tokens as tokens_pages
+from repository.web.pages import tracking as tracking_pages
 from repository.web.pages import what_if as what_if_pages
 from repository.web.pages import who_looked as who_looked_pages
 
@@ -291,6 +316,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/mail/{message_id}/again", mail_pages.send_again, A.MAIL_RESEND),
     Route("GET", "/cases/{case_id}/post", postal_pages.show_post, A.CONSIGNMENT_READ),
     Route("POST", "/cases/{case_id}/post", postal_pages.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/cases/{case_id}/parcels", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/cases/{case_id}/parcels/{packet_id}", postal_pages.pack, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/cases/{case_id}/parcels/{packet_id}/label.pdf", postal_pages.label, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/cases/{case_id}/parcels/{packet_id}/covers.pdf", postal_pages.covers, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/parcels", postal_pages.show_arrivals, A.CONSIGNMENT_RECEIVE),
+    Route("POST", "/parcels", postal_pages.arrived, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/consignments/{consignment_id}/receive", postal_pages.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/sample-items/{item_id}/finding", samples_pages.find, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/cases/{case_id}/visit", postal_pages.book_visit, A.VISIT_BOOK),
@@ -329,7 +360,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/sample-items/{item_id}/finding", samples_api.find, A.CONSIGNMENT_RECEIVE),
     Route("GET", "/api/receipts/{receipt_id}", samples_api.receipt, A.RECEIPT_READ),
     Route("GET", "/api/cases/{case_id}/consignments", samples_api.consignments, A.CONSIGNMENT_READ),
-    Route("POST", "/api/cases/{case_id}/consignments", samples_api.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/api/cases/{case_id}/consignments", parcels_api.despatch, A.CONSIGNMENT_DESPATCH),
+    Route("GET", "/api/cases/{case_id}/parcels", parcels_api.list_parcels, A.CONSIGNMENT_READ),
+    Route("POST", "/api/cases/{case_id}/parcels", parcels_api.pack, A.CONSIGNMENT_DESPATCH),
+    Route("POST", "/api/parcels/arrived", parcels_api.arrived, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/consignments/{consignment_id}/receive", samples_api.receive, A.CONSIGNMENT_RECEIVE),
     Route("POST", "/api/cases/{case_id}/visit", samples_api.book_visit, A.VISIT_BOOK),
     Route("POST", "/api/cases/{case_id}/visit/held", samples_api.hold_visit, A.CONSIGNMENT_RECEIVE),
@@ -542,6 +576,20 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/reviews/{request_id}/desk/outcome", review_desk_pages.propose, A.REVIEW_DESK),
     Route("POST", "/missing-results", reviews_pages.report, A.REVIEW_REQUEST),
     Route("POST", "/missing-results/{report_id}/answer", review_decisions_pages.answer, A.REVIEW_DECIDE),
+    Route("GET", "/script-copies", script_endings_pages.copies, A.SCRIPT_COPIES_READ),
+    Route("POST", "/script-copies/{script_id}", script_endings_pages.copy, A.SCRIPT_COPY),
+    Route("GET", "/script-retention", script_endings_pages.show, A.SCRIPT_RETENTION),
+    Route("POST", "/script-retention/rules", script_endings_pages.set_rule, A.SCRIPT_RETENTION),
+    Route("POST", "/sittings/{sitting_id}/destruction", script_endings_pages.propose, A.SCRIPT_RETENTION),
+    Route("POST", "/script-destructions/{destruction_id}", script_endings_pages.decide, A.SCRIPT_RETENTION),
+    Route("GET", "/carrier-files", carrier_files_pages.show, A.TRACKING_EVENT),
+    Route("POST", "/carrier-files", carrier_files_pages.submit, A.TRACKING_EVENT, limit_bytes=limits.CSV_BYTES),
+    Route("GET", "/api/carrier-formats", carrier_files_api.formats, A.TRACKING_EVENT),
+    Route("POST", "/api/carrier-files", carrier_files_api.take, A.TRACKING_EVENT, limit_bytes=limits.CSV_BYTES),
+    Route("GET", "/api/script-copies", script_endings_api.copies, A.SCRIPT_COPIES_READ),
+    Route("POST", "/api/script-copies/{script_id}", script_endings_api.copy, A.SCRIPT_COPY),
+    Route("GET", "/api/sittings/{sitting_id}/custody/certificates", script_endings_api.certificates, A.CUSTODY_CERTIFY),
+    Route("GET", "/api/series/{series_key}/script-retention", script_endings_api.retention, A.SCRIPT_RETENTION),
     Route("GET", "/retention", review_desk_pages.show_retention, A.RETENTION),
     Route("POST", "/retention/{case_id}", review_desk_pages.close_case, A.RETENTION),
     Route("GET", "/series/{series_key}/reviews.csv", review_desk_pages.show_csv, A.REVIEW_DECIDE),
@@ -572,38 +620,148 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/integrations/{integration_id}/tokens", tokens_pages.make_next, A.TOKEN_WRITE),
     # Examination scripts
     Route("GET", "/scripts", scripts_pages.index, A.SITTING_READ),
-    Route("POST", "/scripts", scripts_pages.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/scripts/{script_id}", scripts_pages.show_timeline, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}", scripts_pages.show, A.SITTING_READ),
+    Route("POST", "/scripts", sittings_pages.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/scripts/{script_id}", custody_pages.show_script, A.SITTING_READ),
+    Route("GET", "/scripts/{script_id}/pages", script_looks.ask, A.SCRIPT_LOOK),
+    Route("POST", "/scripts/{script_id}/pages", script_looks.look, A.SCRIPT_LOOK),
+    Route("POST", "/scripts/{script_id}/certificate", custody_pages.certify_script, A.CUSTODY_CERTIFY),
+    Route("GET", "/sittings/{sitting_id}/custody", custody_pages.show_sitting, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}/custody/candidates", custody_pages.reveal, A.SITTING_READ),
+    Route("POST", "/sittings/{sitting_id}/custody/certificate", custody_pages.certify_sitting, A.CUSTODY_CERTIFY),
+    Route("GET", "/sittings/{sitting_id}", sittings_pages.show, A.SITTING_READ),
+    Route("GET", "/exam-day", sittings_pages.show_day, A.REGISTER_WRITE),
+    Route("GET", "/sittings/{sitting_id}/register", registers_pages.show, A.REGISTER_WRITE),
     Route(
         "POST",
         "/sittings/{sitting_id}/register",
-        scripts_pages.mark_register,
+        registers_pages.save,
         A.REGISTER_WRITE,
         limit_bytes=limits.SHEET_BYTES,
     ),
-    Route("POST", "/sittings/{sitting_id}/packets", scripts_pages.make_packets, A.PACKET_WRITE),
-    Route("POST", "/sittings/{sitting_id}/despatch", scripts_pages.despatch, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/register.pdf", registers_pages.printed, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/seats", registers_pages.seat_by, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/corrections", registers_pages.correct, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/signatures", registers_pages.countersign, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/sign-off", registers_pages.sign_off, A.REGISTER_WRITE),
+    Route("POST", "/sittings/{sitting_id}/register/moves", registers_pages.move, A.REGISTER_WRITE),
+    Route("GET", "/sittings/{sitting_id}/packets", plans_pages.show, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets", plans_pages.make, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets/moves", plans_pages.move, A.PACKET_WRITE),
+    Route("POST", "/sittings/{sitting_id}/packets/emergency-labels", plans_pages.ask_label, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/answer-pages.pdf", plans_pages.answers, A.PACKET_WRITE),
+    Route("GET", "/emergency-labels", plans_pages.show_asked, A.LABEL_ISSUE),
+    Route("POST", "/emergency-labels/{label_request_id}", plans_pages.answer_label, A.LABEL_ISSUE),
+    Route("POST", "/envelope-capacities", plans_pages.set_capacity, A.SITTING_OPEN),
+    Route("POST", "/sittings/{sitting_id}/despatch", despatch_pages.despatch, A.PACKET_WRITE),
+    # The despatch log
+    Route("GET", "/despatch", despatch_pages.phone, A.PACKET_WRITE),
+    Route("GET", "/despatch/worker.js", despatch_pages.worker, A.PUBLIC),
+    Route("GET", "/despatch-log", despatch_pages.log, A.PACKET_WRITE),
+    Route("GET", "/despatch-log/paper.pdf", despatch_pages.paper, A.PACKET_WRITE),
+    Route("POST", "/despatch-log/bookings", despatch_pages.book, A.PACKET_WRITE),
+    Route(
+        "POST",
+        "/despatch-log/{entry_id}/pictures",
+        despatch_pages.add_paper,
+        A.PACKET_WRITE,
+        limit_bytes=limits.PICTURE_BYTES,
+    ),
+    Route("GET", "/api/despatch-log/plan", despatch_api.plan, A.PACKET_WRITE),
+    Route("POST", "/api/despatch-log", despatch_api.send, A.PACKET_WRITE),
+    Route(
+        "PUT",
+        "/api/despatch-log/{entry_id}/evidence/{picture_id}",
+        despatch_api.put_picture,
+        A.PACKET_WRITE,
+        limit_bytes=limits.PICTURE_BYTES,
+    ),
     Route("POST", "/sittings/{sitting_id}/reconcile", scripts_pages.reconcile, A.SITTING_READ),
-    Route("POST", "/sittings/{sitting_id}/cases", scripts_pages.close_case, A.SCRIPT_CASE_CLOSE),
-    Route("GET", "/sittings/{sitting_id}/pages", scripts_pages.show_pages, A.BUNDLE_WRITE),
-    Route("POST", "/sittings/{sitting_id}/pages", scripts_pages.settle_page, A.BUNDLE_WRITE),
-    Route("GET", "/tracking", scripts_pages.station, A.TRACKING_EVENT),
-    Route("POST", "/tracking", scripts_pages.scan_label, A.TRACKING_EVENT),
-    Route("POST", "/tracking/bundles", scripts_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
-    Route("POST", "/api/sittings", scripts_api.open_sittings, A.SITTING_OPEN),
-    Route("GET", "/api/sittings", scripts_api.index, A.SITTING_READ),
-    Route("GET", "/api/sittings/{sitting_id}", scripts_api.show, A.SITTING_READ),
-    Route("PUT", "/api/sittings/{sitting_id}/register", scripts_api.mark_register, A.REGISTER_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/packets", scripts_api.make_packets, A.PACKET_WRITE),
-    Route("POST", "/api/sittings/{sitting_id}/despatch", scripts_api.despatch, A.PACKET_WRITE),
+    Route("GET", "/script-boards", script_boards_pages.show, A.SITTING_READ),
+    Route("GET", "/script-boards.csv", script_boards_pages.download, A.SITTING_READ),
+    Route("GET", "/script-boards/missing.csv", script_boards_pages.download_missing, A.SITTING_READ),
+    Route("POST", "/script-boards/results-day", script_boards_pages.set_results_day, A.SCRIPT_DECIDE),
+    Route("GET", "/script-boards/return", script_boards_pages.show_return, A.MISSING_EXPORT),
+    Route("GET", "/script-boards/return/{series_key}.csv", script_boards_pages.download_return, A.MISSING_EXPORT),
+    Route("GET", "/script-cases", script_cases_pages.index, A.SCRIPT_CASE_READ),
+    Route("GET", "/script-cases.csv", script_cases_pages.download, A.SCRIPT_CASE_READ),
+    Route("GET", "/script-cases/{script_case_id}", script_cases_pages.show, A.SCRIPT_CASE_READ),
+    Route("POST", "/script-cases/{script_case_id}/assign", script_cases_pages.assign, A.SCRIPT_CASE_WORK),
+    Route("POST", "/script-cases/{script_case_id}/comments", script_cases_pages.comment, A.SCRIPT_CASE_WORK),
+    Route("POST", "/script-cases/{script_case_id}/due", script_cases_pages.change_due, A.SCRIPT_CASE_WORK),
+    Route(
+        "POST",
+        "/script-cases/{script_case_id}/reply",
+        script_cases_pages.reply,
+        A.SCRIPT_CASE_REPLY,
+        limit_bytes=limits.PICTURE_BYTES,
+    ),
+    Route("POST", "/script-cases/{script_case_id}/close", script_cases_pages.close, A.SCRIPT_CASE_CLOSE),
+    Route("POST", "/script-cases/{script_case_id}/reopen", script_cases_pages.reopen, A.SCRIPT_CASE_CLOSE),
+    Route("GET", "/sittings/{sitting_id}/pages", scans_pages.of_sitting, A.BUNDLE_WRITE),
+    Route("GET", "/tracking", tracking_pages.station, A.TRACKING_EVENT),
+    Route("POST", "/tracking", tracking_pages.scan_label, A.TRACKING_EVENT),
+    Route("GET", "/sites", sites_pages.show, A.SITTING_OPEN),
+    Route("POST", "/sites", sites_pages.save, A.SITTING_OPEN),
+    Route("POST", "/sites/routes", sites_pages.set_route, A.SITTING_OPEN),
+    Route("GET", "/packets", packets_pages.find, A.SITTING_READ),
+    Route("GET", "/packets/{packet_id}", packets_pages.show, A.SITTING_READ),
+    Route("GET", "/tracking/worker.js", tracking_pages.worker, A.PUBLIC),
+    Route("GET", "/tracking/cards.pdf", tracking_pages.cards, A.TRACKING_EVENT),
+    Route("GET", "/api/tracking/station", tracking_api.station, A.TRACKING_EVENT),
+    Route("GET", "/scans", scans_pages.index, A.BUNDLE_WRITE),
+    Route("POST", "/scans", scans_pages.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("GET", "/scans/{bundle_id}", scans_pages.show, A.BUNDLE_WRITE),
+    Route("POST", "/scans/{bundle_id}/retry", scans_pages.retry, A.BUNDLE_WRITE),
+    Route("POST", "/scans/{bundle_id}/discard", scans_pages.discard, A.BUNDLE_WRITE),
+    Route("GET", "/quality", script_quality_pages.index, A.SCRIPT_QUALITY),
+    Route("POST", "/quality", script_quality_pages.take, A.SCRIPT_QUALITY),
+    Route("GET", "/quality/{quality_check_id}", script_quality_pages.show, A.SCRIPT_QUALITY),
+    Route("POST", "/quality/{quality_check_id}", script_quality_pages.answer, A.SCRIPT_QUALITY),
+    Route("GET", "/scripts/{script_id}/release", script_quality_pages.show_release, A.SCRIPT_RELEASE),
+    Route("POST", "/scripts/{script_id}/release", script_quality_pages.release, A.SCRIPT_RELEASE),
+    Route("POST", "/api/scripts/{script_id}/events", script_quality_pages.tell, A.SCRIPT_RELEASE),
+    Route("GET", "/scan-queues", scans_pages.queues, A.BUNDLE_WRITE),
+    Route("POST", "/scan-queues/next", scans_pages.take_next, A.BUNDLE_WRITE),
+    Route("GET", "/scan-queues/{bundle_id}/{page_index}", scans_pages.show_page, A.BUNDLE_WRITE),
+    Route("POST", "/scan-queues/{bundle_id}/{page_index}", scans_pages.decide, A.BUNDLE_WRITE),
+    Route("POST", "/page-decisions/{decision_id}/answer", scans_pages.answer, A.BUNDLE_WRITE),
+    Route("POST", "/page-decisions/{decision_id}/undo", scans_pages.undo, A.BUNDLE_WRITE),
+    Route("POST", "/api/sittings", sittings_api.open_sittings, A.SITTING_OPEN),
+    Route("GET", "/api/sittings", sittings_api.index, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}", sittings_api.show, A.SITTING_READ),
+    Route("POST", "/api/series/{series_key}/sittings", sittings_api.open_series, A.SITTING_OPEN),
+    Route("GET", "/api/sittings/{sitting_id}/register", registers_api.show, A.SITTING_READ),
+    Route("PUT", "/api/sittings/{sitting_id}/register", registers_api.mark, A.REGISTER_WRITE),
+    Route("PUT", "/api/sittings/{sitting_id}/seats", registers_api.seat, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/corrections", registers_api.correct, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/signatures", registers_api.countersign, A.REGISTER_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/sign-off", registers_api.sign_off, A.REGISTER_WRITE),
+    Route("GET", "/api/sittings/{sitting_id}/packets", sittings_api.show_packets, A.SITTING_READ),
+    Route("POST", "/api/sittings/{sitting_id}/packets", sittings_api.make_packets, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/packets/moves", sittings_api.move_scripts, A.PACKET_WRITE),
+    Route("POST", "/api/sittings/{sitting_id}/emergency-labels", sittings_api.ask_label, A.PACKET_WRITE),
+    Route("POST", "/api/emergency-labels/{label_request_id}", sittings_api.answer_label, A.LABEL_ISSUE),
+    Route("POST", "/api/sittings/{sitting_id}/despatch", despatch_api.despatch, A.PACKET_WRITE),
     Route("GET", "/api/sittings/{sitting_id}/reconciliation", scripts_api.reconciliation, A.SITTING_READ),
-    Route("GET", "/sittings/{sitting_id}/labels.pdf", scripts_api.labels_pdf, A.PACKET_WRITE),
-    Route("GET", "/sittings/{sitting_id}/covers.pdf", scripts_api.covers_pdf, A.PACKET_WRITE),
-    Route("POST", "/api/tracking/events", scripts_api.record_event, A.TRACKING_EVENT),
-    Route("POST", "/api/bundles", scripts_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
-    Route("GET", "/api/series/{series_key}/missing-scripts", scripts_api.missing, A.SITTING_READ),
-    Route("GET", "/api/scripts/{script_id}/timeline", scripts_api.timeline, A.SITTING_READ),
+    Route("GET", "/sittings/{sitting_id}/labels.pdf", sittings_api.labels_pdf, A.PACKET_WRITE),
+    Route("GET", "/sittings/{sitting_id}/covers.pdf", sittings_api.covers_pdf, A.PACKET_WRITE),
+    Route("POST", "/api/tracking/events", tracking_api.record_events, A.TRACKING_EVENT),
+    Route("POST", "/api/bundles", scans_api.take_bundle, A.BUNDLE_WRITE, limit_bytes=limits.BUNDLE_BYTES),
+    Route("GET", "/api/bundles/{bundle_id}", scans_api.show, A.BUNDLE_WRITE),
+    Route("POST", "/api/bundles/{bundle_id}/pages/{page_index}", scans_api.decide, A.BUNDLE_WRITE),
+    Route("POST", "/api/page-decisions/{decision_id}", scans_api.answer, A.BUNDLE_WRITE),
+    Route("GET", "/api/series/{series_key}/missing-scripts", script_cases_api.missing, A.SITTING_READ),
+    Route("GET", "/api/series/{series_key}/script-board", script_cases_api.board, A.SITTING_READ),
+    Route("GET", "/api/series/{series_key}/missing-scripts-return", script_cases_api.ofqual_missing, A.MISSING_EXPORT),
+    Route("GET", "/api/script-cases", script_cases_api.index, A.SCRIPT_CASE_READ),
+    Route("GET", "/api/script-cases/{script_case_id}", script_cases_api.show, A.SCRIPT_CASE_READ),
+    Route("POST", "/api/script-cases/{script_case_id}", script_cases_api.act, A.SCRIPT_CASE_WORK),
+    Route("POST", "/api/script-cases/{script_case_id}/reply", script_cases_api.reply, A.SCRIPT_CASE_REPLY),
+    Route("GET", "/api/scripts/{script_id}/timeline", custody_api.script, A.SITTING_READ),
+    Route("POST", "/api/scripts/{script_id}/certificate", custody_api.certify_script, A.CUSTODY_CERTIFY),
+    Route("GET", "/api/sittings/{sitting_id}/custody", custody_api.sitting, A.SITTING_READ),
+    Route("GET", "/api/sittings/{sitting_id}/custody/candidates", custody_api.scripts, A.SITTING_READ),
+    Route("POST", "/api/sittings/{sitting_id}/custody/certificate", custody_api.certify_sitting, A.CUSTODY_CERTIFY),
     # Uploads (tus) and documents. Of uploads X-HTTP-Method-Override decides, so the actual method is any.
     Route("OPTIONS", "/uploads", tus.options, A.PUBLIC),
     Route("*", "/uploads", tus.create, A.UPLOAD_CREATE, tus.no_leave_yet, UNBOUNDED),
@@ -636,6 +794,7 @@ ROUTES: tuple[Route, ...] = (
             ("documents/{document_id}/original", held_files_pages.give_original, A.DOCUMENT_ORIGINAL),
             ("scripts/{script_id}/pages/{number}", script_images.of_script, A.SCRIPT_IMAGE),
             ("bundles/{bundle_id}/pages/{number}", script_images.of_bundle, A.SCRIPT_IMAGE),
+            ("custody/{evidence_id}/pages/{number}", despatch_pages.picture, A.SITTING_READ),
         )
     ),
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series
-from scripts.errors import RegisterRefused, SittingConflict, SittingRefused, SittingUnknown
+from scripts.errors import SittingConflict, SittingRefused, SittingUnknown
 from scripts.labels import CANDIDATE, CENTRE, COMPONENT, ScriptCover
-from scripts.reconciliation import Explanation, RegisterState
-from scripts.tables import RegisterLine, Script, ScriptEventRow, Sitting
-from scripts.tracking import SCRIPT_TRANSITIONS, ScriptState
+from scripts.reconciliation import RegisterState
+from scripts.registers import Addition
+from scripts.tables import Packet, RegisterLine, Script, Sitting
+from scripts.tracking import ScriptState
 
 
 def open_sitting(
@@ -34,7 +35,7 @@ def open_sitting(
     Raises: ``SittingRefused`` for values that cannot be, ``SittingConflict`` when it is open for other candidates.
     """
     numbers = sorted(set(candidate_numbers))
-    _require(series_key, centre_number, component_code, session_of_day, numbers)
+    require_sitting_values(series_key, centre_number, component_code, session_of_day, numbers)
     found = session.scalar(
         select(Sitting).where(
             Sitting.series_key == series_key,
@@ -59,12 +60,15 @@ def open_sitting(
     session.add(sitting)
     session.flush()
     for number in numbers:
-        _add_candidate(session, sitting.id, number, added=False)
+        add_line(session, sitting.id, number)
     session.flush()
     return sitting
 
 
-def _require(series_key: str, centre: str, component: str, session_of_day: str, numbers: list[str]) -> None:
+def require_sitting_values(
+    series_key: str, centre: str, component: str, session_of_day: str, numbers: list[str]
+) -> None:
+    """Refuse a sitting that cannot be; raises ``SittingRefused`` saying which of its values is wrong."""
     try:
         Series.from_key(series_key)
     except ValueError as cause:
@@ -77,9 +81,16 @@ def _require(series_key: str, centre: str, component: str, session_of_day: str, 
         raise SittingRefused("A candidate number is four digits.")
 
 
-def _add_candidate(session: Session, sitting_id: str, number: str, *, added: bool) -> RegisterLine:
+def add_line(session: Session, sitting_id: str, number: str, *, added: Addition | None = None) -> RegisterLine:
+    """Add a line, unmarked, and the expected script that belongs to it; ``added`` says who was written in by hand."""
     line = RegisterLine(
-        sitting_id=sitting_id, candidate_number=number, state=RegisterState.UNMARKED, added=added, explained=""
+        sitting_id=sitting_id,
+        candidate_number=number,
+        state=RegisterState.UNMARKED,
+        added=added is not None,
+        explained="",
+        name=added.name if added else "",
+        reason=added.reason if added else "",
     )
     session.add(line)
     session.add(Script(sitting_id=sitting_id, candidate_number=number, state=ScriptState.EXPECTED, pages=0))
@@ -94,11 +105,34 @@ def get_sitting(session: Session, sitting_id: str) -> Sitting:
     return sitting
 
 
-def sittings(session: Session, *, series_key: str | None = None, centre_number: str | None = None) -> list[Sitting]:
-    """Return sittings by date, session, component and centre; of one series or one centre when asked."""
+def hold_sitting(session: Session, sitting_id: str) -> Sitting:
+    """Return a sitting and let nobody else change its register or plan until this transaction ends.
+
+    Raises: ``SittingUnknown``.
+    """
+    session.flush()
+    sitting = session.get(Sitting, sitting_id, with_for_update=True, populate_existing=True)
+    if sitting is None:
+        raise SittingUnknown
+    return sitting
+
+
+def sittings(
+    session: Session,
+    *,
+    series_key: str | None = None,
+    centre_number: str | None = None,
+    purpose: str | None = "scripts",
+) -> list[Sitting]:
+    """Return sittings by date, session, component and centre; of one series or one centre when asked.
+
+    Takes: ``purpose``: ``scripts``, ``sample`` for the packing of postal samples, or None for both.
+    """
     query = select(Sitting).order_by(
         Sitting.held_on, Sitting.session_of_day, Sitting.component_code, Sitting.centre_number
     )
+    if purpose is not None:
+        query = query.where(Sitting.purpose == purpose)
     if series_key is not None:
         query = query.where(Sitting.series_key == series_key)
     if centre_number is not None:
@@ -107,9 +141,27 @@ def sittings(session: Session, *, series_key: str | None = None, centre_number: 
 
 
 def register(session: Session, sitting_id: str) -> list[RegisterLine]:
-    """Return the register of a sitting in candidate number order."""
+    """Return the register of a sitting in candidate number order; ``registers.seated`` puts it into seating order."""
     lines = select(RegisterLine).where(RegisterLine.sitting_id == sitting_id)
     return list(session.scalars(lines.order_by(RegisterLine.candidate_number)))
+
+
+def lines_of(session: Session, sitting_ids: Collection[str]) -> dict[str, list[RegisterLine]]:
+    """Return the registers of some sittings by sitting, each in candidate number order."""
+    found: dict[str, list[RegisterLine]] = {}
+    query = select(RegisterLine).where(RegisterLine.sitting_id.in_(sitting_ids))
+    for line in session.scalars(query.order_by(RegisterLine.candidate_number)):
+        found.setdefault(line.sitting_id, []).append(line)
+    return found
+
+
+def packets_of(session: Session, sitting_ids: Collection[str]) -> dict[str, list[Packet]]:
+    """Return the packets of some sittings by sitting, each in number order."""
+    found: dict[str, list[Packet]] = {}
+    query = select(Packet).where(Packet.sitting_id.in_(sitting_ids)).order_by(Packet.number)
+    for packet in session.scalars(query):
+        found.setdefault(packet.sitting_id, []).append(packet)
+    return found
 
 
 def scripts_of(session: Session, sitting_id: str) -> list[Script]:
@@ -118,75 +170,15 @@ def scripts_of(session: Session, sitting_id: str) -> list[Script]:
     return list(session.scalars(query))
 
 
-def mark_register(
-    session: Session,
-    sitting_id: str,
-    marks: Mapping[str, RegisterState],
-    *,
-    actor: str,
-    now: datetime,
-    added: Iterable[str] = (),
-) -> list[RegisterLine]:
-    """Mark candidates present, absent or withdrawn; all of the marks, or none of them.
+def covers(session: Session, sitting_id: str, *, candidate_number: str | None = None) -> list[ScriptCover]:
+    """Return the cover sheets of a sitting, one for each booklet of each candidate not withdrawn, by candidate number.
 
-    Takes: ``added``: numbers in ``marks`` that are not on the register and are to be written in by hand.
-    Returns: the whole register. Marking the same again changes nothing.
-    Raises: ``SittingUnknown``; ``RegisterRefused`` for a candidate who is not on the register and not added.
-    Source: OCR, https://www.ocr.org.uk/administration/general-qualifications/assessment/exams/send-scripts-for-marking/
+    Takes: ``candidate_number``: of whom alone.
     """
-    get_sitting(session, sitting_id)
-    lines = {line.candidate_number: line for line in register(session, sitting_id)}
-    extra = set(added)
-    unknown = sorted(set(marks) - set(lines) - extra)
-    if unknown:
-        named = ", ".join(unknown[:5])
-        raise RegisterRefused(f"Not on the register: {named}. Add these candidates by hand first.", unknown=unknown)
-    if not extra <= set(marks) or not all(CANDIDATE.fullmatch(number) for number in extra):
-        raise RegisterRefused("A candidate number added by hand is four digits, and is marked.")
-    if RegisterState.UNMARKED in marks.values():
-        raise RegisterRefused("A mark on the register is present, absent or withdrawn.")
-    for number in sorted(extra - set(lines)):
-        lines[number] = _add_candidate(session, sitting_id, number, added=True)
-    session.flush()
-    known = {script.candidate_number: script for script in scripts_of(session, sitting_id)}
-    for number, state in marks.items():
-        line, script = lines[number], known[number]
-        if line.state == state:
-            continue
-        line.state, line.marked_by, line.marked_at = str(state), actor, now
-        to = {RegisterState.PRESENT: ScriptState.PRESENT, RegisterState.ABSENT: ScriptState.ABSENT}.get(state)
-        if to is not None and to in SCRIPT_TRANSITIONS[ScriptState(script.state)]:
-            script.state = str(to)
-        # The history of a script begins with the register, and keeps every change of it.
-        session.add(
-            ScriptEventRow(
-                script_id=script.id, kind=f"register_{state}", occurred_at=now, received_at=now, actor=actor, details={}
-            )
-        )
-    session.flush()
-    return register(session, sitting_id)
-
-
-def explain(
-    session: Session, sitting_id: str, candidate_number: str, explanation: Explanation, *, actor: str, now: datetime
-) -> RegisterLine:
-    """Record why the script of a present candidate does not come with the packets.
-
-    Raises: ``RegisterRefused`` for a candidate who is not marked present.
-    """
-    line = next((one for one in register(session, sitting_id) if one.candidate_number == candidate_number), None)
-    if line is None or line.state != RegisterState.PRESENT:
-        raise RegisterRefused("Only the script of a candidate marked present needs an explanation.")
-    line.explained, line.marked_by, line.marked_at = str(explanation), actor, now
-    session.flush()
-    return line
-
-
-def covers(session: Session, sitting_id: str) -> list[ScriptCover]:
-    """Return the cover sheets of a sitting, one for each candidate not withdrawn."""
     sitting = get_sitting(session, sitting_id)
     return [
-        ScriptCover(sitting.centre_number, line.candidate_number, sitting.component_code)
+        ScriptCover(sitting.centre_number, line.candidate_number, sitting.component_code, booklet, line.booklets)
         for line in register(session, sitting_id)
-        if line.state != RegisterState.WITHDRAWN
+        if line.state != RegisterState.WITHDRAWN and candidate_number in (None, line.candidate_number)
+        for booklet in range(1, line.booklets + 1)
     ]

@@ -11,6 +11,10 @@ import pyrage
 
 from storage.errors import KeyRefused
 
+# The library measures for a millisecond how fast the machine is, and refuses a file that would take it too long. On a
+# busy machine it measures too little now and then, and would refuse what was sealed here: so it is asked again.
+_MEASURED_AGAIN = 50
+
 
 def seal_for(recipients: Sequence[str], plain: bytes) -> bytes:
     """The bytes, for whoever holds the identity of any of the recipients (`age1…` or an SSH public key).
@@ -48,12 +52,17 @@ def open_with(identity_file: str, sealed: bytes) -> bytes:
 def open_under(passphrase: str, sealed: bytes) -> bytes:
     """The bytes back.
 
-    Raises: KeyRefused if the passphrase is wrong or the file was altered.
+    Raises: KeyRefused if the passphrase is wrong, the file was altered, or it asks for more work than this machine can do.
     """
-    try:
-        return bytes(pyrage.passphrase.decrypt(sealed, passphrase))
-    except pyrage.DecryptError:
-        raise KeyRefused("The passphrase does not open the file, or the file was altered.") from None
+    for _ in range(_MEASURED_AGAIN):
+        try:
+            return bytes(pyrage.passphrase.decrypt(sealed, passphrase))
+        except pyrage.DecryptError as error:
+            if not str(error).startswith("Excessive work"):
+                raise KeyRefused("The passphrase does not open the file, or the file was altered.") from None
+    raise KeyRefused(
+        "The file asks for more work than this machine can do. Try again when it is less busy, or on a faster machine."
+    )
 
 
 def _recipient(text: str) -> object:

@@ -87,7 +87,7 @@ def fresh_postgres(tmp_path: Path, new_postgres_database: Callable[[], str]) -> 
         shutil.copytree(template, folder)
         drop()
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}_life TEMPLATE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name}_life TEMPLATE {name} STRATEGY FILE_COPY"))
         return Errand(str(folder), environ_of(folder, NEA_DATABASE_URL=f"{base}/{name}_life"), what)
 
     yield fresh

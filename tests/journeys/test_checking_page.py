@@ -21,6 +21,8 @@ from repository.receipts.checking import Verdict, examine
 from repository.receipts.signing import canonical
 from repository.web.pages.receipts import CHECKING_PAGE
 from tests.repository.receipts import made
+from tests.repository.receipts import test_custody as certificates
+from tests.repository.receipts import test_destruction as destructions
 
 pytestmark = pytest.mark.journey
 KEY = made.SIGNER.public_key_hex
@@ -239,3 +241,32 @@ def test_its_policy_lets_its_own_script_run_and_nothing_else_and_no_network(alon
     )
     assert outcome == [["connect-src", "img-src", "script-src-elem"], False]
     assert [one for one in asked if one not in before and not one.startswith("file:")] == []
+
+
+def test_a_certificate_of_custody_is_read_and_what_was_changed_in_it_is_named(alone: tuple[Page, list[str]]) -> None:
+    page, _ = alone
+    page.get_by_label("Public key of the service").fill(KEY)
+    choose(page, "certificate.json", certificates.certificate().text().encode())
+    expect(page.locator("#verdict")).to_contain_text("Yes. This receipt is proven")
+    expect(page.locator("#says").get_by_text("What is known of each script")).to_be_visible()
+    expect(page.locator("#says").get_by_text("Packet 1 of 2, event by event")).to_be_visible()
+    for change, words in certificates.TAMPERED:
+        choose(page, "certificate.json", certificates.tampered(change).text().encode())
+        expect(page.locator("#verdict")).to_contain_text("No. Do not rely on this receipt")
+        expect(page.locator("#findings")).to_contain_text(words)
+        expect(page.locator("#says")).to_be_empty()
+
+
+def test_a_certificate_of_destruction_that_was_changed_or_does_not_add_up_is_refused(
+    alone: tuple[Page, list[str]],
+) -> None:
+    page, _ = alone
+    page.get_by_label("Public key of the service").fill(KEY)
+    choose(page, "certificate.json", destructions.certificate().text().encode())
+    expect(page.locator("#verdict")).to_contain_text("Yes. This receipt is proven")
+    expect(page.locator("#says").get_by_text("Script by script")).to_be_visible()
+    for change, words in destructions.TAMPERED:
+        choose(page, "certificate.json", destructions.tampered(change).text().encode())
+        expect(page.locator("#verdict")).to_contain_text("No. Do not rely on this receipt")
+        expect(page.locator("#findings")).to_contain_text(words)
+        expect(page.locator("#says")).to_be_empty()

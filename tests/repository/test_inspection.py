@@ -124,6 +124,9 @@ async def test_a_page_is_an_image_that_we_encoded(inspect: Inspection) -> None:
     jpeg = await inspect.page_jpeg(pieces(pdf()), 2, 400)
     with Image.open(io.BytesIO(jpeg)) as image:
         assert (image.format, image.width) == ("JPEG", 400)
+        size = image.size
+    with Image.open(io.BytesIO(await inspect.page_jpeg(pieces(pdf()), 2, 400, turn=90))) as image:
+        assert image.size == (size[1], size[0])
 
 
 @pytest.mark.fault("att:B18")

@@ -14,7 +14,7 @@ from repository import migrating, rehearsing, sign_in_lines
 from repository.access import Role
 from repository.database import Database
 from repository.settings import from_environ
-from scripts.tables import Packet, Sitting
+from scripts.tables import Packet, ScriptCase, Sitting
 
 NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
         Role.MODERATOR: 2,
         Role.TEAM_LEADER: 1,
         Role.PRINCIPAL_MODERATOR: 1,
-        Role.TRACKING_CLERK: 1,
+        Role.TRACKING_CLERK: 2,
         Role.EXAMS_OFFICER: centres,
         Role.TEACHER: centres,
     }
@@ -57,7 +57,16 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     sittings = await database.read(lambda session: list(session.scalars(select(Sitting))))
     assert {sitting.centre_number for sitting in sittings} == set(made.centre_numbers)
     packets = await database.read(lambda session: list(session.scalars(select(Packet))))
-    assert {packet.state for packet in packets} == {"collected", "received"}
+    samples = {sitting.id for sitting in sittings if sitting.purpose == "sample"}
+    assert {packet.state for packet in packets if packet.sitting_id not in samples} == {
+        "collected",
+        "received",
+        "opened",
+    }
+    assert {packet.state for packet in packets if packet.sitting_id in samples} == {"opened"}
+    found = await database.read(lambda session: list(session.scalars(select(ScriptCase))))
+    assert {"packet_overdue", "missing"} & {one.kind for one in found}, "somebody has to look for scripts"
+    assert {one.alarm for one in found} >= {"red"}
     await database.close()
 
 

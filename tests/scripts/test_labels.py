@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.errors import CodeRefused, ForeignCode, LabelRefused, UnreadableCover, WrongExam
-from scripts.labels import PacketLabel, ScriptCover, crc16, read_code, refusal_reason, sealed
+from scripts.labels import PacketLabel, PageCode, ScriptCover, crc16, read_code, refusal_reason, sealed
 from scripts.sheets import covers_pdf, labels_pdf
 
 LABEL = "SL1|99999|6A26|H446/01|1/2|1|DA13"
 REISSUE = "SL1|99999|6A26|H446/01|1/2|2|EA70"
 COVER = "CV1|99999|1001|H446/01|1/1|D740"
+PAGE = "PG1|99999|1001|H446/01|1|3/16|8294"
 
 
 def test_the_published_check_value_of_the_algorithm() -> None:
@@ -24,12 +25,14 @@ def test_the_vectors_of_the_payloads() -> None:
     assert label.payload == LABEL
     assert label.reissued().payload == REISSUE
     assert ScriptCover("99999", "1001", "H446/01").payload == COVER
+    assert PageCode("99999", "1001", "H446/01", 1, 3, 16).payload == PAGE
 
 
 def test_codes_are_read_back() -> None:
     assert read_code(LABEL) == PacketLabel("99999", "6A26", "H446/01", 1, 2, 1)
     assert read_code(REISSUE) == PacketLabel("99999", "6A26", "H446/01", 1, 2, 2)
     assert read_code(COVER) == ScriptCover("99999", "1001", "H446/01", 1, 1)
+    assert read_code(PAGE) == PageCode("99999", "1001", "H446/01", 1, 3, 16)
 
 
 @pytest.mark.fault("att:I09", "att:I10")
@@ -50,6 +53,10 @@ def test_codes_are_read_back() -> None:
         (sealed("CV1|99999|1001|H446/01|01/1"), UnreadableCover, "unreadable_cover"),
         (sealed("CV1|9999|1001|H446/01|1/1"), UnreadableCover, "unreadable_cover"),
         (sealed("SL1|99999|6A26|H446/01|1/2|0"), UnreadableCover, "unreadable_cover"),
+        ("PG1|99999|1002|H446/01|1|3/16|8294", UnreadableCover, "unreadable_cover"),
+        (sealed("PG1|99999|1001|H446/01|1|3/0"), UnreadableCover, "unreadable_cover"),
+        (sealed("PG1|99999|1001|H446/01|1|17/16"), UnreadableCover, "unreadable_cover"),
+        (sealed("PG1|99999|1001|H446/01|0|1/16"), UnreadableCover, "unreadable_cover"),
     ],
 )
 def test_what_is_not_a_good_code_is_refused_by_name(text: str, refusal: type[CodeRefused], reason: str) -> None:
@@ -90,6 +97,8 @@ def test_values_that_no_code_can_carry_are_refused(bad: tuple[str, str, str, int
         PacketLabel(*bad)
     with pytest.raises(LabelRefused):
         PacketLabel("99999", "6A26", "H446/01", 3, 2)
+    with pytest.raises(LabelRefused):
+        PageCode("99999", "1001", "H446/01", 1, 1, 0)
     with pytest.raises(LabelRefused):
         labels_pdf([])
 

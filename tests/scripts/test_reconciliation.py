@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.balancing import still_open, with_reason
+from scripts.cases import Reason
 from scripts.reconciliation import (
     Explanation,
     PacketFacts,
@@ -11,6 +15,8 @@ from scripts.reconciliation import (
     Reconciliation,
     RegisterMark,
     RegisterState,
+    SittingFacts,
+    add_up,
     reconcile,
 )
 from scripts.tracking import PacketState
@@ -127,6 +133,118 @@ def test_pages_lost_in_a_double_feed_show_against_the_sheet_counter() -> None:
     assert ("page", 12, 10) in [(one.level, one.expected, one.found) for one in found.differences]
     lost = reconcile(marks, bags, pages=PageCounts(10, 8, 1, 0, 0))
     assert ("page", 10, 9) in [(one.level, one.expected, one.found) for one in lost.differences]
+
+
+def facts(**more: object) -> SittingFacts:
+    marks, bags = example()
+    return replace(SittingFacts(tuple(marks), tuple(bags)), **more)  # type: ignore[arg-type]
+
+
+def test_the_six_equations_are_said_with_their_figures() -> None:
+    found = add_up(facts(pages=PageCounts(10, 8, 1, 0, 1, sheets=5), scanned=frozenset(), indexed=frozenset()))
+    said = {(one.number, one.subject): (one.left, one.right, one.holds) for one in found.equations}
+    assert {number for number, _ in said} == {1, 2, 3, 4, 5, 6}
+    assert said[1, ""] == (29, 29, True)
+    assert said[2, ""] == (29, 29, True)
+    assert said[3, ""] == (27, 26, False)
+    assert said[4, "packet:2"] == (11, 12, False)
+    assert [one.holds for one in found.equations if one.number == 6] == [True, True]
+    assert add_up(facts(entries=31)).cases[0].kind == "register_differs_from_entries"
+
+
+def test_no_register_at_all_is_not_absence() -> None:
+    """Regression: register missing."""
+    marks, bags = example()
+    silent = [RegisterMark(mark.candidate_number, U) for mark in marks]
+    found = reconcile(silent, bags, scanned=frozenset(numbers(1001, 27)))
+    assert found.absent == 0
+    assert kinds(found)[0] == "register_incomplete"
+    assert found.cases[0].count == 31
+
+
+def test_a_candidate_on_two_registers_is_a_case_and_missing_at_neither_once_seen() -> None:
+    """Regression: candidate on two registers."""
+    seen = frozenset(numbers(1001, 27)) - {"1020"}
+    found = add_up(facts(scanned=seen, indexed=seen, elsewhere=frozenset({"1020"}), seen_elsewhere=frozenset({"1020"})))
+    assert [(case.kind, case.subject) for case in found.cases] == [("candidate_on_two_registers", "candidate:1020")]
+    assert found.missing == ()
+    neither = add_up(facts(scanned=seen, indexed=seen, elsewhere=frozenset({"1020"})))
+    assert "1020" in neither.missing
+
+
+@pytest.mark.fault("att:I03")
+def test_scripts_of_another_component_make_a_packet_too_full_and_too_empty() -> None:
+    """Regression: packet with two components: the other's scripts are not ours, and ours are short."""
+    marks, bags = example()
+    bags[0] = PacketFacts(1, bags[0].candidate_numbers, PacketState.OPENED, 15, 17)
+    bags[1] = PacketFacts(2, bags[1].candidate_numbers, PacketState.OPENED, 12, 12)
+    found = reconcile(marks, bags)
+    assert [(case.kind, case.subject, case.count) for case in found.cases] == [("packet_count_over", "packet:1", 2)]
+
+
+@pytest.mark.fault("att:I05")
+def test_a_packet_inside_another_closes_once_every_script_is_seen() -> None:
+    """Regression: packet inside another: what the outer count has too many is here, and no count is believed alone."""
+    marks, bags = example()
+    bags[0] = PacketFacts(1, bags[0].candidate_numbers, PacketState.OPENED, 15, 27)
+    bags[1] = PacketFacts(2, bags[1].candidate_numbers, PacketState.COLLECTED, 12)
+    packed = SittingFacts(tuple(marks), tuple(bags))
+    wrong = with_reason(packed, "packet_count_over", "packet:1", Reason.COUNTING_ERROR, frozenset())
+    assert still_open(wrong, "packet_count_over", "packet:1", frozenset()) != ""
+    seen = frozenset(numbers(1001, 27))
+    wrong = replace(wrong, scanned=seen, indexed=seen)
+    assert still_open(wrong, "packet_count_over", "packet:1", frozenset()) == ""
+    assert add_up(wrong).closes
+
+
+@pytest.mark.parametrize(
+    ("reason", "number", "left"),
+    [
+        (Reason.ESTIMATED_MARK, "1020", ""),
+        (Reason.RESULT_X, "1020", ""),
+        (Reason.OTHER_ROUTE, "1020", ""),
+        (Reason.REGISTER_ERROR, "1020", ""),
+        (Reason.MALPRACTICE_HOLD, "1020", ""),
+        (Reason.OTHER_ROUTE, "1001", "1 script is still not accounted for"),
+        (Reason.LOCATED_LATE, "1020", "1 script is still not accounted for"),
+        (Reason.COUNTING_ERROR, "1020", "1 script is still not accounted for"),
+    ],
+)
+def test_a_reason_closes_a_case_only_if_the_equation_with_it_balances(reason: Reason, number: str, left: str) -> None:
+    about = frozenset(numbers(1016, 12))
+    after = with_reason(facts(), "register_present_no_script", "packet:2", reason, frozenset({number}))
+    said = still_open(after, "register_present_no_script", "packet:2", about)
+    assert said.startswith(left) if left else said == ""
+    if not left:
+        assert add_up(after).missing == ()
+        assert not any(case.subject == "packet:2" for case in add_up(after).cases)
+
+
+def test_a_script_found_for_an_absent_candidate_balances_once_the_register_is_corrected() -> None:
+    seen = frozenset(numbers(1001, 28))
+    bag = PacketFacts(1, frozenset(numbers(1001, 28)), PacketState.OPENED, 27, 28)
+    marks, _ = example()
+    found = SittingFacts(tuple(marks), (bag,), seen, seen)
+    assert {case.kind for case in add_up(found).cases} == {"register_absent_script_found", "packet_count_over"}
+    named = frozenset({"1028"})
+    after = with_reason(found, "register_absent_script_found", "candidate:1028", Reason.REGISTER_ERROR, named)
+    assert add_up(after).cases == ()
+    assert add_up(after).closes
+
+
+def test_what_is_handled_by_hand_is_here_and_not_scanned() -> None:
+    marks, bags = example()
+    bags[1] = PacketFacts(2, bags[1].candidate_numbers, PacketState.OPENED, 12, 12)
+    seen = frozenset(numbers(1001, 27)) - {"1020"}
+    here = SittingFacts(tuple(marks), tuple(bags), seen, seen)
+    assert add_up(here).missing == ("1020",)
+    assert add_up(replace(here, manual=frozenset({"1020"}))).closes
+
+
+def test_pages_that_ended_nowhere_are_a_case() -> None:
+    marks, bags = example()
+    found = reconcile(marks, bags, pages=PageCounts(10, 8, 1, 0, 0))
+    assert ("pages_unaccounted", "pages", 1) in [(case.kind, case.subject, case.count) for case in found.cases]
 
 
 @given(st.lists(st.sampled_from([P, A, W, U]), max_size=40), st.data())

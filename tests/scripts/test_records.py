@@ -12,14 +12,16 @@ from sqlalchemy.orm import Session
 from scripts import records
 from scripts.despatch import CollectionKind, DespatchLine
 from scripts.errors import (
-    BundleDuplicate,
     CaseRefused,
+    DecisionRefused,
     EventConflict,
     EventRefused,
     LabelUnknown,
     PageSettled,
     PagesNotConserved,
+    PageTaken,
     RegisterRefused,
+    ScriptUnknown,
     SecondPersonNeeded,
     SittingConflict,
     SittingRefused,
@@ -27,13 +29,18 @@ from scripts.errors import (
 )
 from scripts.labels import PacketLabel, ScriptCover
 from scripts.missing import Alarm
+from scripts.queues import BundleState, DecisionKind
 from scripts.reconciliation import Explanation, RegisterState
+from scripts.records import custody_lines
+from scripts.registers import Addition
 from scripts.splitting import PageReading
 from scripts.tables import Base, PacketEventRow, ScanBundle, ScanPage, Sitting
 from scripts.tracking import EventKind, PacketEvent
+from tests.scripts.test_clocks import calendar
 from tests.scripts.test_missing import weekdays_after
 
 NOW = datetime(2026, 6, 8, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 NUMBERS = [f"{number}" for number in range(1001, 1007)]
 P, A = RegisterState.PRESENT, RegisterState.ABSENT
 
@@ -101,10 +108,26 @@ def scan(*words: str) -> list[PageReading]:
 
 
 def bundle(session: Session, sitting: Sitting, name: str, *words: str, **more: Any) -> records.BundleOutcome:
+    return pushed(session, sitting, name, scan(*words), **(counted(words) | more))
+
+
+def counted(words: tuple[str, ...]) -> dict[str, Any]:
+    """What somebody counts of the pile: sheets of two sides, or of one where their number is odd, and booklets."""
+    booklets = len({word for word in words if word.isdigit()})
+    if len(words) % 2:
+        return {"sheets_checked": len(words), "booklets": booklets, "duplex": "none"}
+    return {"sheets_checked": len(words) // 2, "booklets": booklets}
+
+
+def pushed(
+    session: Session, sitting: Sitting, name: str, readings: list[PageReading], **more: Any
+) -> records.BundleOutcome:
     sha256 = hashlib.sha256(name.encode()).hexdigest()
-    return records.register_bundle(
-        session, sitting_id=sitting.id, sha256=sha256, readings=scan(*words), now=NOW, actor="operator", **more
-    )
+    new = records.NewBundle(sha256=sha256, sitting_id=sitting.id, **more)
+    made = records.stage_bundle(session, new, now=NOW, actor="operator").bundle
+    for state in (BundleState.READING, BundleState.SPLIT):
+        records.move_bundle(session, made, state, now=NOW)
+    return records.push_bundle(session, made, readings, now=NOW, actor="operator")
 
 
 def test_a_sitting_is_opened_once(session: Session) -> None:
@@ -123,7 +146,7 @@ def test_the_register_is_marked_wholly_or_not_at_all(session: Session) -> None:
     with pytest.raises(RegisterRefused):
         records.mark_register(session, made.id, {"1001": P, "1999": P}, actor="x", now=NOW)
     assert {line.state for line in records.register(session, made.id)} == {"unmarked"}
-    records.mark_register(session, made.id, {"1001": P, "1999": P}, actor="x", now=NOW, added=["1999"])
+    records.mark_register(session, made.id, {"1001": P, "1999": P}, actor="x", now=NOW, added=[Addition("1999")])
     lines = {line.candidate_number: (line.state, line.added) for line in records.register(session, made.id)}
     assert (lines["1001"], lines["1999"]) == (("present", False), ("present", True))
     assert opened(session).id == made.id
@@ -244,12 +267,14 @@ def test_the_whole_journey_closes(session: Session, sitting: Sitting) -> None:
     assert (found.received, found.indexed, found.missing, found.closes) == (5, 3, (), False)
     bundle(session, sitting, "two", "1004", "w", "1005", "w", sheets=2)
     assert not records.reconcile(session, sitting.id, now=NOW).closes
-    records.confirm_blank(session, outcome.bundle_id, 4, actor="operator", now=NOW)
+    blank = records.Asked(DecisionKind.BLANK)
+    records.decide(session, outcome.bundle_id, [4], blank, actor="operator", now=NOW)
     found = records.reconcile(session, sitting.id, now=NOW)
     assert found.closes
     assert (found.pages.pages_in, found.pages.indexed, found.pages.blank_confirmed) == (12, 11, 1)
     assert records.cases(session, sitting.id) == []
-    steps = [line.step for line in records.custody_timeline(session, outcome.scripts[0].script_id)]
+    line = custody_lines.script_line(session, outcome.scripts[0].script_id, now=NOW, calendar=calendar)
+    steps = [one.event.kind for one in line.history]
     assert steps.index("collected") < steps.index("scanned") < steps.index("indexed") < len(steps)
     assert {"register_present", "in_packet", "logged", "received", "opened"} <= set(steps)
 
@@ -285,11 +310,12 @@ def test_a_missing_script_is_a_case_and_on_the_list_until_it_is_found(session: S
 
 
 @pytest.mark.fault("att:I12")
-def test_a_bundle_uploaded_twice_is_refused_with_the_earlier_one(session: Session, sitting: Sitting) -> None:
+def test_a_bundle_that_comes_again_under_another_name_is_the_same_bundle(session: Session, sitting: Sitting) -> None:
     first = bundle(session, sitting, "one", "1001", "w")
-    with pytest.raises(BundleDuplicate) as caught:
-        bundle(session, sitting, "one", "1001", "w")
-    assert caught.value.facts["bundle_id"] == first.bundle_id
+    sha256 = hashlib.sha256(b"one").hexdigest()
+    again = records.NewBundle(sha256=sha256, sitting_id=sitting.id, filename="renamed.pdf")
+    staged = records.stage_bundle(session, again, now=NOW, actor="somebody else")
+    assert (staged.is_new, staged.bundle.id, staged.bundle.state) == (False, first.bundle_id, "pushed")
     assert session.scalar(select(func.count()).select_from(ScanPage)) == 2
 
 
@@ -317,10 +343,8 @@ def test_a_rescan_goes_to_the_queue_and_the_first_stays(session: Session, sittin
 def test_a_bundle_that_fails_leaves_nothing_and_does_not_block_others(session: Session, sitting: Sitting) -> None:
     readings = scan("1001", "w", "w")
     with pytest.raises(PagesNotConserved):
-        records.register_bundle(
-            session, sitting_id=sitting.id, sha256="0" * 64, readings=readings[:1] + readings[2:], now=NOW, actor="x"
-        )
-    assert session.scalar(select(func.count()).select_from(ScanBundle)) == 0
+        pushed(session, sitting, "one", readings[:1] + readings[2:])
+    assert session.scalar(select(func.count()).select_from(ScanPage)) == 0
     assert len(bundle(session, sitting, "two", "1001", "w").scripts) == 1
 
 
@@ -331,18 +355,26 @@ def test_a_double_feed_shows_against_the_sheet_counter(session: Session, sitting
 
 
 @pytest.mark.fault("att:I11")
-def test_queued_pages_are_settled_by_people_once(session: Session, sitting: Sitting) -> None:
+def test_two_people_settle_what_waits_and_each_decision_is_kept(session: Session, sitting: Sitting) -> None:
     made = bundle(session, sitting, "one", "w", "w", "1001", "w")
-    with pytest.raises(PageSettled):
-        records.confirm_blank(session, made.bundle_id, 0, actor="a", now=NOW)
+    assign = records.Asked(DecisionKind.ASSIGN, candidate_number="1002")
+    with pytest.raises(DecisionRefused):
+        records.decide(session, made.bundle_id, [0], records.Asked(DecisionKind.BLANK), actor="a", now=NOW)
+    stranger = records.Asked(DecisionKind.ASSIGN, candidate_number="1999")
+    with pytest.raises(ScriptUnknown):
+        records.decide(session, made.bundle_id, [0], stranger, actor="a", now=NOW)
+    proposed = records.decide(session, made.bundle_id, [0], assign, actor="a", now=NOW).decision
+    assert records.get_page(session, made.bundle_id, 0).disposition == "queued"
     with pytest.raises(SecondPersonNeeded):
-        records.assign_page(session, made.bundle_id, 0, candidate_number="1002", actor="a", second="A", now=NOW)
-    records.assign_page(session, made.bundle_id, 0, candidate_number="1002", actor="a", second="b", now=NOW)
-    with pytest.raises(SecondPersonNeeded):
-        records.discard_page(session, made.bundle_id, 1, reason="test sheet", actor="a", second=" ", now=NOW)
-    records.discard_page(session, made.bundle_id, 1, reason="test sheet", actor="a", second="b", now=NOW)
+        records.answer(session, proposed.id, agrees=True, actor="a", now=NOW)
+    records.answer(session, proposed.id, agrees=False, actor="b", now=NOW + MINUTE)
+    again = records.decide(session, made.bundle_id, [0], assign, actor="a", now=NOW + 2 * MINUTE).decision
+    done = records.answer(session, again.id, agrees=True, actor="b", now=NOW + 3 * MINUTE)
     with pytest.raises(PageSettled):
-        records.discard_page(session, made.bundle_id, 1, reason="test sheet", actor="a", second="b", now=NOW)
+        records.answer(session, again.id, agrees=True, actor="c", now=NOW)
+    throw = records.Asked(DecisionKind.DISCARD, reason="test_sheet")
+    second = records.decide(session, made.bundle_id, [1], throw, actor="a", now=NOW).decision
+    records.answer(session, second.id, agrees=True, actor="b", now=NOW)
     assert [page.disposition for page in records.bundle_pages(session, made.bundle_id)] == [
         "indexed",
         "discarded",
@@ -352,4 +384,60 @@ def test_queued_pages_are_settled_by_people_once(session: Session, sitting: Sitt
     counts = records.page_counts(session, sitting.id)
     assert (counts.pages_in, counts.indexed, counts.discarded, counts.queued) == (4, 3, 1, 0)
     script = next(one for one in records.scripts_of(session, sitting.id) if one.candidate_number == "1002")
-    assert (script.state, script.pages) == ("indexed", 1)
+    assert (script.state, script.pages, done.changed_scripts) == ("indexed", 1, (script.id,))
+    stages = [one.stage for one in records.decisions(session, made.bundle_id, 0)]
+    assert stages == ["proposed", "disagreed", "proposed", "confirmed"]
+    records.undo(session, done.decision.id, actor="c", now=NOW)
+    assert records.get_page(session, made.bundle_id, 0).disposition == "queued"
+    assert (script.state, script.pages) == ("present", 0)
+    with pytest.raises(DecisionRefused):
+        records.undo(session, done.decision.id, actor="c", now=NOW)
+
+
+def test_pages_are_taken_up_by_one_person_at_a_time_and_proposals_go_to_another(
+    session: Session, sitting: Sitting
+) -> None:
+    made = bundle(session, sitting, "one", "1001", "w", "-", "w", "-", "w")
+    first = records.take_next(session, actor="a", now=NOW)
+    second = records.take_next(session, actor="b", now=NOW)
+    assert first is not None
+    assert second is not None
+    assert (first.indices, second.indices) == ((2,), (4,))
+    assert records.take_next(session, actor="c", now=NOW) is None
+    with pytest.raises(PageTaken):
+        records.take(session, made.bundle_id, 2, actor="b", now=NOW)
+    throw = records.Asked(DecisionKind.DISCARD, reason="not_ours")
+    records.decide(session, made.bundle_id, [2], throw, actor="a", now=NOW)
+    assert records.take_next(session, actor="a", now=NOW) is None
+    confirming = records.take_next(session, actor="b", now=NOW)
+    assert confirming is not None
+    assert confirming.indices == (2,)
+    late = NOW + timedelta(minutes=11)
+    given = records.take_next(session, actor="c", now=late, reason="blank")
+    assert given is not None
+
+
+@pytest.mark.fault("att:I13")
+def test_pages_scanned_again_supersede_what_was_there_and_lose_nothing(session: Session, sitting: Sitting) -> None:
+    first = bundle(session, sitting, "one", "1001", "w", "w")
+    again = bundle(session, sitting, "again", "1001", "w", "w")
+    (group,) = records.groups_of(session, again.bundle_id)
+    asked = records.Asked(DecisionKind.REPLACE, candidate_number="1001")
+    proposed = records.decide(session, again.bundle_id, group.indices, asked, actor="a", now=NOW).decision
+    done = records.answer(session, proposed.id, agrees=True, actor="b", now=NOW)
+    script_id = first.scripts[0].script_id
+    shown = [(page.bundle_id, page.page_index) for page in records.script_pages(session, script_id)]
+    assert shown == [(again.bundle_id, index) for index in range(3)]
+    assert records.page_counts(session, sitting.id).indexed == 6
+    records.undo(session, done.decision.id, actor="c", now=NOW)
+    shown = [(page.bundle_id, page.page_index) for page in records.script_pages(session, script_id)]
+    assert shown == [(first.bundle_id, index) for index in range(3)]
+
+
+def test_pages_that_turn_up_later_go_where_the_bundle_has_them(session: Session, sitting: Sitting) -> None:
+    made = bundle(session, sitting, "one", "1001", "-", "w")
+    asked = records.Asked(DecisionKind.ASSIGN, candidate_number="1001")
+    proposed = records.decide(session, made.bundle_id, [1], asked, actor="a", now=NOW).decision
+    records.answer(session, proposed.id, agrees=True, actor="b", now=NOW)
+    shown = records.script_pages(session, made.scripts[0].script_id)
+    assert [page.page_index for page in shown] == [0, 1, 2]

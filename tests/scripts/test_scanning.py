@@ -13,7 +13,7 @@ from PIL import Image
 from scripts.errors import BundleTooLarge, BundleUnreadable
 from scripts.labels import PacketLabel, ScriptCover
 from scripts.scanning import extract, main, read_extracts, read_pages
-from scripts.splitting import Expectation, QueueReason, ScriptKey, readings_from_json, split
+from scripts.splitting import Counts, Duplex, Expectation, QueueReason, ScriptKey, readings_from_json, split
 from tests.scripts import bundles
 
 LABEL = PacketLabel("99999", "6A26", "H446/01", 1, 1)
@@ -57,7 +57,8 @@ def test_a_scanned_bundle_is_read_and_split(pages: list[Image.Image], writer: ob
     assert [reading.index for reading in readings if reading.blank] == [3]
     assert [reading.index for reading in readings if reading.mark] == [9]
     candidates = frozenset(ScriptKey("99999", "H446/01", f"{number}") for number in range(1001, 1006))
-    found = split(readings, Expectation("6A26", candidates, labels=frozenset({LABEL.payload})))
+    counts = Counts(sheets=len(pages), booklets=5, duplex=Duplex.NONE)
+    found = split(readings, Expectation("6A26", candidates, labels=frozenset({LABEL.payload}), counts=counts))
     assert {script.key.candidate_number: script.pages for script in found.scripts} == {
         "1001": (1, 2),
         "1002": (4, 5, 6),

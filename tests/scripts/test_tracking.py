@@ -100,7 +100,9 @@ def test_clocks_that_differ_are_kept_and_our_receipt_orders() -> None:
     )
     history = apply([fast, slow])
     assert [one.id for one in history.timeline] == ["d", "e"]
-    assert history.collected_at == START + timedelta(hours=5)
+    assert history.timeline[0].occurred_at == START + timedelta(hours=5)  # theirs is kept
+    assert history.collected_at == START  # but cannot be right, so that ours is counted from
+    assert history.received_at == START - timedelta(hours=5)  # sent late by a device that was off line
     assert history.received_at == START - timedelta(hours=5)
 
 

@@ -175,18 +175,6 @@ async def receipt(request: web.Request) -> web.Response:
     )
 
 
-async def despatch(request: web.Request) -> web.Response:
-    """Record a parcel handed to the post."""
-    authentication.check_csrf(request, request.headers.get("X-CSRF-Token"))
-    body = await read_json(request)
-    number = text_field(body, "proof_of_posting_number", limit=40)
-    items = id_list(body, "items")
-    context, case_id = context_of(request), request.match_info["case_id"]
-    services = services_of(request)
-    made = await services.database.write(lambda s: postal.despatch(s, context, services.signer, case_id, number, items))
-    return web.json_response({"id": made}, status=201)
-
-
 async def consignments(request: web.Request) -> web.Response:
     """Answer the parcels of a case."""
     case_id = request.match_info["case_id"]

@@ -16,7 +16,7 @@ from repository.acts import receipts
 from repository.acts.receipts import Receipt
 from repository.audit import proofs
 from repository.errors import FieldRefused
-from repository.receipts.sheet import facts_of
+from repository.receipts.sheet import facts_of, known_of
 from repository.web.pages import render
 from repository.web.requests import actor_of, context_of, services_of
 
@@ -36,6 +36,7 @@ async def show(request: web.Request) -> web.Response:
         receipt=found,
         facts=[{"key": name, "value": value} for name, value in facts_of(_readable(found))],
         back=back,
+        known_of=known_of,
         public_key=services_of(request).signer.public_key_hex,
     )
 

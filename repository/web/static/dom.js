@@ -53,10 +53,10 @@ export function speaker(place) {
   };
 }
 
-/** Seconds as people say a place in a recording: 1:05, or 1:02:03. */
+/** Seconds as people say a place in a recording: 1:05, or 1:02:03. @param {number} seconds */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  const two = (number) => String(number).padStart(2, "0");
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pyrage
 import pytest
@@ -19,10 +20,24 @@ from .installation import SCOPE, SECOND, SURE, Installation, installation, rando
 __all__ = ["installation", "kms_address", "provider_environ", "token", "transit"]
 
 
+class Recipient(NamedTuple):
+    """An age recipient, and the file of its identity."""
+
+    public: str
+    file: str
+
+
 def private(path: Path, text: str) -> str:
     path.write_text(text)
     path.chmod(0o600)
     return str(path)
+
+
+@pytest.fixture
+def recipient(tmp_path: Path) -> Recipient:
+    """Who opens a backup by an identity: a passphrase takes a second of work each time, which few tests are about."""
+    identity = pyrage.x25519.Identity.generate()
+    return Recipient(str(identity.to_public()), private(tmp_path / "identity", f"{identity}\n"))
 
 
 @pytest.fixture
@@ -161,11 +176,13 @@ def test_a_wrong_recipient_is_named(installation: Installation, tmp_path: Path) 
     assert not (tmp_path / "x").exists()
 
 
-def test_restore_overwrites_nothing_that_differs(installation: Installation, tmp_path: Path, passphrase: str) -> None:
+def test_restore_overwrites_nothing_that_differs(
+    installation: Installation, tmp_path: Path, recipient: Recipient
+) -> None:
     installation.store(b"the work")
     file = tmp_path / "keys.age"
-    assert installation.nea("keys", "backup", str(file), "--passphrase-file", passphrase)[0] == 0
-    restore = ("keys", "restore", str(file), "--passphrase-file", passphrase)
+    assert installation.nea("keys", "backup", str(file), "--recipient", recipient.public)[0] == 0
+    restore = ("keys", "restore", str(file), "--identity", recipient.file)
     (sk_id,) = installation.scope_keys()
 
     def change(**values: object) -> None:
@@ -198,12 +215,12 @@ def test_restore_overwrites_nothing_that_differs(installation: Installation, tmp
 
 
 def test_restore_knows_what_was_rotated_or_shredded_since(
-    installation: Installation, tmp_path: Path, passphrase: str
+    installation: Installation, tmp_path: Path, recipient: Recipient
 ) -> None:
     oid = installation.store(b"the work")
     installation.store(b"other work", scope="99002/01-6A26/original")
     file = tmp_path / "keys.age"
-    assert installation.nea("keys", "backup", str(file), "--passphrase-file", passphrase)[0] == 0
+    assert installation.nea("keys", "backup", str(file), "--recipient", recipient.public)[0] == 0
     for words in (
         ("rotate-root",),
         ("rotate-scope", SCOPE),
@@ -212,7 +229,7 @@ def test_restore_knows_what_was_rotated_or_shredded_since(
     ):
         assert installation.nea("keys", *words)[0] == 0
     before = installation.scope_keys()
-    status, out, err = installation.nea("keys", "restore", str(file), "--passphrase-file", passphrase)
+    status, out, err = installation.nea("keys", "restore", str(file), "--identity", recipient.file)
     assert (status, err) == (0, "")
     assert "0 scope keys were added, 0 were there, 1 were wrapped anew since, 1 were shredded since" in out
     assert installation.scope_keys() == before
@@ -221,13 +238,13 @@ def test_restore_knows_what_was_rotated_or_shredded_since(
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"v":2}', b'{"v":1,"scope_keys":[{}]}'])
 def test_what_is_no_backup_is_refused(
-    installation: Installation, tmp_path: Path, passphrase: str, content: bytes
+    installation: Installation, tmp_path: Path, recipient: Recipient, content: bytes
 ) -> None:
     file = tmp_path / "keys.age"
-    file.write_bytes(age.seal_under("four plain words here", content))
-    status, _, err = installation.nea("keys", "restore", str(file), "--passphrase-file", passphrase)
+    file.write_bytes(age.seal_for([recipient.public], content))
+    status, _, err = installation.nea("keys", "restore", str(file), "--identity", recipient.file)
     assert (status, "Nothing was changed" in err) == (1, True)
-    assert installation.nea("keys", "restore", str(tmp_path / "none"), "--passphrase-file", passphrase)[0] == 1
+    assert installation.nea("keys", "restore", str(tmp_path / "none"), "--identity", recipient.file)[0] == 1
 
 
 def test_shredding_a_scope_takes_two_officers(installation: Installation) -> None:

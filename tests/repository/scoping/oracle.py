@@ -18,7 +18,7 @@ KINDS: dict[Kind, tuple[str, ...]] = {
     Kind.CASE: (
         "moderation_case", "centre_mark", "sample", "sample_item", "work_request", "case_transition", "mark_amendment",
         "consignment", "visit", "extension", "reopening", "reminder", "support_call", "centre_feedback", "item_finding",
-        "missing_work", "candidate_declaration", "work_look",
+        "missing_work", "candidate_declaration", "work_look", "sample_packet",
     ),
     Kind.CANDIDATE: ("candidate", "entry"),
     Kind.DOCUMENT: ("document", "evidence", "upload", "derivative"),
@@ -35,8 +35,12 @@ KINDS: dict[Kind, tuple[str, ...]] = {
         "review_request", "review_transition", "review_outcome", "review_mark", "review_consent", "appeal", "missing_result",
     ),
     Kind.SCRIPT: (
-        "sitting", "packet", "register_line", "packet_event", "packet_label", "script", "script_event", "script_case",
-        "scan_bundle", "scan_page", "script_document", "bundle_document", "document",
+        "sitting", "packet", "register_line", "register_change", "register_correction", "label_print", "label_request",
+        "packet_event", "packet_tracking_number", "packet_label", "script", "script_event", "script_case", "script_case_event",
+        "declared_missing",
+        "page_decision", "quality_check", "script_version",
+        "scan_bundle", "scan_page", "script_document", "bundle_document", "custody_evidence", "script_copy",
+        "script_destruction", "despatch_entry", "despatch_line", "document",
     ),
     Kind.IMPORT: ("import_file", "waiting_file"),
     Kind.GATE: ("gate_run", "gate_held", "release_proposal", "withdrawal_proposal"),
@@ -44,7 +48,8 @@ KINDS: dict[Kind, tuple[str, ...]] = {
 UP = (
     ("case_id", "moderation_case"), ("sample_item_id", "sample_item"), ("request_id", "review_request"),
     ("report_id", "moderator_report"), ("check_id", "moderator_check"), ("sample_id", "sample"),
-    ("candidate_id", "candidate"), ("script_id", "script"), ("bundle_id", "scan_bundle"), ("packet_id", "packet"),
+    ("candidate_id", "candidate"), ("script_case_id", "script_case"), ("script_id", "script"), ("bundle_id", "scan_bundle"),
+    ("packet_id", "packet"),
     ("sitting_id", "sitting"), ("moderator_mark_id", "moderator_mark"), ("thread_id", "thread"),
 )  # fmt: skip
 """What a row hangs on, where nothing else is said: the first of these that it names."""
@@ -58,8 +63,11 @@ HANGS_ON = {
     "script": ("sitting_id", "sitting"),
     "script_case": ("sitting_id", "sitting"),
     "scan_page": ("bundle_id", "scan_bundle"),
+    "page_decision": ("bundle_id", "scan_bundle"),
+    "sample_packet": ("case_id", "moderation_case"),
+    "script_copy": ("script_id", "script"),
 }
-AT_CENTRE = {"missing_result", "sitting", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
+AT_CENTRE = {"missing_result", "sitting", "despatch_entry", *KINDS[Kind.IMPORT], *KINDS[Kind.GATE]}
 READERS = {Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR}
 
 
@@ -297,7 +305,11 @@ class Oracle:
         )
 
     def reaches_document(self, row: Row, scope: Scope, published: bool, kind: Kind) -> bool:
-        links = ("evidence",) if kind is Kind.DOCUMENT else ("script_document", "bundle_document")
+        links = (
+            ("evidence",)
+            if kind is Kind.DOCUMENT
+            else ("script_document", "script_version", "bundle_document", "custody_evidence")
+        )
         return any(
             link["document_id"] == row["id"] and self.reaches(table, link, scope, published, kind)
             for table in links

@@ -22,6 +22,8 @@ PLACES = {
     "web/bearer.py",
     "web/refusals.py",
     "web/looks.py",
+    # Parcels of a sample: a moderator and a teacher see no scripts, but the packets of the work that they may read.
+    "acts/parcel_views.py",
     # A candidate is named as a tie by whoever must not see the work.
     "acts/conflicts.py",
     # A practice centre is made for somebody who is at another: its number is one that no real centre has.

@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -96,6 +97,23 @@ def test_no_changed_making_is_anything_but_a_passkey_or_a_refusal(path: tuple[st
     with contextlib.suppress(AnswerRefused):
         made = ceremonies.read_new(PARTY, CHALLENGE, changed(MADE, path, value))
         assert made.credential_data == NEW.credential_data
+
+
+@pytest.mark.parametrize("value", [200_000_000, [0], {"0": 1}, True])
+def test_a_number_where_text_should_be_takes_no_memory(value: object) -> None:
+    """Regression: the library made so many zeros of a number, as many as the machine had memory for."""
+    readers = (lambda text: ceremonies.read_new(PARTY, CHALLENGE, text), MADE), (prove, ANSWER)
+    tracemalloc.start()
+    try:
+        for read, genuine in readers:
+            for path in set(parts(genuine)) - {("clientExtensionResults",), ("response", "transports")}:
+                with pytest.raises(AnswerRefused):
+                    read(changed(genuine, path, value))
+            extension = changed(genuine, ("clientExtensionResults",), {"prf": {"results": {"first": value}}})
+            assert read(extension) == read(genuine)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @settings(deadline=None)

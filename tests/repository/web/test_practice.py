@@ -34,7 +34,7 @@ OWN = ("/practice", "/account", "/audit", "/sign", "/checkup", "/confirm", "/hea
 """What is of the person alone, of the log, or of the machine."""
 MADE_ANEW = re.compile(
     r'nonce="[^"]*"|content="[^"]*"|value="[A-Za-z0-9_=-]{40,}"|data-csrf-token="[^"]*"|ticket=[^"&]*'
-    r'|name="event_id" value="[^"]*"|Reference <span.*?</span>'
+    r'|name="event_id" value="[^"]*"|"csrf_token": "[^"]*"|Reference <span.*?</span>'
 )
 READERS = (
     Role.AB_OFFICER,

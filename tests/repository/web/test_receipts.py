@@ -289,7 +289,8 @@ async def test_a_posted_parcel_is_receipted_with_whose_work_is_not_in_it(posted:
         session.get_one(ModerationCase, posted.stage.case_id).submission_mode = "POSTAL"
 
     await posted.service.write(by_post)
-    contents = {"proof_of_posting_number": "PP 1234 5678", "items": posted.stage.items[:2]}
+    sealed = {"sealed_by": "EO", "witnessed_by": "T"}
+    contents = {"proof_of_posting_number": "PP 1234 5678", **sealed, "items": posted.stage.items[:2]}
     answer = await posted.officer.post(f"/api/cases/{posted.stage.case_id}/consignments", json=contents)
     assert answer.status == 201, await answer.text()
     (row,) = await posted.receipts(ReceiptKind.PARCEL_DESPATCHED)
@@ -344,6 +345,7 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     async with asyncio.timeout(20):
         while (row := await posted.service.services.database.read(refused)) is None:
             await asyncio.sleep(0.05)
+            posted.service.clock.advance(seconds=1)
     page = await (await posted.officer.get("/mail")).text()
     assert "550 5.1.1 No such mailbox" in page
     assert CONTACT in page

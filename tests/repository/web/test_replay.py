@@ -46,13 +46,19 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "request_id": ("review_request", "id"),
     "report_id": ("missing_result", "id"),
     "sitting_id": ("sitting", "id"),
+    "packet_id": ("packet", "id"),
     "script_id": ("script", "id"),
+    "script_case_id": ("script_case", "id"),
     "bundle_id": ("scan_bundle", "id"),
+    "decision_id": ("page_decision", "id"),
+    "quality_check_id": ("quality_check", "id"),
     "oid": ("upload", "oid"),
     "assignment_id": ("assignment", "id"),
     "teaching_id": ("teaching", "id"),
     "invitation_id": ("invitation", "id"),
     "contact_id": ("notification_contact", "id"),
+    "entry_id": ("despatch_entry", "id"),
+    "evidence_id": ("custody_evidence", "id"),
 }
 """What of a centre a URL names, and where it stands."""
 NOT_OF_A_CENTRE = {
@@ -60,13 +66,16 @@ NOT_OF_A_CENTRE = {
     "what": "entries",
     "kind": "series",
     "number": "1",
+    "page_index": "1",
     "path": "x",
     "key": "x",
     "token": "x",
     "day": "2026-05-15",
+    "picture_id": "picture-0001",
 }
 """What belongs to no centre; what is the body's own (an incident, a proposal) or the person's own (a passkey) likewise."""
 OF_THE_BODY_OR_ONE_SELF = {
+    "label_request_id", "destruction_id",
     "incident_id", "exemption_id", "conflict_id", "person_id", "proposal_id", "message_id", "passkey_id", "token_id",
     "integration_id", "account_id", "session_id", "device_id", "work_id",
 }  # fmt: skip
@@ -105,7 +114,7 @@ def centre_of(made: World, table: str, row: dict[str, object]) -> str | None:
         return str(row["centre_number"])
     for column, above in (
         ("case_id", "moderation_case"), ("sitting_id", "sitting"), ("assignment_id", "assignment"),
-        ("sample_item_id", "sample_item"),
+        ("sample_item_id", "sample_item"), ("bundle_id", "scan_bundle"), ("script_id", "script"),
     ):  # fmt: skip
         if row.get(column):
             parent = next(one for one in made.rows[above] if one["id"] == row[column])

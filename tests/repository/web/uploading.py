@@ -119,8 +119,13 @@ async def make_stage(service: Service) -> Stage:
 
 
 def objects_of(folder: Path) -> list[Path]:
-    """Return the files of the store that hold bytes of uploads."""
-    return [path for path in (folder / "objects").rglob("*") if path.is_file() and "metadata" not in path.parts]
+    """Return the files of the store that hold bytes of uploads; the log's own checkpoints come whenever it likes."""
+    store = folder / "objects"
+    return [
+        path
+        for path in store.rglob("*")
+        if path.is_file() and not {"metadata", "audit"} & set(path.relative_to(store).parts)
+    ]
 
 
 async def refused(answer: ClientResponse, status: int, code: str) -> dict[str, object]:

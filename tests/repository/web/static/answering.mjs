@@ -22,6 +22,16 @@ const special = {
     for (const [at, sent] of notes) pace.note(at, sent);
     return [pace.bytesPerSecond(), pace.secondsFor(left)];
   },
+  async scans({ typed, commands }) {
+    const { readScan } = await load("../tracking/reading.js");
+    return typed.map((one) => readScan(one, new Map(Object.entries(commands))));
+  },
+  // what a station says of answers: its words are their own names
+  async judged({ scan, answers, odd }) {
+    const { judge } = await load("../tracking/judging.js");
+    const words = new Proxy({}, { get: (_, name) => String(name) });
+    return judge({ words, odd: new Map(odd.map((one) => [one, one])), done: new Map([[scan.kind, `done ${scan.kind}`]]) }, scan, answers);
+  },
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

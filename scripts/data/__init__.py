@@ -1,0 +1,1 @@
+"""Rules of awarding bodies as they are published."""
