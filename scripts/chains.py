@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 FORMAT = "nea-custody-1"
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
@@ -37,8 +38,9 @@ class Broken:
     what: str
 
 
+@lru_cache(maxsize=1024)
 def instant(at: datetime) -> str:
-    """Return an instant as the chain writes it."""
+    """Return an instant as the chain writes it; the events of a batch have few."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -374,11 +374,17 @@ def _scripts_in_packets(session: Session, lines: Sequence[_Line]) -> None:
     """The log says who is in a packet; only a scan proves it, so no script becomes "received" here."""
     moved = {line.packet.id: line for line in lines if PACKET_RANK[line.packet.state] >= _MOVES_ON}
     events: list[ScriptEvent] = []
+    heads: dict[str, tuple[int, str]] = {}
+    session.flush()
     for some in portions(moved):
-        query = select(Script.id, Script.packet_id).where(
-            Script.packet_id.in_(some), Script.state.in_(_BECOME_IN_PACKET)
+        query = (
+            select(Script.id, Script.packet_id, Script.event_count, Script.chain_sha256)
+            .where(Script.packet_id.in_(some), Script.state.in_(_BECOME_IN_PACKET))
+            .order_by(Script.id)
+            .with_for_update()
         )
-        for script_id, packet_id in session.execute(query):
+        for script_id, packet_id, count, head in session.execute(query):
+            heads[script_id] = (count, head)
             line = moved[str(packet_id)]
             event = line.gets[-1]
             events.append(
@@ -394,4 +400,4 @@ def _scripts_in_packets(session: Session, lines: Sequence[_Line]) -> None:
                     state=ScriptState.IN_PACKET,
                 )
             )
-    record_script_events(session, events)
+    record_script_events(session, events, heads)

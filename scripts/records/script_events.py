@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -68,15 +68,18 @@ def record_script_event(
     return event_id
 
 
-def record_script_events(session: Session, events: Sequence[ScriptEvent]) -> list[str]:
+def record_script_events(
+    session: Session, events: Sequence[ScriptEvent], known: Mapping[str, tuple[int, str]] | None = None
+) -> list[str]:
     """Record events of many scripts, each at the end of its script's chain; returns their ids, in the same order.
 
+    Takes: ``known``: how many events each script has and the hash of its last, from rows that are locked already.
     Raises: ``ScriptUnknown``.
     """
     if not events:
         return []
     session.flush()  # what was changed of these scripts must not be overwritten by what is read now
-    heads = _script_heads(session, {event.script_id for event in events})
+    heads = _script_heads(session, {event.script_id for event in events}) if known is None else dict(known)
     rows: list[dict[str, Any]] = []
     states: dict[str, ScriptState] = {}
     for event in events:
@@ -118,9 +121,10 @@ def _move_heads(session: Session, heads: Mapping[str, tuple[int, str]], states: 
             without.append(values)
     for changed in (with_state, without):
         change_rows(session, Script, changed)
-    for script_id, (count, head) in heads.items():
-        script = session.identity_map.get(inspect(Script).identity_key_from_primary_key((script_id,)))
-        if script is not None:  # what is held of it must say the same, without asking again
+    for key in list(session.identity_map.keys()):
+        script_id, script = str(key[1][0]), session.identity_map.get(key)
+        if isinstance(script, Script) and script_id in heads:  # it must say the same, without asking again
+            count, head = heads[script_id]
             set_committed_value(script, "event_count", count)
             set_committed_value(script, "chain_sha256", head)
             if script_id in states:

@@ -51,13 +51,13 @@ def _roomy_memory() -> Path | None:
 def running_postgres(*settings: str) -> Iterator[str]:
     """Start a server; gives the URL of its first database, for the psycopg driver.
 
-    Takes: ``settings`` such as ``shared_buffers=256MB``, in place of those of tests.
+    Takes: ``settings`` such as ``shared_buffers=256MB``, in place of those of tests; with any, the data lies on the disk.
 
     Its data lies outside pytest's own folders: those belong to the account that runs the tests, and every other pytest
     that starts closes them to all others, among them the account that PostgreSQL runs under.
     """
     programs, whom = postgres_programs(), _as_whom()
-    directory = Path(tempfile.mkdtemp(prefix="nea-postgres-", dir=_roomy_memory()))
+    directory = Path(tempfile.mkdtemp(prefix="nea-postgres-", dir=None if settings else _roomy_memory()))
     try:
         directory.chmod(0o711)
         data = directory / "data"
