@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,13 +150,41 @@ async def settle_missing(stage: Stage, officer: Client, sitting_id: str, missing
     )
 
 
-async def keep(stage: Stage, officer: Client, sitting_id: str) -> None:
-    """See until when the scripts are kept, and that nobody gets a copy who did not ask for access to scripts."""
+async def give_copy(stage: Stage, officer: Client, component: str, number: str) -> None:
+    """Have access to a script asked for and granted by two officers: only then is a copy given, and it is recorded."""
+    before = await officer.get("/api/script-copies")
+    wanted = {"component": f"{stage.series}|{component}", "service": "ATS-P", "candidate_number": number}
+    review = f"/api/reviews/{(await officer.post('/api/reviews', wanted))['id']}"
+    await officer.post(f"{review}/consent", {"given_on": datetime.now(UTC).date().isoformat()})
+    await officer.post(f"{review}/submit")
+    await stage.officer.post(f"{review}/decide", {"step": "ACKNOWLEDGE"})
+    await stage.officer.post(f"{review}/begin", {"people": []})
+    await stage.officer.post(f"{review}/outcome", {"finding": "SCRIPT_GIVEN", "rationale": "A copy is given."})
+    await stage.second_officer.post(f"{review}/confirm")
+    entitled = (await officer.get("/api/script-copies"))["entitled"]
+    if not entitled:
+        stage.report.check("access that was asked for and granted opens a script to its centre", False, "none is open")
+        return
+    copy = await officer.ask("POST", f"/api/script-copies/{entitled[0]['script']}", body={})
+    given = (await officer.get("/api/script-copies"))["given"]
+    stage.report.check(
+        "a copy of a script is given to the centre that asked for access and was granted it, and each copy is recorded",
+        not before["entitled"]
+        and [one["candidate_number"] for one in entitled] == [number]
+        and copy.ok
+        and copy.body.startswith(b"%PDF-")
+        and [one["sha256"] for one in given] == [hashlib.sha256(copy.body).hexdigest()],
+        f"{len(copy.body):,} bytes, {given[0]['pages']} pages" if given else copy.detail,
+    )
+
+
+async def keep(stage: Stage, sitting_id: str) -> None:
+    """See until when the scripts are kept, and by what."""
     lines = (await stage.officer.get(f"/api/series/{stage.series}/script-retention"))["sittings"]
     kept = [one for one in lines if one["sitting"] == sitting_id]
-    copies = await officer.get("/api/script-copies")
     stage.report.check(
-        "scripts are kept until their time is over, and no copy is given without a request for access to scripts",
-        len(kept) == 1 and all(kept[0][what]["kept_by"] for what in ("scans", "paper")) and not copies["entitled"],
+        "scripts are kept until their time is over, and are not destroyed before",
+        len(kept) == 1
+        and all(kept[0][what]["kept_by"] and not kept[0][what]["destruction"] for what in ("scans", "paper")),
         ", ".join(one.replace("_", " ") for one in kept[0]["scans"]["kept_by"]) if kept else "not listed",
     )

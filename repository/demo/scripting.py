@@ -53,7 +53,8 @@ async def send_scripts(stage: Stage) -> None:
     await accounting.case_of_missing(stage, sitting["id"], missing)
     await accounting.settle_missing(stage, officer, sitting["id"], missing)
     await accounting.certify(stage, officer, sitting["id"])
-    await accounting.keep(stage, officer, sitting["id"])
+    await accounting.give_copy(stage, officer, sitting["component"], scanned[0])
+    await accounting.keep(stage, sitting["id"])
 
 
 async def _open(stage: Stage) -> dict[str, Any] | None:
