@@ -48,7 +48,7 @@ ORIGIN = "rehearsal"
 DAYS_TO_THE_DEADLINE = 10
 DAYS_SINCE_A_PAPER = 7
 DAYS_UNDER_WAY = (0, 6)
-"""The first paper's packets left today; of the second's, those that have not arrived are overdue."""
+"""The first paper's packets left today; those of the second left the day after it, and what has not arrived is overdue."""
 """A rehearsal's days lie around the day that it is made: marks are due soon, scripts of a paper are on their way."""
 STAFFED_CENTRES_LIMIT = 6
 """So many centres get people of their own; more would only lengthen the list of sign-in links."""

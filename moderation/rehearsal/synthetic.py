@@ -31,7 +31,7 @@ _OPTIONS = (
 # Code, title, teacher marks, maximum, days from the first paper of the series to this one.
 _COMPONENTS = (
     ("X446/01", "SPECIMEN COMPUTING SYSTEMS WRTN", "N", 140, 5),
-    ("X446/02", "SPECIMEN COMPUTING PROGRAMS WRTN", "N", 140, 12),
+    ("X446/02", "SPECIMEN COMPUTING PROGRAMS WRTN", "N", 140, 0),
     ("X446/03", "SPECIMEN COMPUTING PROJECT OCR REP", "Y", 70, None),
     ("X446/04", "SPECIMEN COMPUTING PROJECT PST MOD", "Y", 70, None),
     ("X446/80", "SPECIMEN PROJECT CARRIED FORWARD", "N", 70, None),

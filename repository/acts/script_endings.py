@@ -1,4 +1,4 @@
-"""Acts on the end of scripts: until when scans and paper are kept, and their destruction by two people, with a certificate.
+"""Acts on the end of scripts: the destruction of their scans and paper by two people, with a certificate.
 
 Scans are destroyed by their keys (decision 0009), paper by whoever destroys it and says so. Nothing is destroyed before its
 time, while a case about it is open, or under a hold; what is kept is named in the certificate with the reason.
@@ -6,22 +6,17 @@ time, while a case about it is open, or under a hold; what is kept is named in t
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from moderation.entries import Series
-from moderation.records.retention import keeping_in
-from moderation.retention import Keeping, Kept, Retention, retain_until
-from moderation.review_terms import retention_margin_days
 from repository import access, audit
 from repository.access import Action
 from repository.acts.cases import actor_of
+from repository.acts.script_retention import PAPER, SCANS, ScriptsKeeping
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound, SecondPersonNeeded, ShredRefused
 from repository.keys import shredding
@@ -36,20 +31,15 @@ from repository.tables import (
     LegalHold,
     ScopeKeyRow,
     ScriptDestruction,
-    ScriptRetentionRule,
     ScriptVersion,
     ShredProposal,
 )
 from scripts.records import ScriptEvent, record_script_events
 from scripts.states import SCRIPT_TRANSITIONS, ScriptState
-from scripts.tables import RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
+from scripts.tables import RegisterLine, ScanBundle, ScanPage, Script, Sitting
 
-SCANS, PAPER = "scans", "paper"
 METHODS = {"shredded": "Shredded", "pulped": "Pulped", "burnt": "Burnt", "returned": "Given back to the centre"}
 REASON = "end of retention of scripts"
-ANY = "*"
-RULES_LISTED = 100
-MARGIN_DAYS_LIMIT = 3650
 WHY = {
     "legal_hold": "Under a legal hold",
     "malpractice_hold": "A malpractice case needs it",
@@ -57,143 +47,6 @@ WHY = {
     "absent": "The candidate was absent or struck off",
     "time_over": "Its time is over",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class EndingLine:
-    """A sitting whose scripts end one day: until when each kind is kept, by what, and what is under way."""
-
-    sitting: Sitting
-    scripts: int
-    scans: Retention
-    paper: Retention
-    open: Mapping[str, ScriptDestruction]
-    done: Mapping[str, ScriptDestruction]
-    margins: Mapping[str, int]
-    """For how many days more each kind is kept."""
-
-
-def due(session: Session, context: Context, series_key: str) -> tuple[EndingLine, ...]:
-    """Return every sitting of a series with until when its scans and its paper are kept; changes nothing."""
-    access.require(actor_of(context), Action.SCRIPT_RETENTION)
-    sittings = session.scalars(
-        select(Sitting)
-        .where(Sitting.series_key == series_key, Sitting.purpose == "scripts")
-        .order_by(Sitting.component_code, Sitting.centre_number, Sitting.held_on)
-    ).all()
-    counted: dict[str, int] = dict(
-        session.execute(
-            select(Script.sitting_id, func.count())
-            .where(Script.sitting_id.in_([one.id for one in sittings]))
-            .group_by(Script.sitting_id)
-        ).all()
-    )
-    found: dict[str, list[ScriptDestruction]] = defaultdict(list)
-    for row in session.scalars(
-        select(ScriptDestruction).where(
-            ScriptDestruction.sitting_id.in_([one.id for one in sittings]), ScriptDestruction.withdrawn_at.is_(None)
-        )
-    ):
-        found[row.sitting_id].append(row)
-    keeping = _Keeping(session, series_key, context, [one.id for one in sittings])
-    lines = []
-    for sitting in sittings:
-        rows = found[sitting.id]
-        lines.append(
-            EndingLine(
-                sitting,
-                counted.get(sitting.id, 0),
-                keeping.retention(sitting, SCANS),
-                keeping.retention(sitting, PAPER),
-                {row.what: row for row in rows if row.finished_at is None},
-                {row.what: row for row in rows if row.finished_at is not None},
-                {what: keeping.margin_days(sitting, what) for what in (SCANS, PAPER)},
-            )
-        )
-    return tuple(lines)
-
-
-class _Keeping:
-    """What keeps the scripts of sittings of one series, asked for once for all of them."""
-
-    def __init__(self, session: Session, series_key: str, context: Context, sitting_ids: Sequence[str]) -> None:
-        self._of_place = keeping_in(session, series_key, context.now)
-        self._cases = set(
-            session.scalars(
-                select(ScriptCase.sitting_id)
-                .where(ScriptCase.sitting_id.in_(sitting_ids), ScriptCase.state != "closed")
-                .distinct()
-            )
-        )
-        self._pages = set(
-            session.scalars(
-                select(ScanBundle.sitting_id)
-                .join(ScanPage, ScanPage.bundle_id == ScanBundle.id)
-                .where(ScanBundle.sitting_id.in_(sitting_ids), ScanPage.disposition == "queued")
-                .distinct()
-            )
-        )
-        self._body = Series.from_key(series_key).awarding_body
-        self._rules = session.scalars(
-            select(ScriptRetentionRule)
-            .where(ScriptRetentionRule.awarding_body.in_([self._body, ANY]))
-            .order_by(ScriptRetentionRule.set_at, ScriptRetentionRule.id)
-        ).all()
-
-    def retention(self, sitting: Sitting, what: str) -> Retention:
-        """Return until when the scans or the paper of a sitting are kept, and by what."""
-        kept = list(self._of_place(sitting.component_code, sitting.centre_number))
-        kept += [Kept(Keeping.OPEN_CASE, None)] if sitting.id in self._cases else []
-        kept += [Kept(Keeping.WAITING_PAGES, None)] if sitting.id in self._pages else []
-        return retain_until(kept, margin_days=self.margin_days(sitting, what))
-
-    def margin_days(self, sitting: Sitting, what: str) -> int:
-        """Return for how many days more they are kept: the most exact rule, the newest of equals, or the package's figure.
-
-        Source: project policy (domain: moderation, section 17); no board publishes a figure for scripts.
-        """
-        fitting = [
-            rule for rule in self._rules if rule.what == what and rule.component_code in {sitting.component_code, ANY}
-        ]
-        exact = [(rule.component_code != ANY, rule.awarding_body != ANY, at) for at, rule in enumerate(fitting)]
-        return fitting[max(exact)[2]].margin_days if exact else retention_margin_days()
-
-
-def rules(session: Session, context: Context) -> tuple[ScriptRetentionRule, ...]:
-    """Return the rules that were set of how many days more scripts are kept, the newest first: all stay on record."""
-    access.require(actor_of(context), Action.SCRIPT_RETENTION)
-    query = select(ScriptRetentionRule).order_by(ScriptRetentionRule.set_at.desc(), ScriptRetentionRule.id)
-    return tuple(session.scalars(query.limit(RULES_LISTED)))
-
-
-def set_rule(
-    session: Session, context: Context, *, body: str, component: str, what: str, days: int, source: str
-) -> str:
-    """Set for how many days scripts are kept after the last thing that keeps them; returns the rule's id.
-
-    Raises: ``FieldRefused`` naming the field.
-    """
-    actor = actor_of(context)
-    access.require(actor, Action.SCRIPT_RETENTION)
-    if what not in {SCANS, PAPER}:
-        raise FieldRefused("Choose scans or paper.", field="what")
-    if body != ANY and not (len(body) == 2 and body.isascii() and body.isalnum()):
-        raise FieldRefused("Enter the awarding body as two characters, or * for every one.", field="awarding_body")
-    if not 0 <= days <= MARGIN_DAYS_LIMIT:
-        raise FieldRefused(f"Enter days from 0 to {MARGIN_DAYS_LIMIT:,}.", field="margin_days")
-    rule = ScriptRetentionRule(
-        awarding_body=body,
-        component_code=component or ANY,
-        what=what,
-        margin_days=days,
-        source=source,
-        set_by=actor.person_id,
-        set_at=context.now,
-    )
-    session.add(rule)
-    session.flush()
-    audit.record(session, context, "script.retention.rule", "script_retention_rule", rule.id, days=days, what=what)
-    return rule.id
 
 
 def propose(session: Session, context: Context, sitting_id: str, what: str) -> str:
@@ -335,7 +188,7 @@ def _row(session: Session, context: Context, destruction_id: str) -> ScriptDestr
 
 
 def _need_over(session: Session, context: Context, sitting: Sitting, what: str) -> None:
-    found = _Keeping(session, sitting.series_key, context, [sitting.id]).retention(sitting, what)
+    found = ScriptsKeeping(session, sitting.series_key, context, [sitting.id]).retention(sitting, what)
     if not found.is_over(context.now):
         until = "without end for now" if found.until is None else f"until {found.until:%d %B %Y}"
         why = ", ".join(found.kept_by) or "nothing recorded yet"

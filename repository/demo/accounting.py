@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from repository import objects
 from repository.demo.client import Client
 from repository.demo.stage import Stage
 from repository.receipts import verify
@@ -173,7 +173,7 @@ async def give_copy(stage: Stage, officer: Client, component: str, number: str) 
         and [one["candidate_number"] for one in entitled] == [number]
         and copy.ok
         and copy.body.startswith(b"%PDF-")
-        and [one["sha256"] for one in given] == [hashlib.sha256(copy.body).hexdigest()],
+        and [one["sha256"] for one in given] == [objects.sha256_hex(copy.body)],
         f"{len(copy.body):,} bytes, {given[0]['pages']} pages" if given else copy.detail,
     )
 

@@ -57,6 +57,8 @@ async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database
     sittings = await database.read(lambda session: list(session.scalars(select(Sitting))))
     assert {sitting.centre_number for sitting in sittings} == set(made.centre_numbers)
     packets = await database.read(lambda session: list(session.scalars(select(Packet))))
+    papers = [sitting for sitting in sittings if sitting.purpose == "scripts"]
+    assert all(sitting.held_on < NOW.date() for sitting in papers), "nothing leaves before it was written"
     samples = {sitting.id for sitting in sittings if sitting.purpose == "sample"}
     assert {packet.state for packet in packets if packet.sitting_id not in samples} == {
         "collected",

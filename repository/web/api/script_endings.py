@@ -13,8 +13,8 @@ from aiohttp import web
 from moderation.retention import Retention
 from repository import objects, script_copying
 from repository.access import Action, scope_of
-from repository.acts import custody_certificates, script_copies, script_endings
-from repository.acts.script_endings import PAPER, SCANS, EndingLine
+from repository.acts import custody_certificates, script_copies, script_retention
+from repository.acts.script_retention import PAPER, SCANS, EndingLine
 from repository.tables import ScriptDestruction
 from repository.web import authentication
 from repository.web.requests import actor_of, context_of, services_of
@@ -96,7 +96,7 @@ async def certificates(request: web.Request) -> web.Response:
 async def retention(request: web.Request) -> web.Response:
     """Answer until when the scripts of each sitting of a series are kept and why, and what was or is being destroyed."""
     context, key = context_of(request), request.match_info["series_key"]
-    lines = await services_of(request).database.read(lambda s: script_endings.due(s, context, key))
+    lines = await services_of(request).database.read(lambda s: script_retention.due(s, context, key))
     return web.json_response({"sittings": [_line_json(one) | {"series": key} for one in lines]})
 
 

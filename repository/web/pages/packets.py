@@ -67,5 +67,6 @@ async def show(request: web.Request) -> web.Response:
         dues=DUE_WORDS,
         broken=BROKEN_WORDS,
         case_words=script_case_words.kind_words,
+        subject_words=script_case_words.subject_words,
         words_of=custody.words_of,
     )

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from moderation.review_terms import retention_margin_days
 from repository.access import Action, scope_of
-from repository.acts import script_copies, script_endings, series
+from repository.acts import script_copies, script_endings, script_retention, series
 from repository.errors import FieldRefused, RepositoryError
 from repository.keys import shredding
 from repository.web import step_up
@@ -57,8 +57,8 @@ async def _page(
     context, database = context_of(request), services_of(request).database
     every = await database.read(lambda s: series.listed(s, context))
     chosen = key or request.query.get("series", "")[:12] or (every[0].key if every else "")
-    lines = await database.read(lambda s: script_endings.due(s, context, chosen)) if chosen else ()
-    rules = await database.read(lambda s: script_endings.rules(s, context))
+    lines = await database.read(lambda s: script_retention.due(s, context, chosen)) if chosen else ()
+    rules = await database.read(lambda s: script_retention.rules(s, context))
     now = context.now
     due = [one for one in lines if one.scans.is_over(now) or one.paper.is_over(now)]
     return await render(
@@ -88,7 +88,7 @@ async def set_rule(request: web.Request) -> web.Response:
     try:
         days = _days(form)
         await services_of(request).database.write(
-            lambda s: script_endings.set_rule(
+            lambda s: script_retention.set_rule(
                 s,
                 context,
                 body=text_field(form, "awarding_body", limit=2),
@@ -147,9 +147,9 @@ async def decide(request: web.Request) -> web.Response:
 
 def _days(form: Mapping[str, Any]) -> int:
     try:
-        return number_field(form, "margin_days", 0, script_endings.MARGIN_DAYS_LIMIT)
+        return number_field(form, "margin_days", 0, script_retention.MARGIN_DAYS_LIMIT)
     except FieldRefused as error:
-        words = f"Enter the days as a whole number from 0 to {script_endings.MARGIN_DAYS_LIMIT:,}."
+        words = f"Enter the days as a whole number from 0 to {script_retention.MARGIN_DAYS_LIMIT:,}."
         raise FieldRefused(words, field="margin_days") from error
 
 

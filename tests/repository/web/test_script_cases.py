@@ -221,6 +221,9 @@ async def test_a_reason_must_balance_and_results_wait_until_what_was_decided_is_
     status, text = await post(officer, f"{path}/close", reason="located_late", text="An envelope, of another paper.")
     assert (status, "still not accounted for: 1006" in text) == (422, True)
 
+    page = await (await officer.get(f"/packets/{day.made.packets[2].id}")).text()
+    assert "Cases about this packet" in page
+
     def let_the_day_pass(session: Session) -> None:
         session.scalars(select(ScriptCase)).one().decide_by = MONDAY
 
