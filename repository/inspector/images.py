@@ -34,7 +34,8 @@ PAGED = frozenset({"image/tiff"})
 
 BLANK_ACROSS = 400
 """Dots across the page when it is looked at for ink: each is the mean of some pixels, which takes the grain away."""
-BLANK_STEP = 28
+BLANK_STEPS = (20, 28)
+"""How far from the paper a dot must be, least and most: twice as far as all but a hundredth of the page lies."""
 BLANK_DOTS = 3
 BLANK_PAPER = 160
 
@@ -108,8 +109,13 @@ def is_blank(picture: Picture) -> bool:
 
 def _is_even(dots: list[int]) -> bool:
     paper = max(range(256), key=dots.__getitem__)
-    darker = sum(dots[: max(paper - BLANK_STEP, 0)])
-    brighter = sum(dots[paper + BLANK_STEP :])
+    least, most = BLANK_STEPS
+    grain = next(
+        reach for reach in range(256) if 99 * sum(dots) <= 100 * sum(dots[max(paper - reach, 0) : paper + reach + 1])
+    )
+    step = min(max(2 * grain, least), most)
+    darker = sum(dots[: max(paper - step, 0)])
+    brighter = sum(dots[paper + step :])
     return paper > BLANK_PAPER and darker < BLANK_DOTS and brighter < BLANK_DOTS
 
 

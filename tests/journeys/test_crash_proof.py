@@ -72,6 +72,15 @@ class Desk:
         assert [row[0] for row in found] == list(range(1, len(found) + 1))
         return [row[1] for row in found]
 
+    def knows_the_place(self, page: Page, number: int) -> None:
+        """Wait until where one is was written: a moment after one came there."""
+        last = "SELECT json_extract(body, '$.page') FROM journal_entry WHERE kind = 'place' ORDER BY received_at DESC LIMIT 1"
+        for _ in range(PATIENCE_MS // 100):
+            if self.rows(last) == [(number,)]:
+                return
+            page.wait_for_timeout(100)
+        raise AssertionError(self.rows(last))
+
     def address(self, document: str) -> str:
         return f"{self.service.address}/documents/{document}"
 
@@ -236,6 +245,7 @@ def test_nothing_that_is_written_is_lost(desk: Desk, computer: Computer, complai
     page.get_by_role("button", name="Next page").click()
     page.get_by_role("button", name="Next page").click()
     expect(page.locator(".app-viewer__number")).to_have_value("3")
+    desk.knows_the_place(page, 3)
     with desk.away():
         add_note(page, "killed browser")
         expect(light(page)).to_have_text(OFFLINE)
