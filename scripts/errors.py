@@ -144,6 +144,10 @@ class ReleaseRefused(ScriptsError):
     """The script cannot go to its marker yet. The page of the script says what keeps it."""
 
 
+class PageHeld(ScriptsError):
+    """An enquiry into malpractice holds this script. Its pages wait until the enquiry has ended."""
+
+
 class PageTaken(ScriptsError):
     """Somebody else has this page in hand. Take the next one."""
 

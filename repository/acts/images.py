@@ -1,4 +1,4 @@
-"""Acts on script images: seen by tracking staff only, and every look is recorded."""
+"""Acts on script images: seen by tracking staff and officers only, and every look is recorded."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repository import access, audit, objects
-from repository.access import Action
+from repository.access import Action, Role
 from repository.acts.cases import actor_of
 from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.errors import NotFound
 from repository.tables import BundleDocument, DocumentRow, ScriptDocument
+from scripts.records.enquiries import held_pages, is_script_held
 from scripts.tables import ScanBundle, ScanPage, Script
 from storage.vault import StoredObject
 
@@ -37,6 +38,8 @@ def of_script(session: Session, context: Context, script_id: str, number: int) -
     if script is None:
         raise NotFound
     permitted(session, context, Action.SCRIPT_IMAGE, script.sitting_id)
+    if not _is_officer(context) and is_script_held(session, script_id):
+        raise NotFound
     document_id = session.scalars(
         select(ScriptDocument.document_id).where(ScriptDocument.script_id == script_id)
     ).first()
@@ -58,9 +61,16 @@ def of_bundle(session: Session, context: Context, bundle_id: str, number: int) -
     document_id = session.scalars(
         select(BundleDocument.document_id).where(BundleDocument.bundle_id == bundle_id)
     ).first()
+    if not _is_officer(context) and number - 1 in held_pages(session, bundle_id):
+        raise NotFound
     page = session.get(ScanPage, (bundle_id, number - 1))
     turn = page.rotation if page is not None else 0
     return _image(session, context, document_id, "bundle", bundle_id, number, turn)
+
+
+def _is_officer(context: Context) -> bool:
+    """Say whether it is who alone looks at what an enquiry into malpractice holds."""
+    return actor_of(context).role is Role.AB_OFFICER
 
 
 def _image(

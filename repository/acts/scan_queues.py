@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from repository import access, audit
@@ -21,6 +21,7 @@ from repository.errors import NotFound
 from scripts import records
 from scripts.queues import BundleState, DecisionKind, Group
 from scripts.records import Asked
+from scripts.records.enquiries import held_pages, is_held
 from scripts.splitting import Disposition
 from scripts.tables import PageDecision, RegisterLine, ScanBundle, ScanPage, Sitting
 
@@ -79,11 +80,22 @@ def queues(session: Session, context: Context) -> tuple[Queue, ...]:
             func.count(func.nullif(ScanPage.awaiting, "")),
         )
         .join(ScanBundle, ScanBundle.id == ScanPage.bundle_id)
-        .where(ScanPage.disposition == str(Disposition.QUEUED))
+        .where(ScanPage.disposition == str(Disposition.QUEUED), ~_is_held())
         .group_by(ScanPage.reason)
         .order_by(func.min(ScanBundle.received_at), ScanPage.reason)
     )
     return tuple(Queue(*row) for row in session.execute(query))
+
+
+def _is_held() -> ColumnElement[bool]:
+    return is_held(ScanBundle.sitting_id, ScanPage.candidate_number)
+
+
+def held(session: Session, context: Context) -> int:
+    """Return how many pages wait for the end of an enquiry into malpractice: nobody is given them before."""
+    access.require(actor_of(context), Action.BUNDLE_WRITE)
+    query = select(func.count()).select_from(ScanPage).join(ScanBundle, ScanBundle.id == ScanPage.bundle_id)
+    return session.scalar(query.where(ScanPage.disposition == str(Disposition.QUEUED), _is_held())) or 0
 
 
 def awaited(session: Session, context: Context, *, limit: int = 200) -> tuple[AwaitedPage, ...]:
@@ -99,7 +111,7 @@ def awaited(session: Session, context: Context, *, limit: int = 200) -> tuple[Aw
             ScanBundle.received_at,
         )
         .join(ScanBundle, ScanBundle.id == ScanPage.bundle_id)
-        .where(ScanPage.disposition == str(Disposition.QUEUED), ScanPage.awaiting != "")
+        .where(ScanPage.disposition == str(Disposition.QUEUED), ScanPage.awaiting != "", ~_is_held())
         .order_by(ScanBundle.received_at, ScanBundle.id, ScanPage.page_index)
         .limit(limit)
     )
@@ -120,12 +132,13 @@ def take_next(session: Session, context: Context, *, reason: str | None = None) 
 def page(session: Session, context: Context, bundle_id: str, page_index: int) -> WorkPage:
     """Return a page that waits, with those that wait with it.
 
-    Raises: ``NotFound``; ``PageUnknown``; ``PageSettled`` when somebody decided meanwhile.
+    Raises: ``NotFound``; ``PageUnknown``; ``PageSettled`` when somebody decided meanwhile; ``PageHeld``.
     """
     bundle = staging.permitted(session, context, bundle_id)
     actor = actor_of(context)
     group = records.group_of(session, bundle_id, page_index)
-    known = {row.page_index: row for row in records.bundle_pages(session, bundle_id)}
+    hidden = held_pages(session, bundle_id)
+    known = {row.page_index: row for row in records.bundle_pages(session, bundle_id) if row.page_index not in hidden}
     rows = tuple(known[index] for index in group.indices)
     proposal = records.proposal_of(session, group)
     sitting = session.get(Sitting, bundle.sitting_id) if bundle.sitting_id else None
@@ -241,6 +254,8 @@ class BundlePage:
     pages: tuple[ScanPage, ...]
     decisions: tuple[PageDecision, ...]
     sittings: tuple[Sitting, ...]
+    held: frozenset[int]
+    """Indices of pages that an enquiry into malpractice holds."""
 
     @property
     def is_conserved(self) -> bool:
@@ -279,4 +294,5 @@ def bundle(session: Session, context: Context, bundle_id: str) -> BundlePage:
         tuple(records.bundle_pages(session, bundle_id)),
         tuple(records.decisions(session, bundle_id)),
         tuple(records.sittings(session)) if unplaced else (),
+        held_pages(session, bundle_id),
     )

@@ -18,7 +18,8 @@ from repository.acts.sittings import permitted
 from repository.audit import Context
 from repository.errors import FieldRefused, NotFound
 from repository.tables import DataKeyRow, DocumentRow, ScriptDocument
-from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
+from scripts.records.enquiries import is_script_held
+from scripts.tables import Script, ScriptCase, Sitting
 
 MALPRACTICE = "malpractice"
 REASONS: Mapping[str, str] = {
@@ -62,7 +63,7 @@ def asked(session: Session, context: Context, script_id: str) -> Looking:
         .order_by(ScriptCase.opened_at, ScriptCase.id)
     )
     pages = _pages(session, script_id)
-    if not _is_held(session, script):
+    if not is_script_held(session, script_id):
         return Looking(script, sitting, pages, tuple(cases), REASONS)
     seen = pages if actor_of(context).role is Role.AB_OFFICER else 0
     return Looking(script, sitting, seen, (), {MALPRACTICE: REASONS[MALPRACTICE]})
@@ -94,17 +95,6 @@ def look(session: Session, context: Context, script_id: str, reason: str) -> Loo
     else:
         raise FieldRefused("Choose why you look at this script. Nothing was shown.", field="reason")
     return found
-
-
-def _is_held(session: Session, script: Script) -> bool:
-    """Say whether an enquiry into malpractice holds the script: officers look at it then, for that reason alone.
-
-    Source: project policy (domain: scripts, section 8: visible to the malpractice team only).
-    """
-    query = select(RegisterLine.explained).where(
-        RegisterLine.sitting_id == script.sitting_id, RegisterLine.candidate_number == script.candidate_number
-    )
-    return session.scalar(query) == "malpractice_hold"
 
 
 def _pages(session: Session, script_id: str) -> int:

@@ -238,6 +238,7 @@ STATUSES: Mapping[type[Exception], int] = {
             scripts.errors.EventConflict,
             scripts.errors.SittingConflict,
             scripts.errors.BundleMoveRefused,
+            scripts.errors.PageHeld,
             scripts.errors.PageTaken,
             scripts.errors.ReleaseRefused,
             scripts.errors.TransitionRefused,

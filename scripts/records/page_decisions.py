@@ -9,7 +9,15 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from scripts.errors import DecisionRefused, DecisionUnknown, PageSettled, PageTaken, PageUnknown, ScriptUnknown
+from scripts.errors import (
+    DecisionRefused,
+    DecisionUnknown,
+    PageHeld,
+    PageSettled,
+    PageTaken,
+    PageUnknown,
+    ScriptUnknown,
+)
 from scripts.queues import (
     CLAIM_LASTS,
     TWO_PEOPLE,
@@ -23,6 +31,7 @@ from scripts.queues import (
     require_second,
 )
 from scripts.reconciliation import RegisterState
+from scripts.records.enquiries import held_pages, is_held
 from scripts.records.scans import COVER, SOURCE, get_bundle, script_pages
 from scripts.records.script_events import ScriptEvent, record_script_events
 from scripts.records.sittings import register, scripts_of
@@ -71,6 +80,7 @@ def take_next(
             ScanPage.awaiting == "",
             or_(ScanPage.claimed_by.is_(None), ScanPage.claimed_by == actor, ScanPage.claimed_until <= now),
             or_(ScanPage.proposal_id.is_(None), PageDecision.decided_by != actor),
+            ~is_held(ScanBundle.sitting_id, ScanPage.candidate_number),
         )
         .order_by(ScanPage.proposal_id.is_(None), ScanBundle.received_at, ScanBundle.id, ScanPage.page_index)
         .limit(1)
@@ -89,7 +99,7 @@ def take_next(
 
 
 def take(session: Session, bundle_id: str, page_index: int, *, actor: str, now: datetime) -> Group:
-    """Take up one page with those that wait with it; raises ``PageUnknown``, ``PageSettled``, ``PageTaken``."""
+    """Take up one page with those that wait with it; raises as ``group_of``, and ``PageTaken``."""
     group = group_of(session, bundle_id, page_index)
     _claim(session, group, actor, now)
     return group
@@ -103,9 +113,14 @@ def let_go(session: Session, bundle_id: str, page_index: int, *, actor: str) -> 
 
 
 def group_of(session: Session, bundle_id: str, page_index: int) -> Group:
-    """Return the pages that wait together with this one; raises ``PageUnknown``, ``PageSettled``."""
+    """Return the pages that wait together with this one.
+
+    Raises: ``PageUnknown``; ``PageSettled``; ``PageHeld`` while an enquiry into malpractice holds one of them.
+    """
     for group in groups_of(session, bundle_id):
         if page_index in group.indices:
+            if not held_pages(session, bundle_id).isdisjoint(group.indices):
+                raise PageHeld
             return group
     page = session.get(ScanPage, (bundle_id, page_index))
     if page is None:
@@ -138,6 +153,8 @@ def _rows(session: Session, bundle_id: str, indices: Sequence[int]) -> list[Scan
     rows = session.scalars(query.order_by(ScanPage.page_index).with_for_update()).all()
     if len(rows) != len(set(indices)):
         raise PageUnknown
+    if not held_pages(session, bundle_id).isdisjoint(indices):
+        raise PageHeld
     return list(rows)
 
 
@@ -149,7 +166,8 @@ def decide(
 ) -> Decided:
     """Decide about pages that wait; what takes two people is proposed, and waits for the second.
 
-    Raises: ``PageUnknown``, ``PageSettled``, ``PageTaken``; ``DecisionRefused`` naming the field; ``ScriptUnknown``.
+    Raises: ``PageUnknown``, ``PageSettled``, ``PageTaken``, ``PageHeld``; ``DecisionRefused`` naming the field;
+        ``ScriptUnknown``.
     Source: project policy (domain: scripts, section 8): manual index by two people; nothing is discarded silently.
     """
     rows = _rows(session, bundle_id, indices)
@@ -185,7 +203,8 @@ def _require_open(rows: Sequence[ScanPage], asked: Asked, actor: str, now: datet
 def answer(session: Session, proposal_id: str, *, agrees: bool, actor: str, now: datetime) -> Decided:
     """Confirm what another person proposed, or disagree: then the pages wait as before.
 
-    Raises: ``DecisionUnknown``; ``PageSettled`` when it was answered already; ``SecondPersonNeeded``; ``ScriptUnknown``.
+    Raises: ``DecisionUnknown``; ``PageSettled`` when it was answered already; ``PageHeld``; ``SecondPersonNeeded``;
+        ``ScriptUnknown``.
     """
     proposal = session.get(PageDecision, proposal_id)
     if proposal is None or proposal.stage != Stage.PROPOSED:

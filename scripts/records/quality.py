@@ -13,6 +13,7 @@ from scripts.errors import CheckUnknown, DecisionRefused, ReleaseRefused, Second
 from scripts.queues import CLAIM_LASTS, QUALITY_REASONS, Standing, blocks
 from scripts.reconciliation import add_up
 from scripts.records.cases import open_case
+from scripts.records.enquiries import is_held, is_script_held
 from scripts.records.facts import facts_of
 from scripts.records.scans import SOURCE, script_pages
 from scripts.records.script_events import ScriptEvent, record_script_events
@@ -33,10 +34,13 @@ class Checked:
 
 
 def still_waits() -> ColumnElement[bool]:
-    """Return the condition that a look is wanted: it was not answered, and no later version of the script has its own."""
+    """Return the condition that a look is wanted: it was not answered, no later version of the script has its own, and no
+    enquiry into malpractice holds the script.
+    """
     later = aliased(QualityCheck)
     newer = exists().where(later.script_id == QualityCheck.script_id, later.version > QualityCheck.version)
-    return and_(QualityCheck.outcome == "", ~newer)
+    held = exists().where(Script.id == QualityCheck.script_id, is_held(Script.sitting_id, Script.candidate_number))
+    return and_(QualityCheck.outcome == "", ~newer, ~held)
 
 
 def take_check(session: Session, *, actor: str, now: datetime) -> Checked | None:
@@ -70,9 +74,11 @@ def take_check(session: Session, *, actor: str, now: datetime) -> Checked | None
 
 
 def get_check(session: Session, check_id: str, *, for_writing: bool = False) -> Checked:
-    """Return a check with its script; raises ``CheckUnknown``."""
+    """Return a check with its script; raises ``CheckUnknown``, also while an enquiry into malpractice holds the script."""
     check = session.get(QualityCheck, check_id, with_for_update=True if for_writing else None)
     if check is None:
+        raise CheckUnknown
+    if is_script_held(session, check.script_id):
         raise CheckUnknown
     return Checked(check, session.get_one(Script, check.script_id))
 

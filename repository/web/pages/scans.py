@@ -157,14 +157,15 @@ async def discard(request: web.Request) -> web.Response:
 async def queues(request: web.Request) -> web.Response:
     """List what waits for a person, by reason."""
     context = context_of(request)
-    waiting, awaited = await services_of(request).database.read(
-        lambda s: (scan_queues.queues(s, context), scan_queues.awaited(s, context))
+    waiting, awaited, held = await services_of(request).database.read(
+        lambda s: (scan_queues.queues(s, context), scan_queues.awaited(s, context), scan_queues.held(s, context))
     )
     return await render(
         request,
         "scans/queues.html",
         waiting=waiting,
         awaited=awaited,
+        held=held,
         reason_words=scan_words.REASON_WORDS,
         errors=[],
     )

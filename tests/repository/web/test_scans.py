@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,10 +24,11 @@ from repository.bundles.staging import Announced
 from repository.tables import AuditEvent, AuditInbox, ScriptVersion
 from scripts import records
 from scripts.errors import BundleTooLarge
-from scripts.tables import PageDecision, QualityCheck, ScanBundle, ScanPage, Script, ScriptCase, Sitting
+from scripts.tables import PageDecision, QualityCheck, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 from tests.scripts import bundles
 
 from .conftest import Service, StartService, csrf
+from .test_custody import load
 
 CENTRE = "99002"
 DAMAGED = b"%PDF-1.7\n%%EOF\n"
@@ -107,6 +109,7 @@ async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
         await a_marked_script_scanned_again_is_a_case(station)
         await a_damaged_file_fails_alone(station)
     await a_script_scanned_again_replaces_and_is_taken_back(station)
+    await what_an_enquiry_holds_no_clerk_sees(station)
     kinds = await station.all(select(PageDecision.kind).where(PageDecision.stage.in_(["done", "confirmed"])))
     assert {"assign", "replace", "undo"} == set(kinds)
     for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
@@ -231,6 +234,52 @@ async def a_script_scanned_again_replaces_and_is_taken_back(station: Station) ->
     assert await station.versions(script) == [(1, False, 2), (2, False, 2), (3, True, 2)]
     shows = select(ScanPage.bundle_id).where(ScanPage.script_id == script.id, ScanPage.position.is_not(None))
     assert await station.all(shows) == before
+
+
+async def what_an_enquiry_holds_no_clerk_sees(station: Station) -> None:
+    """Neither the pages that wait nor the script at its second look, nor a picture whose address was known before."""
+    number, service = station.numbers[1], station.service
+    script = await station.script(number)
+    (bundle_id,) = {
+        one.bundle_id
+        for one in await station.all(select(ScanPage).filter_by(disposition="queued", candidate_number=number))
+    }
+    (check,) = await station.all(select(QualityCheck).filter_by(script_id=script.id, version=3))
+    clerk, work = await service.browser(Role.TRACKING_CLERK), f"/scan-queues/{bundle_id}/0"
+    addresses = []
+    for path, kind in ((work, "bundles"), (f"/quality/{check.id}", "scripts")):
+        answer = await clerk.get(path)
+        assert answer.status == 200
+        addresses += re.findall(rf'src="([^"]+/content/{kind}/[^"]+)"', await answer.text())[:1]
+    assert [await load(service, one) for one in addresses] == [200, 200]
+
+    async def hold(explained: str) -> None:
+        line = update(RegisterLine).where(RegisterLine.sitting_id == station.sitting.id)
+        line = line.where(RegisterLine.candidate_number == number).values(explained=explained)
+        await service.write(lambda session: session.execute(line))
+
+    await hold("malpractice_hold")
+    assert [await load(service, one) for one in addresses] == [404, 404]
+    shown = await clerk.get(work)
+    assert (shown.status, "An enquiry into malpractice holds this script" in await shown.text()) == (409, True)
+    assert (await clerk.get(f"/quality/{check.id}")).status == 404
+    listed = await (await clerk.get("/scan-queues")).text()
+    assert "2 pages wait for the end of an enquiry into malpractice" in listed
+    assert "No other page waits." in listed
+    bundle = await (await clerk.get(f"/scans/{bundle_id}")).text()
+    assert bundle.count("An enquiry into malpractice holds it") == 2
+    assert work not in bundle
+    for path, leads in (("/scan-queues/next", work), ("/quality", f"/quality/{check.id}")):
+        form = {"csrf_token": await csrf(clerk, path.removesuffix("/next"))}
+        taken = await clerk.post(path, data=form, allow_redirects=False)
+        assert taken.status == 303
+        assert taken.headers["Location"] != leads
+    for asked in ({"decision": "rotate", "turn": 90}, {"decision": "assign", "candidate_number": number}):
+        refused = await station.clerk.post(f"/api/bundles/{bundle_id}/pages/0", json=asked)
+        assert (refused.status, "enquiry" in await refused.text()) == (409, True)
+    await hold("")
+    assert [await load(service, one) for one in addresses] == [200, 200]
+    assert (await clerk.get(work)).status == (await clerk.get(f"/quality/{check.id}")).status == 200
 
 
 class Died(Exception):
