@@ -20,7 +20,7 @@ ADDED_UP = frozenset(
     }
 )
 """Kinds of cases that the arithmetic calls for, and whose difference it can say is gone."""
-OF_NAMED_SCRIPTS = frozenset({"missing", "packet_overdue", "lost"})
+OF_NAMED_SCRIPTS = frozenset({"missing", "packet_overdue", "packet_unseen", "lost"})
 """Kinds of cases that name the scripts they are about: each of them must be here or accounted for."""
 
 

@@ -140,6 +140,7 @@ CASE_POLICY: Mapping[str, CasePolicy] = MappingProxyType(
         # The alarm
         "missing": _centre(Level.SCRIPT, 5, _ABOUT_SCRIPTS),
         "packet_overdue": _centre(Level.PACKET, 2, _ABOUT_SCRIPTS),
+        "packet_unseen": _centre(Level.PACKET, 2, _ABOUT_SCRIPTS),
         # What is noticed about a packet
         "damaged": _BAG,
         "opened_in_transit": _BAG,
@@ -162,7 +163,7 @@ CASE_POLICY: Mapping[str, CasePolicy] = MappingProxyType(
 """Kinds of cases and how each is handled. Source: project policy (domain: scripts, sections 7 to 10)."""
 OF_PAGES = CasePolicy(Level.PAGE, 1, _ABOUT_PAGES | {Reason.OTHER})
 """Every kind that is not named: a reason for which scanned pages wait for a person, or what somebody noticed about them."""
-ABOUT_MISSING = frozenset({"missing", "register_present_no_script", "packet_overdue", "lost"})
+ABOUT_MISSING = frozenset({"missing", "register_present_no_script", "packet_overdue", "packet_unseen", "lost"})
 """Kinds of cases that say that a script is not here: results wait for a decision about each."""
 
 

@@ -22,6 +22,7 @@ KIND_WORDS: Mapping[str, str] = MappingProxyType(
         "pages_unaccounted": "Pages are not accounted for",
         "missing": "A script is missing",
         "packet_overdue": "A packet has not arrived",
+        "packet_unseen": "A packet arrived, and none of its scripts has been seen",
         "damaged": "A packet arrived damaged",
         "opened_in_transit": "A packet was opened on its way",
         "wrong_component": "Scripts of another component in a packet",
@@ -42,6 +43,8 @@ ASKS: Mapping[str, str] = MappingProxyType(
         "log_differs_from_register": "Compare the despatch log with the register, and say which of the two is wrong.",
         "register_absent_script_found": "Say whether this candidate sat the exam: look at the seating plan; ask who invigilated.",
         "candidate_on_two_registers": "Say at which of the two sittings this candidate sat.",
+        "packet_unseen": "The packet is with the awarding body, who looks for its scripts. Keep your copy of the despatch log and "
+        "of the register, and write below whatever was unusual when it was packed.",
         "lost": "Keep your copy of the despatch log and the proof of posting, and say what they show.",
     }
 )

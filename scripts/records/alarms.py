@@ -279,21 +279,25 @@ def _wanted(session: Session, today: date, calendar: CentreCalendar) -> list[_Wa
     for some in portions(sitting_ids):
         for one in session.scalars(select(Packet).where(Packet.sitting_id.in_(some))):
             by_sitting[one.sitting_id].append(one)
-    late_packets: dict[tuple[str, str | None], Alarm] = {}
+    late_packets: dict[tuple[str, str | None], tuple[str, Alarm]] = {}
     late_scripts: dict[tuple[str, str | None], Alarm] = {}
     for sitting_id, packet_id, centre, expected, seen in groups:
         packets = {packet.id: packet for packet in by_sitting[sitting_id]}
         packet = packets.get(packet_id or "")
         alarm = _group_alarm(packet, expected, seen, centre, today, calendar)
-        if packet is None or _is_received(packet) or seen:
+        if packet is None or seen:
             if alarm in _ALARMING:
                 late_scripts[sitting_id, packet_id] = alarm
+            continue
+        if _is_received(packet):
+            if alarm in _ALARMING:
+                late_packets[sitting_id, packet_id] = "packet_unseen", alarm
             continue
         collected_on = day_of(packet.collected_at) if packet.collected_at else None
         sibling = any(_is_received(one) for one in packets.values())
         late = packet_alarm(collected_on, False, today, calendar(centre), sibling_received=sibling)
         if (worst := worse(alarm, late)) in _ALARMING:
-            late_packets[sitting_id, packet_id] = worst
+            late_packets[sitting_id, packet_id] = "packet_overdue", worst
     concerned = sorted({sitting_id for sitting_id, _ in {**late_packets, **late_scripts}})
     numbers: dict[tuple[str, str | None], list[tuple[str, str]]] = defaultdict(list)
     sittings: dict[str, Sitting] = {}
@@ -301,11 +305,11 @@ def _wanted(session: Session, today: date, calendar: CentreCalendar) -> list[_Wa
         sittings[sitting.id] = sitting
         numbers[sitting.id, packet_id].append((number, script_id))
     wanted = []
-    for (sitting_id, packet_id), alarm in late_packets.items():
+    for (sitting_id, packet_id), (kind, alarm) in late_packets.items():
         number_of = {one.id: one.number for one in by_sitting[sitting_id]}
         named = tuple(sorted(number for number, _ in numbers[sitting_id, packet_id]))
         subject = f"packet:{number_of[packet_id or '']}"
-        wanted.append(_Wanted(sittings[sitting_id], "packet_overdue", subject, packet_id, None, named, alarm))
+        wanted.append(_Wanted(sittings[sitting_id], kind, subject, packet_id, None, named, alarm))
     for (sitting_id, packet_id), alarm in late_scripts.items():
         for number, script_id in sorted(numbers[sitting_id, packet_id]):
             subject = f"candidate:{number}"
@@ -340,8 +344,9 @@ def _raise(
     for one in wanted:
         # A difference that the arithmetic found already is one case, not two.
         known = standing.get((one.sitting.id, one.kind, one.subject))
-        if known is None and one.kind == "missing":
-            known = counted.get((one.sitting.id, one.numbers[0]))
+        if known is None and one.kind != "packet_overdue":
+            named = {counted.get((one.sitting.id, number)) for number in one.numbers}
+            known = named.pop() if len(named) == 1 else None
         if known is None:
             row = _row(one, today, now, calendar)
             rows.append(row)

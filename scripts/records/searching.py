@@ -66,7 +66,7 @@ def search_list(session: Session, case: ScriptCase, sitting: Sitting) -> tuple[S
 
 def _siblings(session: Session, case: ScriptCase) -> Iterator[SearchPlace]:
     query = select(Packet).where(Packet.sitting_id == case.sitting_id).order_by(Packet.number)
-    if case.kind in {"packet_overdue", "lost"}:
+    if case.kind in {"packet_overdue", "packet_unseen", "lost"}:
         query = query.where(Packet.id != case.packet_id)
     for packet in session.scalars(query):
         count = packet.opened_count if packet.opened_count is not None else packet.logged_count or 0
