@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 
 from aiohttp import web
@@ -10,57 +11,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from repository import people
-from repository.access import Action, Role, scope_of
 from repository.sign_in import ceremonies
-from repository.web import authentication, keys
+from repository.web import authentication, files, keys, menu
 from repository.web.languages import ENGLISH, LANGUAGES, Language, choose, translations
 from repository.web.languages.wording import LONDON, Wording
 
 __all__ = ["LONDON", "day_words", "instant_words", "redirect", "render", "render_text", "size_words", "templates"]
 
-NAVIGATION: tuple[tuple[Action, str, str], ...] = (
-    (Action.HOME, "/", "Home"),
-    (Action.READINESS_READ, "/readiness", "What is missing"),
-    (Action.MARKS_READ, "/cases", "Marks and samples"),
-    (Action.WORKLIST_READ, "/worklist", "Worklist"),
-    (Action.CHECK_LIST, "/checks", "Checks"),
-    (Action.STANDARDISATION, "/standardisation", "Standardisation"),
-    (Action.MESSAGE_READ, "/messages", "Messages"),
-    (Action.HOLD_READ, "/holds", "Holds"),
-    (Action.HELD_READ, "/held-files", "Held files"),
-    (Action.SAFEGUARDING_READ, "/safeguarding", "Safeguarding"),
-    (Action.CONFLICT_DECLARE, "/conflicts", "Conflicts of interest"),
-    (Action.OUTSTANDING_READ, "/outstanding", "Outstanding"),
-    (Action.EXTENSION_GRANT, "/requests", "Requests"),
-    (Action.SITTING_READ, "/scripts", "Exam scripts"),
-    (Action.PACKET_WRITE, "/despatch-log", "Despatch log"),
-    (Action.TRACKING_EVENT, "/tracking", "Tracking station"),
-    (Action.BUNDLE_WRITE, "/scans", "Scans"),
-    (Action.RESULTS_READ, "/results", "Results"),
-    (Action.REVIEW_READ, "/reviews", "Reviews"),
-    (Action.REFERENCE_IMPORT, "/series", "Series data"),
-    (Action.RULES_WRITE, "/rules", "Sample rules"),
-    (Action.ENTRIES_IMPORT, "/imports", "Import files"),
-    (Action.EXPORT_READ, "/exports", "Download files"),
-    (Action.RECEIPT_READ, "/receipts", "Receipts"),
-    (Action.WHO_LOOKED, "/who-looked", "Who looked"),
-    (Action.AUDIT_READ, "/audit", "Audit log"),
-    (Action.MAIL_READ, "/mail", "Mail"),
-    (Action.PRACTICE, "/practice", "Practice"),
-    (Action.PEOPLE_READ_CENTRE, "/staff", "Staff"),
-    (Action.PEOPLE_READ_BODY, "/people", "People"),
-    (Action.CONTACTS_READ, "/contacts", "Contacts"),
-    (Action.TOKEN_READ, "/tokens", "School systems"),
-)
-"""The links of the header; a person sees those that the policy gives an entry."""
-NOT_FOR: frozenset[tuple[Role, str]] = frozenset(
-    (role, "/cases") for role in (Role.MODERATOR, Role.TEAM_LEADER, Role.PRINCIPAL_MODERATOR)
-)
-"""A moderator reaches cases through the worklist, and who checks moderators through the list of checks."""
 _IN_ENGLISH = Wording(ENGLISH)
 
 
-def templates(language: Language = ENGLISH) -> Environment:
+def templates(language: Language = ENGLISH, built: Path = files.BUILT) -> Environment:
     """Return the template environment of one language: everything escaped, anything undefined an error.
 
     A template says its own texts by ``_('…')``; words that come from Python, a dictionary's or an error's, by ``|say``,
@@ -76,11 +37,27 @@ def templates(language: Language = ENGLISH) -> Environment:
     )
     words, wording = translations(language), Wording(language)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    environment.globals |= {"language": language, "languages": tuple(LANGUAGES.values())}
+    environment.globals |= {
+        "language": language,
+        "languages": tuple(LANGUAGES.values()),
+        "imported_by": partial(files.imported_by, built=built),
+    }
 
     def say(text: object) -> object:
         return words.gettext(text) if isinstance(text, str) and text and not isinstance(text, Markup) else text
 
+    @lru_cache(maxsize=1024)
+    def spoken_in(template: str) -> str:
+        """Return the tag of the language of most of a template's own texts: English while they wait for a translator."""
+        if language is ENGLISH or environment.loader is None:
+            return language.tag
+        source, _, _ = environment.loader.get_source(environment, template)
+        found = environment.extract_translations(source)  # type: ignore[attr-defined]  # the extension adds it
+        texts = {text[0] if isinstance(text, tuple) else text for _, _, text in found} - {None}
+        translated = sum(words.gettext(text) != text for text in texts)
+        return language.tag if 2 * translated >= len(texts) else ENGLISH.tag
+
+    environment.globals["spoken_in"] = spoken_in
     environment.filters |= {
         "say": say,
         "instant": wording.instant,
@@ -120,11 +97,7 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
     actor = request[keys.ACTOR]
     signed_in = request[keys.SESSION]
     services = request.app[keys.SERVICES]
-    navigation = [
-        {"href": href, "text": text, "current": request.path == href or (href != "/" and request.path.startswith(href))}
-        for action, href, text in NAVIGATION
-        if actor is not None and scope_of(actor, action) is not None and (actor.role, href) not in NOT_FOR
-    ]
+    navigation = menu.entries(actor, request.path) if actor is not None else []
     party = ceremonies.offered(services.settings.base_url)
     page: dict[str, object] = {
         "actor": actor,
@@ -136,6 +109,7 @@ def render_text(request: web.Request, template: str, **context: object) -> str:
         "notice": None,
         "now": services.clock(),
         "path": request.path,
+        "template": template,
         # What an identity provider sent along with somebody is not to be said on.
         "here": request.path if request.method != "GET" or actor is None else request.path_qs,
     }

@@ -7,3 +7,18 @@ import { equipTables } from "./tables.js";
 initAll();
 makeTablesSortable(document);
 equipTables(document);
+
+// A menu of the header closes by Escape, and when one goes elsewhere.
+const menus = [...document.querySelectorAll(".app-menu")];
+for (const menu of menus) {
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
+for (const kind of ["click", "focusin"]) {
+  document.addEventListener(kind, ({ target }) => {
+    for (const menu of menus) if (menu.open && !menu.contains(target)) menu.open = false;
+  });
+}

@@ -11,6 +11,7 @@ from repository.access import Role
 from repository.tables import AuditEvent, Person
 from repository.web.languages import ENGLISH, WELSH, Language, accepted, choose, translations
 from repository.web.languages.wording import Wording
+from repository.web.pages import templates
 
 from ..conftest import Service, csrf
 from ..signing_in import browser, make_person, signed_in
@@ -49,6 +50,12 @@ def test_the_person_comes_before_the_browser_and_the_browser_before_its_header(
     persons: str | None, cookies: str | None, header: str, language: Language
 ) -> None:
     assert choose(persons, cookies, header) is language
+
+
+def test_a_page_whose_texts_wait_for_a_translator_is_spoken_as_english() -> None:
+    assert templates(WELSH).globals["spoken_in"]("sign_in.html") == "cy"
+    assert templates(WELSH).globals["spoken_in"]("scans/queues.html") == "en-GB"
+    assert templates(ENGLISH).globals["spoken_in"]("scans/queues.html") == "en-GB"
 
 
 def test_times_and_sizes_are_said_in_each_language() -> None:
