@@ -8,7 +8,7 @@ initAll();
 makeTablesSortable(document);
 equipTables(document);
 
-// A menu of the header closes by Escape, and when one goes elsewhere.
+// A menu of the header closes by Escape, and when one goes elsewhere: where it lies over the page, as closing it moves nothing.
 const menus = [...document.querySelectorAll(".app-menu")];
 for (const menu of menus) {
   menu.addEventListener("keydown", (event) => {
@@ -19,6 +19,8 @@ for (const menu of menus) {
 }
 for (const kind of ["click", "focusin"]) {
   document.addEventListener(kind, ({ target }) => {
-    for (const menu of menus) if (menu.open && !menu.contains(target)) menu.open = false;
+    for (const menu of menus) {
+      if (menu.open && !menu.contains(target) && getComputedStyle(menu.lastElementChild).position === "absolute") menu.open = false;
+    }
   });
 }
