@@ -16,6 +16,7 @@
 import { Chosen } from "./uploads/chosen.js";
 import { Announcer } from "./uploads/elements.js";
 import { chosenIn, droppedIn, meantOf } from "./uploads/folder.js";
+import { fetchLibraries } from "./uploads/libraries.js";
 import { numeralsOf, stemOf } from "./uploads/names.js";
 import { ALL_SENT, Pace, startable, totals } from "./uploads/pace.js";
 import { Plan } from "./uploads/plan.js";
@@ -555,7 +556,5 @@ export class Uploader {
   }
 }
 
-const { tus } = /** @type {any} */ (globalThis);
-if (tus?.isSupported) {
-  for (const place of document.querySelectorAll("[data-uploader]")) new Uploader(/** @type {HTMLElement} */ (place));
-}
+for (const place of document.querySelectorAll("[data-uploader]")) new Uploader(/** @type {HTMLElement} */ (place));
+fetchLibraries();

@@ -28,7 +28,8 @@ def test_what_a_module_imports_is_known_and_there(name: str) -> None:
 
 def test_what_is_asked_for_later_is_not_among_them() -> None:
     found = files.imported_by("uploader.js", files.BUILT)
-    assert {"uploads/plan.js", "uploads/hashing.js", "build/noble/utils.js"} <= set(found)
+    assert {"uploads/plan.js", "uploads/hashing.js", "uploads/libraries.js"} <= set(found)
+    assert not any(one.startswith("build/") for one in found), "libraries are fetched while somebody chooses"
     assert "journal.js" not in files.imported_by("annotate.js", files.BUILT)
 
 

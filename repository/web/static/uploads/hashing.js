@@ -2,7 +2,7 @@
 //
 // A worker would need a Trusted Types policy, which no page of ours may make (headers.py), so the work is done here in
 // slices of 2 MiB: some 10 ms each, between two reads of the file, at about 200 MB/s.
-import { sha256 } from "/static/build/noble/sha2.js";
+import { library } from "./libraries.js";
 
 const SLICE_BYTES = 2 * 1024 * 1024;
 const AT_ONCE_BYTES = 16 * 1024 * 1024;
@@ -18,6 +18,7 @@ export async function digestOf(file, { stopped = () => false, progress = () => {
   if (file.size <= AT_ONCE_BYTES && globalThis.crypto?.subtle) {
     return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer())));
   }
+  const { sha256 } = await library("/static/build/noble/sha2.js");
   const hash = sha256.create();
   const read = (/** @type {number} */ from) => file.slice(from, from + SLICE_BYTES).arrayBuffer();
   let next = read(0);

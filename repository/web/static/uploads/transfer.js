@@ -7,6 +7,7 @@
 //   POST /api/uploads/<id>/continue  {sha256, size_bytes}: the rest of what was begun elsewhere ← location, token, document
 //   GET Document-Location            ← {"state": "uploaded|verified|released|held|rejected", "reason": …, "remedy": …}
 import { button, element } from "./elements.js";
+import { tusLibrary } from "./libraries.js";
 import { byName } from "./preflight.js";
 import { sizeInWords, timeInWords } from "./words.js";
 
@@ -236,8 +237,8 @@ export class Transfer {
    * @param {string} sha256
    */
   async prepare(sha256) {
-    const { tus } = /** @type {any} */ (globalThis);
-    const upload = new tus.Upload(this.file, this.options(sha256));
+    const tus = await tusLibrary();
+    const upload = new tus.Upload(this.file, this.options(sha256, tus));
     const stored = this.remembered ? (await upload.findPreviousUploads()).filter((/** @type {any} */ one) => one.token) : [];
     if (stored.length > 0) {
       const last = stored.reduce((/** @type {any} */ one, /** @type {any} */ other) =>
@@ -275,9 +276,11 @@ export class Transfer {
     this.uploader.say(`${this.file.name}: going on from where it stopped`);
   }
 
-  /** @param {string} sha256 */
-  options(sha256) {
-    const { tus } = /** @type {any} */ (globalThis);
+  /**
+   * @param {string} sha256
+   * @param {any} tus
+   */
+  options(sha256, tus) {
     const { file, row, slot, uploader } = this;
     /** @type {Record<string, string>} */
     const metadata = { filename: file.name, [row.subject]: row.item, slot: slot.key, sha256 };
