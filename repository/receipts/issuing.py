@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from moderation.entries import Series, is_practice
@@ -25,6 +25,8 @@ from repository.tables import Assignment, Person, ReceiptProof, ReceiptRow, new_
 GATHERED = frozenset({ReceiptKind.LATE_FILE, ReceiptKind.DOCUMENT_WITHDRAWN, ReceiptKind.FILES_MOVED})
 """Of these many may come at once, so their mail waits a while and carries all that came meanwhile."""
 GATHERING = timedelta(minutes=10)
+GATHER_LOCK = 0x6E656172
+"""PostgreSQL's advisory locks of gathered mail, a number of our own: the bytes of "near"."""
 NOT_MAILED = frozenset({ReceiptKind.CUSTODY})
 """Whoever asks for one has it before them, and may ask often."""
 CONTACTS = "receipts"
@@ -165,7 +167,13 @@ def _mail(session: Session, context: Context, kind: ReceiptKind, what: About, by
 
 
 def _gather(session: Session, context: Context, address: str, kind: ReceiptKind, what: About, receipt_id: str) -> None:
-    """Put a receipt into the message to this address that still waits, or begin one."""
+    """Put a receipt into the message to this address that still waits, or begin one.
+
+    Of two transactions at once the second waits for the first, so that they begin one message, not two.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite whoever writes is the only one
+        of_address = func.hashtext(f"{address} {what.case_id}")
+        session.execute(select(func.pg_advisory_xact_lock(GATHER_LOCK, of_address)))
     line = f"{SENTENCES[kind]} {_when(context.now)}, receipt {receipt_id}"
     waiting = session.scalars(
         select(MailMessage)

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from moderation.tables import Consignment, ModerationCase
 from repository import rehearsing
 from repository.access import Role
+from repository.audit import Context
 from repository.mail.queueing import State
 from repository.mail.tables import MailMessage
-from repository.receipts import canonical, files, proving
+from repository.receipts import canonical, files, issuing, proving
 from repository.receipts.checking import Verdict, examine, listed_of
 from repository.receipts.kinds import ReceiptKind
 from repository.sign_in.people_tables import NotificationContact
@@ -248,6 +249,36 @@ async def test_late_files_have_receipts_with_when_they_were_declared_and_when_th
     }
     (message,) = await posted.mailed(CONTACT, 1, minutes=11)
     assert set(attachments(message)) == {f"receipt-{row.id}.{kind}" for row in rows for kind in ("pdf", "json")}
+
+
+async def test_receipts_of_two_transactions_at_once_go_in_one_message(posted: Posted) -> None:
+    """A worker releases several files at a time; whoever comes second waits until the first message can be seen."""
+    service = posted.service
+    begun: list[None] = []
+
+    def withdrawn(session):  # type: ignore[no-untyped-def]
+        case = session.get_one(ModerationCase, posted.stage.case_id)
+        what = issuing.about(
+            session,
+            series_key=case.series_key,
+            component_code=case.component_code,
+            centre_number=case.centre_number,
+            case_id=case.id,
+        )
+        by = issuing.By(posted.officer.person_id, "Officer", "exams_officer", "Exams officer")  # type: ignore[attr-defined]
+        context = Context(None, service.clock.now, "test")
+        signer = service.services.signer
+        issuing.issue(session, context, signer, ReceiptKind.DOCUMENT_WITHDRAWN, what, by, {"candidates": []})
+        begun.append(None)
+        if len(begun) == 1 and session.get_bind().dialect.name == "postgresql":
+            session.execute(select(func.pg_sleep(1)))
+
+    await asyncio.gather(service.write(withdrawn), service.write(withdrawn))
+    rows = await posted.receipts(ReceiptKind.DOCUMENT_WITHDRAWN)
+    query = select(MailMessage.receipt_ids).where(MailMessage.to_address == CONTACT, MailMessage.letter == "receipts")
+    (ids,) = await service.services.database.read(lambda session: session.scalars(query).all())
+    assert set(ids) == {row.id for row in rows}
+    assert len(rows) == 2
 
 
 async def test_a_file_in_time_has_no_receipt_of_its_own_and_a_withdrawn_one_has(posted: Posted) -> None:
