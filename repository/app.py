@@ -136,9 +136,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
     app[keys.REFUSALS] = Bound()
-    app[keys.TEMPLATES] = {
-        code: pages.templates(language, services.settings.frontend_dir) for code, language in LANGUAGES.items()
-    }
+    app[keys.TEMPLATES] = {code: pages.templates(language) for code, language in LANGUAGES.items()}
     app.on_response_prepare.append(middleware.add_headers)
     app.on_cleanup.append(refusals.write_rest)
     routes.add_to(app)

@@ -218,6 +218,8 @@ class Standing:
     unknown_pages_waiting: int
     open_cases: tuple[str, ...]
     equation_closes: bool
+    is_held: bool
+    """Whether an enquiry into malpractice holds it."""
 
 
 def blocks(standing: Standing, *, permitted: bool = False) -> tuple[str, ...]:
@@ -225,9 +227,10 @@ def blocks(standing: Standing, *, permitted: bool = False) -> tuple[str, ...]:
 
     Takes: ``permitted``, whether somebody who may close cases lets it go with its cases open.
     Returns: codes, none when it may be released.
-    Source: project policy (domain: scripts, section 11): script complete, equation closed or case open with permission.
+    Source: project policy (domain: scripts, section 11): script complete, equation closed or case open with permission;
+        section 8: what an enquiry into malpractice holds goes to nobody.
     """
-    found: list[str] = []
+    found: list[str] = ["held"] if standing.is_held else []
     if not standing.is_sealed:
         found.append("not_sealed")
     if standing.check == "":

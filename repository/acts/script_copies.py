@@ -17,6 +17,7 @@ from repository.acts.cases import actor_of
 from repository.audit import Context
 from repository.errors import NotFound
 from repository.tables import DocumentRow, Person, ScriptCopy, ScriptVersion
+from scripts.records.enquiries import is_held
 from scripts.tables import Script, Sitting
 from storage.vault import StoredObject
 
@@ -57,6 +58,7 @@ class ToCopy:
 def entitled(session: Session, context: Context) -> tuple[Entitled, ...]:
     """Return the scripts that the person's centre asked access to and may have, by component and candidate.
 
+    What an enquiry into malpractice holds is not among them until it has ended.
     Source: JCQ post-results services: access to scripts; who may have which is the review request's to say.
     """
     actor = actor_of(context)
@@ -84,6 +86,7 @@ def _of_series(session: Session, series_key: str, centre_number: str) -> list[En
         )
         .outerjoin(ScriptVersion, (ScriptVersion.script_id == Script.id) & ScriptVersion.superseded_at.is_(None))
         .where(Sitting.series_key == series_key, Sitting.centre_number == centre_number, Sitting.purpose == "scripts")
+        .where(~is_held(Script.sitting_id, Script.candidate_number))
     )
     return [
         Entitled(script, sitting, may[candidate_id, sitting.component_code], version_id is not None)

@@ -46,6 +46,7 @@ CHOSEN_WORDS: Mapping[str, str] = MappingProxyType(
 )
 BLOCK_WORDS: Mapping[str, str] = MappingProxyType(
     {
+        "held": "An enquiry into malpractice holds it",
         "not_sealed": "There is no scan of it",
         "check_waits": "A second person has still to look at it",
         "check_failed": "The second look found something wrong",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-import posixpath
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +15,6 @@ from repository.errors import NotFound
 from repository.web.requests import services_of
 
 OWN = Path(__file__).parent / "static"
-BUILT = OWN / "build"
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -30,30 +27,6 @@ TYPES: Mapping[str, str] = {
 }
 WORTH_BYTES = 1000
 """A smaller file fits into one packet as it is."""
-
-
-IMPORTS = re.compile(r"""^(?:import|export)\s(?:[^"'();]*\sfrom\s)?["']([^"']+)["']""", re.MULTILINE)
-"""The other modules that a module names at its beginning; those that it may ask for later are not among them."""
-
-
-@lru_cache(maxsize=64)
-def imported_by(name: str, built: Path) -> tuple[str, ...]:
-    """Return the modules that one of ours imports, and those that they import, each once; nearest first.
-
-    Takes: ``name`` below ``/static/``, such as ``viewer.js``; ``built``, the folder of the built front end.
-    """
-    found: list[str] = []
-    to_read = [name]
-    while to_read:
-        here = to_read.pop(0)
-        path = built / here.removeprefix("build/") if here.startswith("build/") else OWN / here
-        for other in IMPORTS.findall(path.read_text("utf-8")) if path.is_file() else ():
-            there = posixpath.normpath(posixpath.join("/static", posixpath.dirname(here), other))
-            one = there.removeprefix("/static/")
-            if one not in found and one != name:
-                found.append(one)
-                to_read.append(one)
-    return tuple(found)
 
 
 async def static(request: web.Request) -> web.StreamResponse:

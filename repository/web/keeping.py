@@ -58,7 +58,7 @@ async def worker(request: web.Request, page: KeptPage) -> web.Response:
 def _worker(built: Path, page: KeptPage) -> tuple[str, str]:
     text = (files.OWN / WORKER).read_text("utf-8")
     digest = hashlib.sha256(text.encode())
-    for name in (*page.templates, "base.html", "macros/modules.html"):
+    for name in (*page.templates, "base.html"):
         digest.update((TEMPLATES / name).read_bytes())
     for name in page.files:
         path = built / name.removeprefix("build/") if name.startswith("build/") else files.OWN / name

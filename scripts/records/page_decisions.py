@@ -119,8 +119,7 @@ def group_of(session: Session, bundle_id: str, page_index: int) -> Group:
     """
     for group in groups_of(session, bundle_id):
         if page_index in group.indices:
-            if not held_pages(session, bundle_id).isdisjoint(group.indices):
-                raise PageHeld
+            _require_not_held(session, bundle_id, group.indices)
             return group
     page = session.get(ScanPage, (bundle_id, page_index))
     if page is None:
@@ -153,9 +152,13 @@ def _rows(session: Session, bundle_id: str, indices: Sequence[int]) -> list[Scan
     rows = session.scalars(query.order_by(ScanPage.page_index).with_for_update()).all()
     if len(rows) != len(set(indices)):
         raise PageUnknown
+    _require_not_held(session, bundle_id, indices)
+    return list(rows)
+
+
+def _require_not_held(session: Session, bundle_id: str, indices: Sequence[int]) -> None:
     if not held_pages(session, bundle_id).isdisjoint(indices):
         raise PageHeld
-    return list(rows)
 
 
 # Deciding
@@ -229,11 +232,13 @@ def answer(session: Session, proposal_id: str, *, agrees: bool, actor: str, now:
 def undo(session: Session, decision_id: str, *, actor: str, now: datetime) -> Decided:
     """Take back a decision as long as nothing followed from it: its pages wait again, as they did.
 
-    Raises: ``DecisionUnknown``; ``DecisionRefused`` when something follows, such as a look at quality or a later decision.
+    Raises: ``DecisionUnknown``; ``PageHeld``; ``DecisionRefused`` when something follows, such as a look at quality or a
+        later decision.
     """
     done = session.get(PageDecision, decision_id)
     if done is None or done.stage not in {Stage.DONE, Stage.CONFIRMED} or done.kind == K.UNDO:
         raise DecisionUnknown
+    _require_not_held(session, done.bundle_id, done.page_indices)
     script = session.get(Script, done.script_id) if done.script_id else None
     if script is not None and script.state not in {S.INDEXED, *_BEFORE_INDEXED}:
         raise DecisionRefused(

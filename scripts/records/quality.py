@@ -158,6 +158,7 @@ def standing(session: Session, script: Script, *, version: int | None) -> Standi
         unknown_pages_waiting=unknown,
         open_cases=tuple(sorted(cases)),
         equation_closes=add_up(facts[script.sitting_id]).closes,
+        is_held=is_script_held(session, script.id),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from repository import people
 from repository.sign_in import ceremonies
-from repository.web import authentication, files, keys, menu
+from repository.web import authentication, keys, menu
 from repository.web.languages import ENGLISH, LANGUAGES, Language, choose, translations
 from repository.web.languages.wording import LONDON, Wording
 
@@ -21,7 +21,7 @@ __all__ = ["LONDON", "day_words", "instant_words", "redirect", "render", "render
 _IN_ENGLISH = Wording(ENGLISH)
 
 
-def templates(language: Language = ENGLISH, built: Path = files.BUILT) -> Environment:
+def templates(language: Language = ENGLISH) -> Environment:
     """Return the template environment of one language: everything escaped, anything undefined an error.
 
     A template says its own texts by ``_('…')``; words that come from Python, a dictionary's or an error's, by ``|say``,
@@ -37,11 +37,7 @@ def templates(language: Language = ENGLISH, built: Path = files.BUILT) -> Enviro
     )
     words, wording = translations(language), Wording(language)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    environment.globals |= {
-        "language": language,
-        "languages": tuple(LANGUAGES.values()),
-        "imported_by": partial(files.imported_by, built=built),
-    }
+    environment.globals |= {"language": language, "languages": tuple(LANGUAGES.values())}
 
     def say(text: object) -> object:
         return words.gettext(text) if isinstance(text, str) and text and not isinstance(text, Markup) else text

@@ -111,7 +111,7 @@ async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
     await a_script_scanned_again_replaces_and_is_taken_back(station)
     await what_an_enquiry_holds_no_clerk_sees(station)
     kinds = await station.all(select(PageDecision.kind).where(PageDecision.stage.in_(["done", "confirmed"])))
-    assert {"assign", "replace", "undo"} == set(kinds)
+    assert {"assign", "replace", "rotate", "undo"} == set(kinds)
     for change in (update(PageDecision).values(reason="not_ours"), delete(PageDecision)):
         with pytest.raises(RecordKept):
             await station.service.write(lambda session, change=change: session.execute(change))
@@ -258,6 +258,8 @@ async def what_an_enquiry_holds_no_clerk_sees(station: Station) -> None:
         line = line.where(RegisterLine.candidate_number == number).values(explained=explained)
         await service.write(lambda session: session.execute(line))
 
+    turned = await station.clerk.post(f"/api/bundles/{bundle_id}/pages/0", json={"decision": "rotate", "turn": 90})
+    assert turned.status == 201
     await hold("malpractice_hold")
     assert [await load(service, one) for one in addresses] == [404, 404]
     shown = await clerk.get(work)
@@ -277,7 +279,18 @@ async def what_an_enquiry_holds_no_clerk_sees(station: Station) -> None:
     for asked in ({"decision": "rotate", "turn": 90}, {"decision": "assign", "candidate_number": number}):
         refused = await station.clerk.post(f"/api/bundles/{bundle_id}/pages/0", json=asked)
         assert (refused.status, "enquiry" in await refused.text()) == (409, True)
+    (rotated,) = await station.all(select(PageDecision.id).where(PageDecision.kind == "rotate"))
+    undone = await clerk.post(
+        f"/page-decisions/{rotated}/undo", data={"csrf_token": await csrf(clerk, f"/scans/{bundle_id}")}
+    )
+    assert (undone.status, "An enquiry into malpractice holds this script" in await undone.text()) == (409, True)
+    officer, release = await service.browser(Role.AB_OFFICER), f"/scripts/{script.id}/release"
+    assert "An enquiry into malpractice holds it" in await (await officer.get(release)).text()
+    form = {"csrf_token": await csrf(officer, release), "with_cases": "yes"}
+    assert (await officer.post(release, data=form)).status in {409, 422}
+    assert (await station.script(number)).state != "released"
     await hold("")
+    assert "An enquiry into malpractice holds it" not in await (await officer.get(release)).text()
     assert [await load(service, one) for one in addresses] == [200, 200]
     assert (await clerk.get(work)).status == (await clerk.get(f"/quality/{check.id}")).status == 200
 

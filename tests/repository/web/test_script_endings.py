@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from moderation.review_terms import retention_margin_days
 from moderation.tables import Candidate, Centre, Component, GateRun, ResultVersion, ReviewRequest, SeriesRow
@@ -224,6 +224,14 @@ async def test_a_copy_is_for_the_centre_whose_request_was_granted_and_every_copy
     assert "1001" in await (await officer.get("/script-copies")).text()
     assert (await other.post(path, data={"csrf_token": await csrf(other)})).status == 404
     assert (await officer.post(f"/script-copies/{store.scripts[1].id}", data=first)).status == 404
+
+    async def explain(explained: str) -> None:
+        line = update(RegisterLine).where(RegisterLine.candidate_number == "1001").values(explained=explained)
+        await store.service.write(lambda session: session.execute(line))
+
+    await explain("malpractice_hold")
+    assert (await officer.post(path, data=first)).status == 404
+    await explain("")
     answer = await officer.post(path, data=first)
     assert answer.status == 200, await answer.text()
     pdf = await answer.read()
