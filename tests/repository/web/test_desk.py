@@ -22,7 +22,7 @@ from repository.acting import as_service
 from repository.care.telling import tell
 from repository.mail.tables import MailMessage
 from repository.sign_in.tables import Account
-from repository.tables import AuditInbox
+from repository.tables import AuditEvent
 from tests.moderation.records import stage as records
 
 from .conftest import Service, csrf
@@ -227,7 +227,7 @@ async def test_a_concern_reaches_officers_at_once_and_nobody_else(service_on_eac
         text = await desk.get("/", client) + await desk.get(f"/cases/{desk.case_id}", client)
         assert "tomorrow" not in text
         assert "safety" not in await desk.get("/", client)
-    events = await service.write(lambda s: [str(row.details) for row in s.scalars(select(AuditInbox))])
+    events = await service.write(lambda s: [str(row.details) for row in s.scalars(select(AuditEvent))])
     assert not [one for one in events if "tomorrow" in one or "lead was called" in one]
 
 

@@ -21,7 +21,7 @@ from repository.access import Role
 from repository.audit import Context
 from repository.bundles import pushing, staging, versions
 from repository.bundles.staging import Announced
-from repository.tables import AuditEvent, AuditInbox, ScriptVersion
+from repository.tables import AuditEvent, AuditEvent, ScriptVersion
 from scripts import records
 from scripts.errors import BundleTooLarge
 from scripts.tables import PageDecision, QualityCheck, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
@@ -340,7 +340,7 @@ async def test_a_worker_that_dies_at_any_moment_is_followed_by_another(start_ser
     assert (bundle.state, bundle.pages, ended) == ("pushed", 2, ["indexed"] * 2)
     script = await station.script(station.numbers[0])
     assert await station.versions(script) == [(1, True, 2)]
-    pushed = select(func.count()).select_from(AuditInbox).where(AuditInbox.details["origin"].as_string() == "worker")
+    pushed = select(func.count()).select_from(AuditEvent).where(AuditEvent.details["origin"].as_string() == "worker")
     assert await station.all(pushed) == [1]
     await pushing.push(services, job)  # once more: what is done stays as it is
     await versions.make(services, replace(job, subject_id=script.id))

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
-from repository.tables import AuditInbox
+from repository.tables import AuditEvent
 from scripts.tables import Packet, Site, SiteRoute
 
 from .conftest import Service, csrf
@@ -55,7 +55,7 @@ async def test_an_officer_sets_sites_up_and_stations_know_them(service_on_each: 
     assert "SCAN-1" not in await (await clerk.get("/tracking")).text()
     assert await service.services.database.read(lambda s: s.scalar(select(SiteRoute.site_code))) is None
     kinds = await service.services.database.read(
-        lambda s: set(s.scalars(select(AuditInbox.action).where(AuditInbox.action.like("site.%"))))
+        lambda s: set(s.scalars(select(AuditEvent.action).where(AuditEvent.action.like("site.%"))))
     )
     assert kinds == {"site.save", "site.route"}
 
