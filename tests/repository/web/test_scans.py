@@ -21,7 +21,7 @@ from repository.access import Role
 from repository.audit import Context
 from repository.bundles import pushing, staging, versions
 from repository.bundles.staging import Announced
-from repository.tables import AuditEvent, AuditEvent, ScriptVersion
+from repository.tables import AuditEvent, ScriptVersion
 from scripts import records
 from scripts.errors import BundleTooLarge
 from scripts.tables import PageDecision, QualityCheck, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
