@@ -32,7 +32,7 @@ from repository.services import Services
 from repository.settings import MailSettings, Settings
 from repository.sign_in import entering, providers_file, sealing
 from repository.sign_in.hashing import Hasher
-from repository.web import keys, limits, middleware, pages, provider_client, refusals, routes, tickets
+from repository.web import built, keys, limits, middleware, pages, provider_client, refusals, routes, tickets
 from repository.web.api import scans as scans_api
 from repository.web.connection import Runner
 from repository.web.languages import LANGUAGES
@@ -136,7 +136,10 @@ def create_app(services: Services) -> web.Application:
     app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
     app[keys.REFUSALS] = Bound()
-    app[keys.TEMPLATES] = {code: pages.templates(language) for code, language in LANGUAGES.items()}
+    built.needed(services.settings.frontend_dir, "page.js")  # nothing is served when it is not there
+    app[keys.TEMPLATES] = {
+        code: pages.templates(language, services.settings.frontend_dir) for code, language in LANGUAGES.items()
+    }
     app.on_response_prepare.append(middleware.add_headers)
     app.on_cleanup.append(refusals.write_rest)
     routes.add_to(app)

@@ -84,15 +84,15 @@ prepare_packages() { # word: a folder of tests with a package-lock.json of its o
   wanted=$(digest "$folder/package-lock.json")
   [ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" = "$wanted" ] && return 0
   say "Installing the packages of $folder …"
-  with_node npm --prefix "$folder" ci --silent --no-audit --no-fund || return 1
+  with_node npm --prefix "$folder" ci --loglevel=error --no-audit --no-fund || return 1
   printf '%s' "$wanted" >"$folder/node_modules/.stamp"
 }
 
 prepare_front_end() {
   local built=repository/web/static/build wanted
-  wanted=$(digest repository/web/package-lock.json repository/web/build.mjs repository/web/styles/*)
+  wanted=$(digest repository/web/package-lock.json repository/web/build.mjs repository/web/styles/* $(find repository/web/static -name "*.js" -not -path "*/build/*" | sort))
   [ "$(cat "$built/.stamp" 2>/dev/null)" = "$wanted" ] && return 0
   say "Building the front end …"
-  (cd repository/web && with_node npm ci --silent --no-audit --no-fund && with_node npm run --silent build) || return 1
+  (cd repository/web && with_node npm ci --loglevel=error --no-audit --no-fund && with_node npm run --loglevel=error build) || return 1
   printf '%s' "$wanted" >"$built/.stamp"
 }

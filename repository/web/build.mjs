@@ -1,13 +1,25 @@
-// Builds what the pages need into static/build/ (or the folder given): one style sheet and three libraries' browser bundles.
-// Run by `npm run build`; nothing is fetched, so it works without a network once `npm ci` has run.
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+// Builds what the pages need into static/build/ (or the folder given): one style sheet, our modules made small and put together,
+// and libraries that are fetched when they are needed. Run by `npm run build`; nothing is fetched, so it works without a network
+// once `npm ci` has run.
+//
+// What a page names carries a digest of its content in its name, so that browsers keep it for ever and never mix two versions;
+// manifest.json says for each the file, and after it the files that it imports.
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync } from "node:zlib";
+import * as esbuild from "esbuild";
 import * as sass from "sass";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, "node_modules");
 const build = process.argv[2] ? resolve(process.argv[2]) : join(here, "static", "build");
+
+const ENTRIES = [
+  "page.js", "annotate.js", "checkup.js", "desk.js", "marks.js", "passkeys.js", "scans.js", "sending.js", "uploader.js", "viewer.js",
+  "despatch/page.js", "tracking/page.js",
+];
 
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build, { recursive: true });
@@ -22,10 +34,47 @@ const outside = [...css.matchAll(/url\(\s*["']?(?!data:|#)([^"')]+)/g)].map((mat
 if (outside.length > 0 || css.includes("@font-face")) {
   throw new Error(`application.css refers to files that nothing serves: ${outside.join(", ") || "a font face"}`);
 }
-writeFileSync(join(build, "application.css"), css);
+const sheet = `application-${createHash("sha256").update(css).digest("hex").slice(0, 12)}.css`;
+writeFileSync(join(build, sheet), css);
+
+// The modules that templates name: what two of them share is a file of its own, so that it is there once on a page of both.
+const { metafile } = await esbuild.build({
+  entryPoints: ENTRIES.map((name) => join(here, "static", name)),
+  outbase: join(here, "static"),
+  outdir: join(build, "pages"),
+  entryNames: "[dir]/[name]-[hash]",
+  chunkNames: "shared-[hash]",
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  external: ["/static/*"],
+  nodePaths: [modules],
+  metafile: true,
+  legalComments: "none", // NOTICES.txt says whose they are
+});
+const manifest = { "application.css": [sheet] };
+const made = new Map(Object.entries(metafile.outputs).map(([path, output]) => [relative(build, resolve(path)), output]));
+/** @param {string} file @param {Set<string>} [found] @returns {Set<string>} */
+function withImports(file, found = new Set()) {
+  found.add(file);
+  for (const { path, kind, external } of made.get(file).imports) {
+    const imported = relative(build, resolve(path));
+    if (!external && kind === "import-statement" && !found.has(imported)) withImports(imported, found);
+  }
+  return found;
+}
+for (const [file, { entryPoint }] of made) {
+  if (entryPoint && resolve(entryPoint).startsWith(join(here, "static"))) {
+    const name = relative(join(here, "static"), resolve(entryPoint)).replaceAll("\\", "/");
+    if (ENTRIES.includes(name)) manifest[name] = [...withImports(file)];
+  }
+}
+writeFileSync(join(build, "manifest.json"), JSON.stringify(manifest, null, 1));
 
 const copies = [
-  ["govuk-frontend/dist/govuk/govuk-frontend.min.js", "govuk-frontend.min.js"],
   ["tus-js-client/dist/tus.min.js", "tus.min.js"],
   // SHA-256 of files of any size, as the modules that they are: each imports the next.
   ...["sha2.js", "_md.js", "_u64.js", "utils.js"].map((name) => [`@noble/hashes/${name}`, `noble/${name}`]),
@@ -47,4 +96,10 @@ const notices = ["govuk-frontend", "tus-js-client", "@noble/hashes", "zxing-wasm
 });
 writeFileSync(join(build, "NOTICES.txt"), `${notices.join("\n")}\n`);
 
-console.log(`built application.css (${Math.round(css.length / 1024)} KiB) and ${copies.length} bundles`);
+// The smallest form of each, for browsers that take it: made once here, as it takes long.
+for (const entry of readdirSync(build, { recursive: true, withFileTypes: true })) {
+  const path = join(entry.parentPath ?? entry.path, entry.name);
+  if (entry.isFile() && /\.(css|js|wasm)$/.test(path)) writeFileSync(`${path}.br`, brotliCompressSync(readFileSync(path)));
+}
+
+console.log(`built the style sheet (${Math.round(css.length / 1024)} KiB) and ${ENTRIES.length} modules of pages`);

@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from repository.errors import NotFound
+from repository.web import built
 from repository.web.requests import services_of
 
 OWN = Path(__file__).parent / "static"
@@ -25,6 +26,8 @@ TYPES: Mapping[str, str] = {
     ".map": "application/json",
     ".wasm": "application/wasm",
 }
+FOR_EVER = "public, max-age=31536000, immutable"
+FOR_FIVE_MINUTES = "public, max-age=300"
 WORTH_BYTES = 1000
 """A smaller file fits into one packet as it is."""
 
@@ -32,9 +35,8 @@ WORTH_BYTES = 1000
 async def static(request: web.Request) -> web.StreamResponse:
     """Answer one of our own files, or 404."""
     asked = request.match_info["path"]
-    built = services_of(request).settings.frontend_dir
-    folder, name = (built, asked.removeprefix("build/")) if asked.startswith("build/") else (OWN, asked)
-    path = (folder / name).resolve()
+    folder = services_of(request).settings.frontend_dir if asked.startswith("build/") else OWN
+    path = (folder / asked.removeprefix("build/")).resolve()
     if not path.is_relative_to(folder.resolve()) or path.suffix not in TYPES or not path.is_file():
         raise NotFound
     # Not sent past our buffers by the system: nobody could see then that a reader does not read.
@@ -42,13 +44,17 @@ async def static(request: web.Request) -> web.StreamResponse:
     tag = hashlib.sha256(body).hexdigest()[:32]
     headers = {
         "Content-Type": TYPES[path.suffix],
-        "Cache-Control": "public, max-age=300",
+        "Cache-Control": FOR_EVER if asked.startswith(built.NEVER_CHANGE) else FOR_FIVE_MINUTES,
         "ETag": f'"{tag}"',
         "Vary": "Accept-Encoding",
     }
     if any(known.value == tag for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
-    if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) > WORTH_BYTES:
+    taken = {word.split(";")[0].strip() for word in request.headers.get("Accept-Encoding", "").split(",")}
+    if "br" in taken and (smallest := path.with_name(f"{path.name}.br")).is_file():
+        small = await asyncio.to_thread(smallest.read_bytes)
+        return web.Response(body=small, headers=headers | {"Content-Encoding": "br"})
+    if "gzip" in taken and len(body) > WORTH_BYTES:
         return web.Response(body=await asyncio.to_thread(packed, body), headers=headers | {"Content-Encoding": "gzip"})
     return web.Response(body=body, headers=headers)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from repository.web import files, headers
+from repository.web import built, files, headers
 from repository.web.requests import services_of
 
 WORKER = "worker.js"
+OF_EVERY_PAGE = ("application.css", "page.js")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -22,27 +23,38 @@ class KeptPage:
     """A page that opens without a line.
 
     Takes: ``name``, which no other has; ``path`` of the page; ``kept``: where the page is as it may be kept, with nothing
-        of anybody on it; ``files``: those of ours that it needs, and all that is kept beside it; ``templates`` that it is
-        made of.
+        of anybody on it; ``names``: the modules that it names, beside what every page does; ``files``: others of ours that
+        it needs; ``templates`` that it is made of.
     """
 
     name: str
     path: str
     kept: str
+    names: tuple[str, ...]
     files: tuple[str, ...]
     templates: tuple[str, ...]
+
+    def named(self, built_dir: Path) -> tuple[str, ...]:
+        """Return the addresses of built files that stand on the page itself: another version of it has others."""
+        return tuple(built.needed(built_dir, name)[0] for name in (*OF_EVERY_PAGE, *self.names))
+
+    def needed(self, built_dir: Path) -> tuple[str, ...]:
+        """Return the addresses of all files of ours that the page needs, and so all that is kept beside it."""
+        own = [address for name in (*OF_EVERY_PAGE, *self.names) for address in built.needed(built_dir, name)]
+        return tuple(dict.fromkeys([*own, *(f"/static/{name}" for name in ("icon.svg", *self.files))]))
 
 
 async def worker(request: web.Request, page: KeptPage) -> web.Response:
     """Answer a page's service worker, which names the files that it keeps by their hash: a new version is a new worker."""
-    built = services_of(request).settings.frontend_dir
-    text, digest = await asyncio.to_thread(_worker, built, page)
+    built_dir = services_of(request).settings.frontend_dir
+    text, digest = await asyncio.to_thread(_worker, built_dir, page)
     head = {
         "name": page.name,
         "version": digest,
         "page": page.path,
         "kept": page.kept,
-        "files": [f"/static/{name}" for name in page.files],
+        "files": page.needed(built_dir),
+        "named": page.named(built_dir),
     }
     return web.Response(
         text=f"self.NEA = {json.dumps(head)};\n{text}",
@@ -55,12 +67,13 @@ async def worker(request: web.Request, page: KeptPage) -> web.Response:
     )
 
 
-def _worker(built: Path, page: KeptPage) -> tuple[str, str]:
+def _worker(built_dir: Path, page: KeptPage) -> tuple[str, str]:
     text = (files.OWN / WORKER).read_text("utf-8")
     digest = hashlib.sha256(text.encode())
     for name in (*page.templates, "base.html"):
         digest.update((TEMPLATES / name).read_bytes())
-    for name in page.files:
-        path = built / name.removeprefix("build/") if name.startswith("build/") else files.OWN / name
+    for address in page.needed(built_dir):
+        name = address.removeprefix("/static/")
+        path = built_dir / name.removeprefix("build/") if name.startswith("build/") else files.OWN / name
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return text, digest.hexdigest()[:16]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from repository import people
 from repository.sign_in import ceremonies
-from repository.web import authentication, keys, menu
+from repository.web import authentication, built, keys, menu
 from repository.web.languages import ENGLISH, LANGUAGES, Language, choose, translations
 from repository.web.languages.wording import LONDON, Wording
 
@@ -21,7 +21,7 @@ __all__ = ["LONDON", "day_words", "instant_words", "redirect", "render", "render
 _IN_ENGLISH = Wording(ENGLISH)
 
 
-def templates(language: Language = ENGLISH) -> Environment:
+def templates(language: Language = ENGLISH, built_dir: Path = built.DEFAULT_DIR) -> Environment:
     """Return the template environment of one language: everything escaped, anything undefined an error.
 
     A template says its own texts by ``_('…')``; words that come from Python, a dictionary's or an error's, by ``|say``,
@@ -53,7 +53,7 @@ def templates(language: Language = ENGLISH) -> Environment:
         translated = sum(words.gettext(text) != text for text in texts)
         return language.tag if 2 * translated >= len(texts) else ENGLISH.tag
 
-    environment.globals["spoken_in"] = spoken_in
+    environment.globals |= {"spoken_in": spoken_in, "built": partial(built.needed, built_dir)}
     environment.filters |= {
         "say": say,
         "instant": wording.instant,

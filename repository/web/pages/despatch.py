@@ -25,29 +25,9 @@ from repository.web.pages.sittings import COLLECTION_WORDS, sitting_page
 from repository.web.requests import context_of, read_form, services_of, text_field
 from scripts.despatch_log import Booking, Entry, EntryKind
 
-OF_PHONE = (
-    "build/application.css",
-    "build/govuk-frontend.min.js",
-    "build/zxing/reader/index.js",
-    "build/zxing/reader/zxing_reader.wasm",
-    "build/zxing/share.js",
-    "despatch/camera.js",
-    "despatch/codes.js",
-    "despatch/forms.js",
-    "despatch/leaving.js",
-    "despatch/page.js",
-    "despatch/signature.js",
-    "despatch/sync.js",
-    "despatch/views.js",
-    "dom.js",
-    "icon.svg",
-    "page.js",
-    "sealed-store.js",
-    "sortable.js",
-    "tables.js",
-)
-"""Our own files that the phone's page needs, and so all that its service worker keeps beside the page itself."""
-PHONE = KeptPage("despatch", "/despatch", "/despatch", OF_PHONE, ("despatch/phone.html",))
+READER = ("build/zxing/reader/index.js", "build/zxing/reader/zxing_reader.wasm", "build/zxing/share.js")
+"""The reader of barcodes, for phones that have none of their own."""
+PHONE = KeptPage("despatch", "/despatch", "/despatch", ("despatch/page.js",), READER, ("despatch/phone.html",))
 KIND_WORDS = {
     EntryKind.SEALED: "Sealed",
     EntryKind.HANDED_OVER: "Handed over",

@@ -45,26 +45,7 @@ DONE_WORDS: Mapping[EventKind, str] = {
     EventKind.OPENED_IN_TRANSIT: "Noted as opened on the way",
     EventKind.WITHDRAWN: "Taken back",
 }
-OF_STATION = (
-    "build/application.css",
-    "build/govuk-frontend.min.js",
-    "despatch/codes.js",
-    "despatch/leaving.js",
-    "dom.js",
-    "icon.svg",
-    "page.js",
-    "sealed-store.js",
-    "sortable.js",
-    "tables.js",
-    "tracking/judging.js",
-    "tracking/page.js",
-    "tracking/queue.js",
-    "tracking/reading.js",
-    "tracking/sounds.js",
-    "tracking/views.js",
-)
-"""Our own files that the station needs, and so all that its service worker keeps beside the page itself."""
-STATION = KeptPage("station", "/tracking", "/tracking?kept=1", OF_STATION, ("tracking/station.html",))
+STATION = KeptPage("station", "/tracking", "/tracking?kept=1", ("tracking/page.js",), (), ("tracking/station.html",))
 OF_NOBODY: Mapping[str, Any] = {
     "actor": None, "navigation": [], "csrf_token": "", "now": None, "notice": None, "languages": (),
 }  # fmt: skip

@@ -10,7 +10,7 @@
 //     listen to it and start again on `main`. A click on [data-viewer-step] does it; the link works by itself without scripts.
 //     "nea:leaving" comes before it, cancellable.
 
-import { initAll } from "./build/govuk-frontend.min.js";
+import { equipComponents } from "./components.js";
 import { element, fill, speaker } from "./dom.js";
 import { Media } from "./viewer-media.js";
 import { Pages } from "./viewer-pages.js";
@@ -214,7 +214,7 @@ export function showPage(page, address, { push, focus = "" }) {
     history.pushState({ work: true }, "", address);
     here = location.pathname + location.search;
   }
-  initAll({ scope: main });
+  equipComponents(main);
   startViewers(main);
   document.dispatchEvent(new CustomEvent("nea:swapped", { detail: { main } }));
   const heading = main.querySelector("h1");

@@ -3,8 +3,8 @@
 // kept, with nothing of anybody on it. It never keeps an answer about a person or a packet.
 
 const scope = /** @type {any} */ (self);
-/** @type {{name: string, version: string, page: string, kept: string, files: string[]}} */
-const { name: own, version, page: PAGE, kept: KEPT, files } = scope.NEA;
+/** @type {{name: string, version: string, page: string, kept: string, files: string[], named: string[]}} */
+const { name: own, version, page: PAGE, kept: KEPT, files, named } = scope.NEA;
 const CACHE = `nea-${own}-${version}`;
 const PATIENCE_MS = 3000;
 
@@ -20,9 +20,19 @@ async function install() {
 
 /** Keeps the page as it is now. @param {Cache} cache */
 async function renew(cache) {
-  const answer = await fetch(KEPT, { credentials: "same-origin", cache: "no-store" });
-  if (isPage(answer)) await cache.put(PAGE, answer);
-  return isPage(answer);
+  return keep(cache, await fetch(KEPT, { credentials: "same-origin", cache: "no-store" }));
+}
+
+/**
+ * Keeps an answer that is the page, and of this worker's version: another needs files that are not kept here, and its own worker
+ * keeps it. @param {Cache} cache @param {Response} answer
+ */
+async function keep(cache, answer) {
+  if (!isPage(answer)) return false;
+  const text = await answer.clone().text();
+  if (!named.every((file) => text.includes(`"${file}"`))) return false;
+  await cache.put(PAGE, answer);
+  return true;
 }
 
 async function activate() {
@@ -37,7 +47,7 @@ async function page(request) {
   const kept = await cache.match(PAGE);
   const fresh = fetch(request).then(async (answer) => {
     if (isPage(answer)) {
-      if (KEPT === PAGE) await cache.put(PAGE, answer.clone());
+      if (KEPT === PAGE) await keep(cache, answer.clone());
       else renew(cache).catch(() => {}); // the one that is shown has a person on it
     }
     return answer.status >= 500 && kept ? kept : answer;

@@ -194,7 +194,7 @@ async def test_a_reader_who_does_not_read_is_left(service: Service, short: TestS
     await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", short.port))
     lines = _lines(short)
     # Many answers are asked for and none is read, so that they pile up on the service's side.
-    asked = f"GET /static/build/govuk-frontend.min.js HTTP/1.1\r\n{HOST}\r\n".encode() * 30
+    asked = f"GET /static/build/tus.min.js HTTP/1.1\r\n{HOST}\r\n".encode() * 30
     await asyncio.get_running_loop().sock_sendall(made, asked * 20)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(lines._open) == 0:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from repository.access import Role
 from repository.tables import CustodyEvidence, DocumentRow
-from repository.web.pages.despatch import OF_PHONE
+from repository.web.pages.despatch import PHONE
 from scripts.tables import Sitting
 
 from .conftest import Service, csrf
@@ -201,9 +201,9 @@ async def test_the_phone_s_page_holds_nothing_of_anybody_and_may_work_off_line(
         "default-src 'none'; script-src 'self'; connect-src 'self'"
     )
     kept = await worker.text()
-    for name in OF_PHONE:
-        assert f'"/static/{name}"' in kept
-        assert (await browser.get(f"/static/{name}")).status == 200, name
+    for address in PHONE.needed(service.services.settings.frontend_dir):
+        assert f'"{address}"' in kept
+        assert (await browser.get(address)).status == 200, address
     wasm = await browser.get("/static/build/zxing/reader/zxing_reader.wasm")
     assert wasm.headers["Content-Type"] == "application/wasm"
 

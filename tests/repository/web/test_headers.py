@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from repository.access import Role
+from repository.web.built import DEFAULT_DIR, needed
 from repository.web.headers import CONTENT_POLICY, DATA_POLICY
 from repository.web.keys import Site
 from repository.web.routes import ROUTES
@@ -108,7 +109,7 @@ async def test_what_is_no_route_and_what_is_static(everybody: dict[str, TestClie
     assert len(policies) == 4  # a page's nonce is never used twice
     assert await look(stranger, "GET", "/nothing") == DATA_POLICY
     assert await look(stranger, "GET", "/static/page.js") == DATA_POLICY
-    assert await look(stranger, "GET", "/static/build/application.css") == DATA_POLICY
+    assert await look(stranger, "GET", needed(DEFAULT_DIR, "application.css")[0]) == DATA_POLICY
     assert await look(stranger, "GET", "/", headers={"Accept": "text/html"}) == DATA_POLICY  # a redirect to the sign-in
     known = (await stranger.get("/static/page.js")).headers["ETag"]
     answer = await stranger.get("/static/page.js", headers={"If-None-Match": known})

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repository.access import Role
 from repository.tables import new_id
-from repository.web.pages.tracking import OF_STATION
+from repository.web.pages.tracking import STATION
 from scripts.labels import PacketLabel
 from scripts.stations import Command
 from scripts.tables import Packet, PacketEventRow, PacketLabelRow, PacketTrackingNumber, Sitting
@@ -236,7 +236,10 @@ async def test_the_station_as_a_browser_keeps_it_holds_nothing_of_anybody(servic
     worker = await browser.get("/tracking/worker.js")
     assert worker.headers["Service-Worker-Allowed"] == "/tracking"
     script = await worker.text()
-    for name in OF_STATION:
-        assert f'"/static/{name}"' in script
-        assert (await browser.get(f"/static/{name}")).status == 200, name
-    assert sorted(set(re.findall(r'(?:src|href)="/static/([^"]+)"', text)) - set(OF_STATION)) == []
+    needed = STATION.needed(service.services.settings.frontend_dir)
+    for address in needed:
+        assert f'"{address}"' in script
+        assert (await browser.get(address)).status == 200, address
+    on_page = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
+    assert on_page - set(needed) == set()
+    assert set(STATION.named(service.services.settings.frontend_dir)) <= on_page
