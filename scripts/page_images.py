@@ -7,7 +7,9 @@ Slower ones follow only for a page that gave nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -33,6 +35,7 @@ OTHERS = zxingcpp.BarcodeFormats(
     )
 )
 """What other boards print on their booklets; a text that is never ours makes the page somebody else's."""
+ALL = zxingcpp.BarcodeFormats([*OURS, *OTHERS])
 MIN_OTHERS_CHARACTERS = 6
 """Shorter texts of codes without a check are now and then found in handwriting."""
 
@@ -62,8 +65,10 @@ SKEW_DEGREES = 2.0
 SKEWS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 SIDEWAYS = 4.0
 """So many times clearer must lines run one way than the other before a page is said to lie so."""
-RAISED = [min(255, 4 * level) for level in range(256)]
-SQUARES = [level * level for level in range(256)]
+STRIPS = 50
+"""So many strips of a page are moved against each other to make it straight: within one, no tilt of ours is seen."""
+RAISED = bytes(min(255, 4 * level) for level in range(256))
+WRITTEN = [255 if level >= DARK_STEP else 0 for level in range(256)]
 A4_WIDTH_INCHES = 8.27
 FINGERPRINT_SIDE = 16
 BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError)
@@ -96,12 +101,14 @@ class _Found:
 NOTHING = _Found((), None, 0.0)
 
 
-def read_picture(picture: Picture) -> PageReading:
+def read_picture(picture: Picture, all_codes_at_once: bool = False) -> PageReading:
     """Look at one page.
 
+    Takes: ``all_codes_at_once``: seek what other boards print together with ours, not after it: the reading is the same, and
+    is there sooner where most pages have no code, later where most have one of ours.
     Returns: the reading; a picture that cannot be opened, or claims to be enormous, is ``unreadable``.
     """
-    return _read(picture, None)
+    return _read(picture, None, all_codes_at_once=all_codes_at_once)
 
 
 def read_again(picture: Picture, first: PageReading) -> PageReading:
@@ -116,7 +123,7 @@ def read_again(picture: Picture, first: PageReading) -> PageReading:
     return _read(picture, found) if found.texts else first
 
 
-def _read(picture: Picture, known: _Found | None) -> PageReading:
+def _read(picture: Picture, known: _Found | None, *, all_codes_at_once: bool = False) -> PageReading:
     """Look at one page, whose codes may be known."""
     raw = picture.jpeg
     if raw is None:
@@ -124,7 +131,9 @@ def _read(picture: Picture, known: _Found | None) -> PageReading:
     sha256 = hashlib.sha256(raw).hexdigest()
     try:
         image, size = _shrunk(picture)
-        found = known or _codes(image, OURS)
+        dots = _dots(image)
+        codes = [] if known else _codes(dots, ALL if all_codes_at_once else OURS)
+        found = known or _found(code for code in codes if code.symbology in OURS)
         coarse = image.resize(
             (COARSE_PX, max(MIN_SIDE_PX, round(COARSE_PX * image.height / image.width))),
             Image.Resampling.BOX,
@@ -134,7 +143,8 @@ def _read(picture: Picture, known: _Found | None) -> PageReading:
         if mark:
             found = _sought(_whole(picture))
         elif not found.texts:
-            found = _codes(image, OTHERS, least=MIN_OTHERS_CHARACTERS)
+            codes = codes if all_codes_at_once else _codes(dots, OTHERS)
+            found = _found(code for code in codes if len(code.text) >= MIN_OTHERS_CHARACTERS)
         return _reading(picture, sha256, image, coarse, size, found, mark=mark, cut_off=cut_off)
     except BROKEN:
         return PageReading(picture.index, sha256, unreadable=True)
@@ -211,19 +221,26 @@ def _whole(picture: Picture) -> Image.Image:
     return _turned(Image.open(BytesIO(picture.jpeg), formats=("JPEG",)).convert("L"), picture.rotate)
 
 
+def _dots(image: Image.Image) -> memoryview:
+    """Return a grey picture's dots as the reader of codes takes them, row by row: made once, however often they are read."""
+    return memoryview(image.tobytes()).cast("B", (image.height, image.width))
+
+
 def _codes(
-    image: Image.Image,
+    dots: memoryview,
     formats: zxingcpp.BarcodeFormats,
     *,
     slow: bool = False,
-    least: int = 0,
     binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage,
-) -> _Found:
-    """Find the codes on a picture, the longest possible text cut off, and how the first of them lies."""
-    codes = zxingcpp.read_barcodes(
-        image, formats=formats, try_rotate=slow, try_downscale=slow, try_invert=slow, binarizer=binarizer
+) -> list[zxingcpp.Barcode]:
+    return zxingcpp.read_barcodes(
+        dots, formats=formats, try_rotate=slow, try_downscale=slow, try_invert=slow, binarizer=binarizer
     )
-    codes = [code for code in codes if len(code.text) >= least]
+
+
+def _found(sought: Iterable[zxingcpp.Barcode]) -> _Found:
+    """Return what codes say, the longest possible text cut off, and how the first of them lies."""
+    codes = list(sought)
     if not codes:
         return NOTHING
     texts = dict.fromkeys(code.text[: MAX_CODE_CHARACTERS + 1] for code in codes)
@@ -241,7 +258,7 @@ def _sought(whole: Image.Image) -> _Found:
         (half, zxingcpp.Binarizer.LocalAverage),
         (ImageOps.autocontrast(half, cutoff=2), zxingcpp.Binarizer.GlobalHistogram),
     ):
-        found = _codes(way, OURS, slow=True, binarizer=binarizer)
+        found = _found(_codes(_dots(way), OURS, slow=True, binarizer=binarizer))
         if found.texts:
             return found
     return NOTHING
@@ -282,11 +299,13 @@ def _is_blank(ink: Image.Image) -> bool:
     inner = ink.crop((edge, edge, width - edge, height - edge))
     if _level(inner, 1 - 1 / EVEN_PART) >= DARK_STEP:
         return False
+    if sum(inner.histogram()[DARK_STEP:]) <= BLANK_DOTS:
+        return True
     inner = _without_even(_without_even(inner).transpose(Image.Transpose.TRANSPOSE))
     dark = sum(inner.histogram()[DARK_STEP:])
     if dark <= BLANK_DOTS or dark > 8 * HOLE_DOTS**2:
         return dark <= BLANK_DOTS
-    rest = _without_holes(inner.point(lambda level: 255 if level >= DARK_STEP else 0))
+    rest = _without_holes(inner.point(WRITTEN))
     return rest <= BLANK_DOTS
 
 
@@ -371,32 +390,38 @@ def _lie(ink: Image.Image) -> tuple[float, int | None, bool]:
 
 def _lined(ink: Image.Image, skews: Sequence[float]) -> tuple[float, float]:
     """Return how clearly lines run across a picture, and at which of the skews they do so most, to half a degree."""
-    best = max((_sharpness(ink, degrees), degrees) for degrees in skews)
-    return max([best, *((_sharpness(ink, degrees), degrees) for degrees in (best[1] - 0.5, best[1] + 0.5))])
+    strips = ink.resize((STRIPS, ink.height), Image.Resampling.BOX)
+    aspect = ink.width / STRIPS
+    best = max((_sharpness(strips, aspect, degrees), degrees) for degrees in skews)
+    closer = (best[1] - 0.5, best[1] + 0.5)
+    return max([best, *((_sharpness(strips, aspect, degrees), degrees) for degrees in closer)])
 
 
-def _sharpness(ink: Image.Image, degrees: float) -> float:
-    rows = _profile(ink.rotate(-degrees) if degrees else ink)
-    steps = ImageChops.difference(rows.crop((0, 0, 1, rows.height - 1)), rows.crop((0, 1, 1, rows.height)))
-    return float(sum(map(SQUARES.__getitem__, steps.tobytes())))
-
-
-def _profile(ink: Image.Image) -> Image.Image:
-    """Return the mean darkness of each row, raised so that faint lines count."""
-    rows = ink.resize((1, ink.height), Image.Resampling.BOX)
-    return rows.point(RAISED)
+def _sharpness(strips: Image.Image, aspect: float, degrees: float) -> float:
+    """Return how much the darkness changes from row to row, faint lines raised, once the strips lie at a skew."""
+    width, height = strips.size
+    if degrees:
+        fall = math.tan(math.radians(degrees)) * aspect
+        strips = strips.transform(
+            strips.size, Image.Transform.AFFINE, (1, 0, 0, -fall, 1, fall * width / 2), Image.Resampling.NEAREST
+        )
+    rows = strips.resize((1, height), Image.Resampling.BOX).tobytes().translate(RAISED)
+    steps = list(map(operator.sub, rows, rows[1:]))
+    return float(sum(map(operator.mul, steps, steps)))
 
 
 def _upright(ink: Image.Image, skew: float) -> int | None:
     """Return 0 or 180 when the lines begin at one margin and end raggedly at the other; None when they do not say."""
-    straight = ink.rotate(-skew) if skew else ink
-    dark = straight.point(lambda level: 255 if level >= DARK_STEP else 0)
+    dark = (ink.rotate(-skew) if skew else ink).point(WRITTEN)
+    width, dots = dark.width, dark.tobytes()
     starts, ends = [], []
-    for top in range(0, dark.height - 3, 3):
-        box = dark.crop((0, top, dark.width, top + 3)).getbbox()
-        if box is not None and box[2] - box[0] > dark.width // 4:
-            starts.append(box[0])
-            ends.append(box[2])
+    for top in range(0, width * (dark.height - 3), 3 * width):
+        rows = [dots[row : row + width] for row in range(top, top + 3 * width, width)]
+        start = width - max(len(row.lstrip(b"\0")) for row in rows)
+        end = max(len(row.rstrip(b"\0")) for row in rows)
+        if end - start > width // 4:
+            starts.append(start)
+            ends.append(end)
     if len(starts) < 8:
         return None
     left, right = _spread(starts), _spread(ends)

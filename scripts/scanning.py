@@ -20,6 +20,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
@@ -62,7 +63,8 @@ def read_each(untrusted: bytes, *, workers: int = 2) -> Iterator[PageReading]:
         source = pictures(untrusted)
         following = list(islice(source, AT_ONCE * workers))
         while chunk := following:
-            looks = pool.map(read_picture, chunk)
+            # Where the first pages bear no codes, hardly one will.
+            looks = pool.map(partial(read_picture, all_codes_at_once=bool(held)), chunk)
             # The next pages are taken out of the file while these are looked at.
             following = list(islice(source, AT_ONCE * workers))
             readings = list(looks)

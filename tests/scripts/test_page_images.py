@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image, ImageDraw
+from zxingcpp import BarcodeFormat, create_barcode
 
 from scripts.labels import PageCode
 from scripts.page_images import Picture, read_again, read_picture
@@ -128,6 +129,27 @@ def test_codes_of_other_boards_are_seen_whatever_their_kind() -> None:
         "20417530016842",
         "https://example.org/p/1",
     }
+
+
+def test_whether_codes_of_all_boards_are_sought_at_once_the_reading_is_the_same() -> None:
+    with_both = SCANNER.image(Side("1001", Face.ANSWER, 1, 4, coded=True, look=3))
+    foreign = SCANNER.image(Side(None, Face.FOREIGN, look=1)).resize((400, 560))
+    with_both.paste(foreign, (700, 900))
+    tiny = blank()
+    micro = memoryview(create_barcode("674", BarcodeFormat.MicroQRCode).to_image(scale=6))  # type: ignore[arg-type]
+    tiny.paste(Image.frombytes("L", micro.shape[::-1], micro.tobytes()), (300, 300))  # type: ignore[arg-type]
+    pages = [SCANNER.image(Side(None, Face.FOREIGN, look=look)) for look in range(5)]
+    pages += [written(look=look) for look in range(4)] + [written(state=State.UPSIDE_DOWN), blank(), with_both, tiny]
+    pages += [SCANNER.image(Side("1001", Face.COVER, state=state)) for state in (State.PLAIN, State.SPOILT)]
+    codes = set()
+    for page in pages:
+        target = BytesIO()
+        page.save(target, "JPEG", quality=75)
+        picture = Picture(0, target.getvalue(), None, dpi=150)
+        reading = read_picture(picture)
+        assert read_picture(picture, all_codes_at_once=True) == reading
+        codes.add(len(reading.codes))
+    assert codes == {0, 1}
 
 
 def small_code() -> Image.Image:
