@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
 from repository import acting
@@ -21,6 +22,10 @@ from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
 
 __all__ = ["open_bucket", "s3_server"]
+
+# How fast a machine is, is nothing that a test fails for.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

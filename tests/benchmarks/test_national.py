@@ -16,7 +16,10 @@ def test_the_short_form_runs_to_the_release_and_writes_its_figures(tmp_path: Pat
     file = tmp_path / "figures.json"
     # A process of its own, as the tests before this one have their part in what this one holds.
     words = [sys.executable, "-m", "tests.benchmarks.national", "--quick", "--database", "sqlite", "--json", str(file)]
-    subprocess.run(words, cwd=TOP, check=True, capture_output=True, timeout=300)
+    done = subprocess.run(words, cwd=TOP, check=False, capture_output=True, text=True, timeout=600)
+    # 1 says that a target was missed, as on a slow machine it is; that it went wrong leaves no figures behind.
+    assert done.returncode in {0, 1}, done.stderr[-4000:]
+    assert file.exists(), done.stderr[-4000:]
     figures = json.loads(file.read_text())["figures"]
     assert figures["sqlite, 1 %: end to end"]["value"] > 0
     assert figures["sqlite, 1 %: peak memory of ours"]["met"]

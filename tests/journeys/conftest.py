@@ -25,7 +25,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 DEMO_SECONDS = 300
 PICTURES = os.environ.get("JOURNEY_PICTURES", "")
 """A folder: every page that a journey looks at is also kept there as a picture."""

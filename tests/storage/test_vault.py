@@ -80,7 +80,9 @@ def test_st18_every_layout_gives_the_same_bytes(vault, backend, keys, length):
     assert backend.head(f"d/{OID}").size_bytes == SMALL.stored_bytes(length)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60, deadline=None
+)
 @given(ends=st.tuples(st.integers(0, 3 * P), st.integers(0, 3 * P)))
 def test_every_range_is_exact(vault, backend, ends):
     content = bytes(range(256)) * (3 * P // 256 + 1)

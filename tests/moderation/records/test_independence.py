@@ -661,7 +661,9 @@ def sequence_engine() -> Any:
 
 
 @pytest.mark.fault("att:H11")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(calls=st.lists(_CALLS, min_size=4, max_size=25))
 def test_sf05_no_sequence_of_calls_ends_in_a_review_by_somebody_involved(
     sequence_engine: Engine, calls: list[Any]

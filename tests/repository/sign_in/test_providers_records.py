@@ -64,7 +64,9 @@ def officer(session: Session) -> Actor:
     return Actor(made.person_id, made.id, "Officer", Role.EXAMS_OFFICER, "99001")
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(SIGN_IN | ENDING | GRANTING | REFUSING, min_size=2, max_size=12))
 def test_claims_and_officers_in_any_order(
     session: Session, officer: Actor, steps: list[tuple[str, object, bool]]

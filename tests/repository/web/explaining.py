@@ -108,9 +108,16 @@ def text_of(pdf: PdfReader) -> str:
     return "\n".join(page.extract_text() for page in pdf.pages)
 
 
+CHANCE = re.compile(
+    r"""nonce="[^"]*"|name="csrf[_-]token" (?:value|content)="[^"]*"|/static/[^"]*|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"""
+)
+"""Nonces, tokens, names of built files and identifiers: their digits say nothing."""
+
+
 def numbers_in(text: str) -> set[int]:
-    """Every whole number that a text shows, those in formulas and attributes included."""
-    return {int(found) for found in re.findall(r"\d{1,9}", text)}
+    """Every whole number that a text shows, those in formulas and attributes included; what is drawn by chance is not."""
+    said = CHANCE.sub("", text)
+    return {int(found) for found in re.findall(r"\d{1,9}", said)}
 
 
 async def events(service: Service, action: str) -> list[tuple[str | None, str]]:

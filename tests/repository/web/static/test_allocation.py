@@ -149,7 +149,9 @@ NUMBERS = [number for number, _, _ in PEOPLE]
 letters = st.text(st.characters(categories=["Ll", "Lu"], max_codepoint=0x24F), max_size=8)
 apart = st.sampled_from([" ", "_", "-", ".", " - ", "__", "("])
 digits = st.text("0123456789", min_size=1, max_size=9)
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @quick

@@ -25,7 +25,9 @@ def test_nothing_is_said_before_something_is_known(ask: Ask) -> None:
         assert ask(special="pace", notes=notes, left=MB) == [0, None]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.integers(0, 40_000), min_size=2, max_size=30, unique=True))
 def test_words_for_what_is_left_go_up_with_the_time(ask: Ask, seconds: list[int]) -> None:
     def size(words: str) -> float:
