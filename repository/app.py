@@ -136,7 +136,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.TICKET_KEY] = ticket_key(services.settings)
     app[keys.ADDRESS_KEY] = load_signer(services.settings.audit_key_path).address_key()
     app[keys.REFUSALS] = Bound()
-    built.needed(services.settings.frontend_dir, "page.js")  # nothing is served when it is not there
+    built.needed(services.settings.frontend_dir, "page.js")  # refused at the start, not at the first page
     app[keys.TEMPLATES] = {
         code: pages.templates(language, services.settings.frontend_dir) for code, language in LANGUAGES.items()
     }

@@ -63,7 +63,7 @@ def read_each(untrusted: bytes, *, workers: int = 2) -> Iterator[PageReading]:
         source = pictures(untrusted)
         following = list(islice(source, AT_ONCE * workers))
         while chunk := following:
-            # Where the first pages bear no codes, hardly one will.
+            # Where the first pages bear no codes of pages, hardly one will.
             looks = pool.map(partial(read_picture, all_codes_at_once=bool(held)), chunk)
             # The next pages are taken out of the file while these are looked at.
             following = list(islice(source, AT_ONCE * workers))

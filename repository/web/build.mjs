@@ -97,9 +97,9 @@ const notices = ["govuk-frontend", "tus-js-client", "@noble/hashes", "zxing-wasm
 writeFileSync(join(build, "NOTICES.txt"), `${notices.join("\n")}\n`);
 
 // The smallest form of each, for browsers that take it: made once here, as it takes long.
-for (const entry of readdirSync(build, { recursive: true, withFileTypes: true })) {
-  const path = join(entry.parentPath ?? entry.path, entry.name);
-  if (entry.isFile() && /\.(css|js|wasm)$/.test(path)) writeFileSync(`${path}.br`, brotliCompressSync(readFileSync(path)));
+for (const name of readdirSync(build, { recursive: true })) {
+  const path = join(build, String(name));
+  if (/\.(css|js|wasm)$/.test(path)) writeFileSync(`${path}.br`, brotliCompressSync(readFileSync(path)));
 }
 
 console.log(`built the style sheet (${Math.round(css.length / 1024)} KiB) and ${ENTRIES.length} modules of pages`);

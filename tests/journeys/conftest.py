@@ -162,6 +162,23 @@ def visit(service: Running, browser: Browser) -> Iterator[Visit]:
     assert not [words for visitor in opened for words in visitor.complaints]
 
 
+def until(page: Page, question: str) -> None:
+    """Ask a question, an asynchronous function of JavaScript, again and again until its answer is true.
+
+    Playwright's own ``wait_for_function`` takes the promise of an answer for a true one.
+    """
+    page.evaluate(
+        f"""async (patience) => {{
+          const over = performance.now() + patience;
+          while (!(await ({question})())) {{
+            if (performance.now() > over) throw new Error("it never came true");
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }}
+        }}""",
+        PATIENCE_MS,
+    )
+
+
 def listen(page: Page, complaints: list[str]) -> None:
     """Note what the page's console and its uncaught errors say: refusals of the content security policy too."""
 

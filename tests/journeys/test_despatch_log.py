@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pypdfium2
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from repository.web.built import DEFAULT_DIR
 
 from .axe import violations
-from .conftest import PICTURES, Visit, listen
+from .conftest import PATIENCE_MS, PICTURES, Visit, listen, until
+from .serving import environment, running
 
 pytestmark = pytest.mark.journey
 CENTRE = "99001"
@@ -37,6 +41,12 @@ PLAN = "async () => (await fetch('/api/despatch-log/plan')).json()"
 KEPT = """async () => {
   const found = await caches.keys();
   return (await Promise.all(found.map((name) => caches.match("/despatch", { cacheName: name })))).some(Boolean);
+}"""
+
+KEPT_ANEW = """async () => {
+  const found = await caches.keys();
+  const pages = await Promise.all(found.map(async (name) => (await caches.match("/despatch", { cacheName: name }))?.text()));
+  return pages.length === 1 && /page-Z[0-9A-Z]{8}[.]js/.test(pages[0] ?? "");
 }"""
 
 
@@ -85,6 +95,58 @@ def lose_answers(context: BrowserContext) -> list[int]:
     return lost
 
 
+def build_anew(built: Path) -> None:
+    """Give every module of pages another name, as a build of changed sources does, and take the old ones away."""
+    manifest = built / "manifest.json"
+    said = manifest.read_text("utf-8")
+    for path in sorted((built / "pages").rglob("*.js")):
+        new = re.sub(r"-([0-9A-Z]{8})\.js$", r"-Z\1.js", path.name)
+        for other in (manifest, *(built / "pages").rglob("*.js")):
+            other.write_text(other.read_text("utf-8").replace(path.name, new), "utf-8")
+        path.rename(path.with_name(new))
+    for packed in (built / "pages").rglob("*.br"):
+        packed.unlink()
+    assert manifest.read_text("utf-8") != said
+
+
+def test_a_phone_that_has_not_the_new_version_yet_keeps_the_old_one_whole(
+    rehearsal_folder: Path, browser: Browser, tmp_path: Path
+) -> None:
+    shutil.copytree(rehearsal_folder, tmp_path / "data")
+    built = tmp_path / "built"
+    shutil.copytree(DEFAULT_DIR, built)
+    more = {"NEA_FRONTEND_DIR": str(built)}
+    with running(environment(tmp_path / "data", more), tmp_path / "log") as service:
+        context = browser.new_context(locale="en-GB", viewport={"width": 360, "height": 760})
+        context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        page = context.new_page()
+        page.goto(service.sign_in_url("exams officer", CENTRE))
+        page.goto(service.address + "/despatch")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        until(page, KEPT)
+
+        build_anew(built)
+        context.route("**/despatch/worker.js", lambda route: route.abort())  # the line goes before the new one is there
+        page.reload()
+        assert re.search(r"page-Z[0-9A-Z]{8}\.js", page.content())
+        expect(page.locator("#light")).to_contain_text("All with the service since")
+        context.set_offline(True)
+        page.reload()
+        assert not re.search(r"page-Z[0-9A-Z]{8}\.js", page.content())
+        expect(page.locator("#light")).to_contain_text("There is no line now")
+
+        context.set_offline(False)
+        context.unroute("**/despatch/worker.js")
+        page.reload()
+        until(page, KEPT_ANEW)
+        context.set_offline(True)
+        page.reload()
+        assert re.search(r"page-Z[0-9A-Z]{8}\.js", page.content())
+        expect(page.locator("#light")).to_contain_text("There is no line now")
+        context.close()
+
+
 def test_a_day_without_a_signal(visit: Visit, tmp_path: Path) -> None:
     officer = visit("exams officer", CENTRE, width=360, height=760)
     page, context = officer.page, officer.context
@@ -99,7 +161,7 @@ def test_a_day_without_a_signal(visit: Visit, tmp_path: Path) -> None:
     expect(light).to_contain_text("All with the service since")
     expect(page.locator("#packets li")).to_have_count(2)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function(f"({KEPT})()")
+    until(page, KEPT)
     assert violations(page) == []
 
     context.set_offline(True)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .axe import violations
-from .conftest import PICTURES, Visit
+from .conftest import PICTURES, Visit, until
 
 pytestmark = pytest.mark.journey
 CENTRE = "99001"
@@ -115,7 +115,7 @@ def test_a_shift_at_the_station(visit: Visit, tmp_path: Path) -> None:
 
     # The line goes; the page is loaded anew without it, and with it, in another tab.
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function(f"({KEPT})()")
+    until(page, KEPT)
     context.set_offline(True)
     scan(page, second)
     expect(word).to_have_text("Kept, not sent yet")
