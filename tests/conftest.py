@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
-from repository import acting
+from repository import acting, app
+from repository.sign_in.hashing import Hasher
 from repository.web import pages
 
+from .passwords import QuickHasher
 from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
 
@@ -82,6 +84,20 @@ def compiled_templates() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "templates", cache(pages.templates))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Services in the process of the tests spend little on passwords."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "Hasher", QuickHasher)
+        yield
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services spend on passwords what they do spend; to be asked for before the service."""
+    monkeypatch.setattr(app, "Hasher", Hasher)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,18 @@ system_packages() { # words: what=package …, as `have` takes it
   return 1
 }
 
+# Whether files can lie in memory: 4 GiB of room and twice that of memory free, and programs may be run from there.
+roomy_memory() {
+  [ -w /dev/shm ] || return 1
+  [ "$(df --output=avail -k /dev/shm | tail -1)" -ge 4194304 ] || return 1
+  [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 8388608 ] || return 1
+  local tried
+  tried=$(mktemp /dev/shm/nea-tried-XXXXXX) || return 1
+  printf '#!/bin/sh\n' >"$tried"
+  chmod 700 "$tried"
+  "$tried" 2>/dev/null && rm -f "$tried" || { rm -f "$tried"; return 1; }
+}
+
 # What opens and shows strangers' files: the sandbox, films and recordings, office documents and their letters.
 FOR_FILES=(
   prlimit=util-linux bwrap=bubblewrap /usr/bin/ffmpeg=ffmpeg

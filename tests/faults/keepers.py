@@ -44,7 +44,7 @@ from .points import Failpoints, watch_database, witnessed
 from .trace import Trace
 
 NOW = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
-LIFE_SECONDS = 120
+LIFE_SECONDS = 300
 THE_SCOPE = "99901/01-6A26/original"
 OTHER_SCOPE = "99902/01-6A26/original"
 FIRST, SECOND = "First Officer", "Second Officer"

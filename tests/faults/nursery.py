@@ -19,7 +19,7 @@ from pathlib import Path
 from .life import Plan, run
 
 TOP = Path(__file__).parents[2]
-LIFE_SECONDS = 120
+LIFE_SECONDS = 300
 """A life that takes longer is ended by the system and counts as failed."""
 
 

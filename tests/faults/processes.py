@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 NEA = [sys.executable, "-P", "-m", "repository"]
 
 

@@ -16,7 +16,7 @@ import pytest
 from .full import Case
 
 TOP = Path(__file__).parents[2]
-SECONDS = 240
+SECONDS = 600
 
 
 def run(case: Case) -> dict[str, object]:

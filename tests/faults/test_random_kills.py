@@ -27,7 +27,7 @@ from .processes import Service
 from .serving import last_life
 from .stage import STREAM, TUS, Prepared, environ_of, prepare, upload_metadata
 
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 600.0
 
 
 def sound(size: int, chosen: random.Random) -> bytes:

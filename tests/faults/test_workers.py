@@ -29,7 +29,7 @@ from .stage import Prepared, environ_of, prepare
 from .trace import Trace
 
 PAGES = 30
-WITHIN_SECONDS = 120
+WITHIN_SECONDS = 300
 AT_WORK = [state.value for state in IN_INSPECTION if state is not DocumentState.UPLOADED]
 
 

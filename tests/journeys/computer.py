@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from .conftest import CHROMIUM, FLAGS, PATIENCE_MS
 
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 
 
 class Computer:

@@ -25,8 +25,8 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE_MS = 60_000
-DEMO_SECONDS = 300
+PATIENCE_MS = 120_000
+DEMO_SECONDS = 600
 PICTURES = os.environ.get("JOURNEY_PICTURES", "")
 """A folder: every page that a journey looks at is also kept there as a picture."""
 # The browser itself reports these: a form that was refused, and a line that the journey cut.

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-COMMAND_SECONDS = 60
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
+COMMAND_SECONDS = 120
+READY_SECONDS = 120.0
+STOP_SECONDS = 60.0
 NEA = [sys.executable, "-P", "-m", "repository"]
 ADDRESS = re.compile(r"NEA Repository is at (http://[0-9a-z.]+:[0-9]+) ")
 SIGN_IN_LINE = re.compile(

@@ -34,7 +34,7 @@ def row_of(page: Page, number: str):  # type: ignore[no-untyped-def]
 def send(page: Page, number: str, name: str, work: WorkFile) -> None:
     row = row_of(page, number)
     row.locator("input[type=file]").set_input_files([payload(work, name)])  # type: ignore[list-item]
-    expect(row.locator(".app-files__status").last).to_have_text("Received and checked", timeout=40_000)
+    expect(row.locator(".app-files__status").last).to_have_text("Received and checked")
 
 
 def test_from_what_is_missing_to_a_receipt_and_nothing_is_left(visit: Visit) -> None:

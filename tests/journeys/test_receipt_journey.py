@@ -22,7 +22,7 @@ from .serving import Running, environment, running
 
 pytestmark = pytest.mark.journey
 CENTRE, CONTACT = "99001", "exams.office@school.example"
-MAIL_SECONDS = 30.0
+MAIL_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -95,12 +95,12 @@ def send(centre: Visitor, sample: str) -> list[str]:
     page.locator("[data-drop-input]").set_input_files([as_payload(work_of(number)) for number in numbers])
     page.get_by_role("button", name=f"Send {len(numbers)} files").click()
     for number in numbers:
-        expect(row_of(page, number).locator(".app-files__status").last).to_have_text(RECEIVED, timeout=60_000)
+        expect(row_of(page, number).locator(".app-files__status").last).to_have_text(RECEIVED)
     page.get_by_role("link", name="Show this page with everything received so far").click()
     expect(page.get_by_text(f"the documents about the whole group are here: {RECORD}")).to_be_visible()
     group = page.locator("[data-subject=case]")
     group.locator("input[type=file]").set_input_files(as_payload(work_of("9999"), "record.pdf"))
-    expect(group.locator(".app-files__status").last).to_have_text(RECEIVED, timeout=60_000)
+    expect(group.locator(".app-files__status").last).to_have_text(RECEIVED)
     centre.open(sample)
     centre.look("Sample,")
     return numbers
@@ -142,7 +142,7 @@ def test_more_time_and_a_sample_that_comes_back(visit: Visit, tmp_path: Path) ->
     centre.look("Sample,")
     again = as_payload(work_of("9998"), f"{numbers[0]}_right.pdf")
     row_of(page, numbers[0]).locator("input[type=file]").set_input_files(again)
-    expect(row_of(page, numbers[0]).locator(".app-files__status").last).to_have_text(RECEIVED, timeout=60_000)
+    expect(row_of(page, numbers[0]).locator(".app-files__status").last).to_have_text(RECEIVED)
     page = centre.open(sample)
     hand_in(page)
     centre.look("Sample submitted")

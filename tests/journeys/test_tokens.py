@@ -19,7 +19,7 @@ def asked(window: Visitor, token: str, path: str) -> tuple[int, Any]:
     """What the school's system is answered."""
     request = urllib.request.Request(window.service.address + path, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=15) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

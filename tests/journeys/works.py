@@ -17,7 +17,7 @@ from .serving import Running
 
 CENTRE = "99001"
 PAGES = 6
-RELEASE_SECONDS = 60
+RELEASE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Program:
         request = urllib.request.Request(self.service.address + path, sent, method=method)
         for name, value in {**kind, "Authorization": f"Bearer {self.token}", **headers}.items():
             request.add_header(name.replace("_", "-"), value)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=RELEASE_SECONDS) as answer:
             got = answer.read()
             return json.loads(got) if got else dict(answer.headers)
 

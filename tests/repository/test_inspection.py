@@ -15,6 +15,8 @@ from repository.errors import InspectionFailed
 from repository.inspection import Inspection, Limits
 from storage.errors import ObjectTampered
 
+from ..patience import PATIENCE_SECONDS
+
 
 async def pieces(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
     for start in range(0, len(data), size):
@@ -174,10 +176,10 @@ async def test_a_child_cancelled_at_any_moment_of_its_start_ends_and_leaves_noth
         )
         await asyncio.sleep(tenths / 10_000)
         running.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             with pytest.raises(asyncio.CancelledError):
                 await running
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while alive():
             await asyncio.sleep(0.05)
 

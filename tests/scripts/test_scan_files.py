@@ -95,11 +95,11 @@ def test_a_page_that_says_how_it_is_turned_is_seen_as_it_is_shown(images: list[I
 def test_the_child_reads_a_tiff_line_by_line_and_cuts_it(images: list[Image.Image]) -> None:
     scan = tiff([as_scanned(images[0], "1"), as_scanned(images[1].rotate(180), "1")], "group4")
     command = [sys.executable, "-m", "scripts.scanning"]
-    said = subprocess.run(command, input=scan, capture_output=True, timeout=60, check=True)
+    said = subprocess.run(command, input=scan, capture_output=True, timeout=300, check=True)
     assert said.stdout.splitlines()[0] == b'{"version":2,"pages":2}'
     assert readings_from_json(said.stdout) == read_pages(scan)
     wanted = json.dumps({"pages": [[1]], "turns": {"1": 180}})
-    cut = subprocess.run([*command, "extract", wanted], input=scan, capture_output=True, timeout=60, check=True)
+    cut = subprocess.run([*command, "extract", wanted], input=scan, capture_output=True, timeout=300, check=True)
     assert list(read_extracts(BytesIO(cut.stdout), 1)) == [extract(scan, [1], {1: 180})]
 
 

@@ -165,10 +165,10 @@ def test_one_broken_picture_does_not_lose_the_others() -> None:
 def test_the_child_process_says_what_is_on_the_pages_and_cuts_them_out() -> None:
     scan = bundles.bundle([bundles.cover("1001"), bundles.written(1)])
     command = [sys.executable, "-m", "scripts.scanning"]
-    said = subprocess.run(command, input=scan, capture_output=True, timeout=60, check=True)
+    said = subprocess.run(command, input=scan, capture_output=True, timeout=300, check=True)
     assert readings_from_json(said.stdout) == read_pages(scan)
     wanted = json.dumps({"pages": [[0, 1], [1]]})
-    cut = subprocess.run([*command, "extract", wanted], input=scan, capture_output=True, timeout=60, check=True)
+    cut = subprocess.run([*command, "extract", wanted], input=scan, capture_output=True, timeout=300, check=True)
     parts = list(read_extracts(BytesIO(cut.stdout), 2))
     assert parts == [extract(scan, [0, 1]), extract(scan, [1])]
     with pytest.raises(BundleUnreadable):

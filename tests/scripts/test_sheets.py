@@ -66,7 +66,7 @@ def by_zbar(picture: Image.Image, folder: Path) -> set[str]:
         ["/usr/bin/zbarimg", "--quiet", "--raw", "--nodbus", str(path)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert done.returncode in {0, 4}, done.stderr  # 4: nothing was found

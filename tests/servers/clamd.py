@@ -13,7 +13,7 @@ from repository.antivirus import eicar
 
 SHIPPED = Path(__file__).parents[2] / "infra" / "config" / "clamd.conf"
 SIGNATURE = "Test.Eicar"
-STARTS_WITHIN_SECONDS = 60
+STARTS_WITHIN_SECONDS = 120
 
 
 def configuration(folder: Path, changed: Mapping[str, str]) -> str:

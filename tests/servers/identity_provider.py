@@ -19,7 +19,7 @@ from .seaweed import free_ports
 FOLDER = Path(__file__).parent / "oidc"
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 """The Node.js that Playwright brings: the same on every machine, and new enough for the provider."""
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 CLIENT_ID = "nea-repository"
 CLIENT_SECRET = "a-secret-of-tests-that-is-long-enough"
 

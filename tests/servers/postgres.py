@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from .seaweed import end_with_parent, free_ports
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 60.0
 ROOM_BYTES = 3 * 2**30
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
 

@@ -65,7 +65,7 @@ def stranger(tmp_path: Path) -> Run:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-O", "verify_log.py", *words]
-        return subprocess.run(command, cwd=empty, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=empty, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 

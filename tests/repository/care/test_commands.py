@@ -192,7 +192,7 @@ def test_ctrl_c_keeps_what_was_read(folder: Path, capsys: pytest.CaptureFixture[
         with suppress(OSError):  # nobody reads it yet
             os.close(os.open(held_up, os.O_WRONLY | os.O_NONBLOCK))
         time.sleep(0.02)
-    document = json.loads(process.communicate(timeout=60)[0])
+    document = json.loads(process.communicate(timeout=300)[0])
     assert (process.returncode, document["interrupted"], document["failed"]) == (130, True, False)
     assert document["objects_read"] < len(oids)
     held_up.unlink()

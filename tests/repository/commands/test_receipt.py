@@ -81,7 +81,7 @@ def test_it_works_from_an_empty_folder_without_the_service(kept: Path, tmp_path:
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

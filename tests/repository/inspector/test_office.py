@@ -22,6 +22,7 @@ from repository.inspection.children import find_sandbox
 from repository.inspector import conversion
 from tests.corpus import office
 
+from ...patience import PATIENCE_SECONDS
 from .answers import pieces
 
 WORDS = "Work of a candidate"
@@ -106,7 +107,7 @@ async def test_a_document_reaches_no_server(inspection: Inspection) -> None:
         writer.write(b"the server does listen")
         await writer.drain()
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not asked:
                 await asyncio.sleep(0.01)
 

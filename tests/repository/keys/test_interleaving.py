@@ -17,6 +17,7 @@ from repository.keys.holds import OBJECT
 from tests.repository.web.conftest import StartService
 from tests.repository.web.uploading import make_stage
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import SCOPE, Keeping
 
 pytestmark = pytest.mark.postgres
@@ -42,7 +43,7 @@ def another_process(keeping: Keeping) -> Iterator[Session]:
 
 async def until_it_waits(keeping: Keeping, task: asyncio.Task[object]) -> None:
     """Return once the other transaction waits for a lock."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await keeping.services.database.read(lambda s: s.scalar(WAITING)):
             assert not task.done(), "it did not wait"
             await asyncio.sleep(0.02)

@@ -24,6 +24,7 @@ from tests.repository.files import pdf
 from tests.repository.web.conftest import Clock, Server, Service
 from tests.repository.web.uploading import P, Stage, make_stage
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import Keeping
 
 WORDS = "Words that only a candidate wrote"
@@ -183,7 +184,7 @@ async def test_a_provider_that_does_not_answer_keeps_nobody_else_waiting(broken:
     broken.seconds.now += CONFIRMED_SECONDS
     creating = asyncio.create_task(broken.stage.post(10))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while broken.provider.asked == asked:
                 await asyncio.sleep(0.01)
             assert (await broken.stage.teacher.get("/api/cases")).status == 200

@@ -19,6 +19,7 @@ from storage.keys.file import FileKeyring
 from storage.vault import Vault
 from tests.repository.files import pdf
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import SCOPE, Keeping
 
 OF_ONE = 4
@@ -237,7 +238,7 @@ async def test_rotations_disturb_neither_readers_nor_writers(keeping: Keeping) -
             over.set()
 
     ticking = asyncio.create_task(ticker())
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         rounds, *_ = await asyncio.gather(reader(), writer(), rotator())
     assert rounds >= 1
     await keeping.receive(1)

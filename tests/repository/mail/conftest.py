@@ -21,6 +21,8 @@ from repository.mail.tables import MailMessage
 from repository.settings import MailSettings
 from repository.tables import new_id
 
+from ...patience import PATIENCE_SECONDS
+
 START = datetime(2026, 5, 15, 9, 0, tzinfo=UTC)
 SENDER = "nea@board.example"
 
@@ -88,7 +90,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("certificates")
 
 
-async def wait_for(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
+async def wait_for(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so, at most ``seconds``."""
     async with asyncio.timeout(seconds):
         while not is_so():

@@ -14,6 +14,7 @@ from repository.mail.composing import Enclosure
 from repository.mail.queueing import State
 from repository.mail.sending import Limits
 
+from ...patience import PATIENCE_SECONDS
 from ...servers.mail import PASSWORD, USER, RawServer, make_certificates, running_mail_server
 from .conftest import SENDER, Post, wait_for
 
@@ -174,7 +175,7 @@ async def test_a_message_that_was_taken_without_an_answer_comes_again_under_the_
 async def test_a_server_that_hangs_holds_nothing_for_long(post: Post, how: str) -> None:
     await post.queue(A)
     async with raw(how) as server:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             said = await post.sender(server.port, limits=Limits(step=0.3, message=0.6)).send_due()
     assert said is not None
     assert await post.states() == {A: State.QUEUED}

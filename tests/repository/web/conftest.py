@@ -23,6 +23,8 @@ from repository.settings import from_environ
 from repository.web import keys
 from repository.web.connection import Runner
 
+from ...patience import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from .uploading import Stage
 
@@ -109,7 +111,7 @@ class Service:
         client.person_id = person_id  # type: ignore[attr-defined]
         return client
 
-    async def settle(self, seconds: float = 20.0) -> None:
+    async def settle(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the background worker has nothing left to do."""
         from sqlalchemy import func, select
 

@@ -29,8 +29,8 @@ _BROWSER = {
 
 @cache
 def hashed(password: str) -> str:
-    """The hash of a password; dear, so made once."""
-    return hashing.hash_password(password)
+    """The hash of a password at the least cost, as `tests/passwords.py` says; made once."""
+    return hashing.hash_password(password, hashing.FLOOR)
 
 
 @dataclass

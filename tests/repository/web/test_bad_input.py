@@ -19,11 +19,10 @@ from repository.errors import NotFound
 from repository.tables import AUDIT_TABLES, Assignment, DocumentRow, UploadRow
 from repository.web import tus
 
+from ...patience import PATIENCE_SECONDS
 from ..files import pdf
 from .conftest import csrf
 from .uploading import CENTRE, STREAM, TUS, Stage, objects_of, refused, sha
-
-LATE_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -302,7 +301,7 @@ async def send_half(stage: Stage, made: dict[str, str], offset: int, size: int, 
 
 async def until_held(stage: Stage, made: dict[str, str]) -> None:
     """Wait until a connection writes the upload, and has most likely taken in what came by it."""
-    async with asyncio.timeout(LATE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not stage.service.gate.is_held(made["Location"].rpartition("/")[2]):
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
@@ -310,7 +309,7 @@ async def until_held(stage: Stage, made: dict[str, str]) -> None:
 
 async def answer_on(line: socket.socket) -> bytes:
     """What the service answers; nothing if it closes the line instead."""
-    line.settimeout(LATE_SECONDS)
+    line.settimeout(PATIENCE_SECONDS)
     try:
         return await asyncio.to_thread(line.recv, 65536)
     except ConnectionResetError:

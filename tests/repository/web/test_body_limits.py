@@ -17,6 +17,7 @@ from repository.web import limits
 from repository.web.keys import Site
 from repository.web.routes import ROUTES, Route
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import Service, csrf
 
 ID = "0b1f8f1e-0000-4000-8000-000000000000"
@@ -44,7 +45,7 @@ async def refuse(asker: TestClient, route: Route) -> None:  # type: ignore[type-
         f"{route.method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {route.body_limit_bytes + 1}\r\n"
         f"Authorization: {asker.session.headers['Authorization']}\r\nConnection: close\r\n\r\n".encode()
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         said = await reader.readuntil(b"}")
     writer.close()
     assert said.startswith(b"HTTP/1.1 413 "), (route, said[:200])

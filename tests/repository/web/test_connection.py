@@ -17,6 +17,7 @@ from repository import app
 from repository.web.connection import Lines, Runner
 from repository.web.limits import Limits
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import Server, Service
 from .uploading import Stage
 
@@ -32,7 +33,6 @@ SHORT = Limits(
     unknown_per_address=8,
     look_seconds=0.05,
 )
-PATIENCE_SECONDS = 5.0
 HOST = "Host: 127.0.0.1\r\n"
 
 
@@ -178,7 +178,7 @@ async def test_what_a_slow_upload_sent_is_kept(stage: Stage) -> None:
     )
     assert await raw.rest() == b""
     raw.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await stage.offset(made) == 0:
             await asyncio.sleep(0.02)
     assert await stage.offset(made) == 40_000

@@ -231,7 +231,7 @@ async def test_a_damaged_tail_ends_nothing_and_is_recorded(stage_on_each: Stage)
 
 @pytest.mark.fault("att:F04", "att:F10")
 async def test_no_page_is_drawn_from_a_damaged_file(stage_on_each: Stage) -> None:
-    stage, data = stage_on_each, pdf(60)
+    stage, data = stage_on_each, pdf(12)
     made = await stage.create(len(data), data)
     document = await stage.document(made)
     assert document["state"] == "released", document

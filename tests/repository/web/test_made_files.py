@@ -108,7 +108,7 @@ async def played(stage: Stage, document_id: str) -> Any:
         )
         page = await context.new_page()
         await page.goto(f"{address}/documents/{document_id}")
-        await page.wait_for_function("() => document.querySelector('video')?.readyState >= 1", timeout=30_000)
+        await page.wait_for_function("() => document.querySelector('video')?.readyState >= 1")
         found = await page.evaluate(
             """async () => {
                 const film = document.querySelector('video');

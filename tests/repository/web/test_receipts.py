@@ -29,6 +29,7 @@ from repository.sign_in.tables import Account
 from repository.tables import ReceiptRow, new_id
 from tests.moderation.records.stage import make_centre
 
+from ...patience import PATIENCE_SECONDS
 from ...servers.mail import MailServer, running_mail_server
 from ..files import pdf
 from .conftest import Service, StartService
@@ -73,7 +74,7 @@ class Posted:
     async def mailed(self, to: str, count: int, **later: float) -> list[EmailMessage]:
         """The messages that an address got, once there are so many."""
         self.service.clock.advance(**(later or {"seconds": 6}))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.post.to(to)) < count:
                 await asyncio.sleep(0.05)
                 self.service.clock.advance(seconds=1)
@@ -374,7 +375,7 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     def refused(session):  # type: ignore[no-untyped-def]
         return session.scalars(select(MailMessage).where(MailMessage.state == State.REFUSED)).first()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (row := await posted.service.services.database.read(refused)) is None:
             await asyncio.sleep(0.05)
             posted.service.clock.advance(seconds=1)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from itertools import combinations
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from repository.access import Role
@@ -94,8 +93,10 @@ async def test_wrong_name_wrong_password_and_disabled_account_look_the_same(real
 
 
 @pytest.mark.fault("att:E02")
-async def test_an_unknown_name_takes_as_long_as_a_wrong_password(real_service: Service) -> None:
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(real_passwords: None, real_service: Service) -> None:
     known = [await make_person(real_service, Role.TEACHER, name=f"teacher-{n}@example.org") for n in range(6)]
+    dear = hashing.hash_password(PASSWORD)
+    await real_service.write(lambda s: s.execute(update(LocalPassword).values(phc=dear)))
     client = await browser(real_service)
     await client.post("/sign-in", data={"name": "warm@up", **WRONG})
     times: dict[bool, list[float]] = {True: [], False: []}
@@ -104,7 +105,7 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_password(real_service: S
             began = time.perf_counter()
             assert (await client.post("/sign-in", data={"name": name, **WRONG})).status == 422
             times[is_known].append(time.perf_counter() - began)
-    ratio = statistics.median(times[True]) / statistics.median(times[False])
+    ratio = min(times[True]) / min(times[False])
     assert 0.4 < ratio < 2.5, times
     assert min(times[False]) > 0.02, "a name that nobody has costs a hash as well"
 
@@ -322,7 +323,7 @@ async def test_development_sign_in_is_absent_in_earnest(real_service: Service) -
     assert "Rehearsal" not in await (await client.get("/sign-in")).text()
 
 
-async def test_a_hash_of_earlier_cost_is_made_anew_at_sign_in(real_service: Service) -> None:
+async def test_a_hash_of_earlier_cost_is_made_anew_at_sign_in(real_passwords: None, real_service: Service) -> None:
     person = await make_person(real_service, Role.EXAMS_OFFICER)
     cheap = hashing.hash_password(PASSWORD, hashing.FLOOR)
 
@@ -337,7 +338,9 @@ async def test_a_hash_of_earlier_cost_is_made_anew_at_sign_in(real_service: Serv
     await signed_in(real_service, person)
 
 
-async def test_a_flood_of_sign_ins_is_turned_away_and_costs_nobody_a_try(real_service: Service) -> None:
+async def test_a_flood_of_sign_ins_is_turned_away_and_costs_nobody_a_try(
+    real_passwords: None, real_service: Service
+) -> None:
     person = await make_person(real_service, Role.EXAMS_OFFICER)
     client = await browser(real_service)
     real_service.services.hasher._places = 2

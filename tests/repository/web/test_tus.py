@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from repository.access import Role
 from repository.tables import AuditEvent, DocumentRow, ObjectPart, UploadRow, Work
 
+from ...patience import PATIENCE_SECONDS
 from ..files import pdf
 from .conftest import Service
 from .uploading import STREAM, TUS, P, Stage, make_stage, objects_of
@@ -227,7 +228,7 @@ async def test_a_broken_line_keeps_what_had_arrived(stage: Stage) -> None:
     line.sendall(head.encode() + b"y" * 40_000)
     await asyncio.sleep(0.3)
     line.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (offset := await stage.offset(made)) == 0:
             await asyncio.sleep(0.05)
     assert offset == 40_000
@@ -278,7 +279,7 @@ async def test_nothing_readable_lies_on_disk(stage: Stage) -> None:
 
 @pytest.mark.fault("att:F04", "att:F10")
 async def test_a_damaged_object_breaks_and_says_nothing(stage: Stage) -> None:
-    data = pdf(40)
+    data = pdf(2)
     made = await stage.create(len(data), data)
     document = await stage.document(made)
     assert document["state"] == "released"
@@ -295,7 +296,8 @@ async def test_a_damaged_object_breaks_and_says_nothing(stage: Stage) -> None:
 
 
 async def test_ranges_are_exactly_the_bytes_asked_for(stage: Stage) -> None:
-    data = pdf(200)
+    data = pdf(6, text="Work of a candidate " * 60)
+    assert len(data) > 65_481, "the second range crosses from one segment into the next"
     made = await stage.create(len(data), data)
     document = await stage.document(made)
     path = f"/documents/{document['id']}/content"

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from ...patience import PATIENCE_SECONDS
 from .uploading import STREAM, Stage, objects_of, refused, sha
 
 DAY_SECONDS = 24 * 3600
@@ -117,7 +118,7 @@ async def asked_first(stage: Stage, head: dict[str, str], path: str, method: str
     writer.write(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
     statuses = []
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             statuses.append(int((await reader.readline()).split()[1]))
             if statuses == [100]:
                 assert await reader.readline() == b"\r\n"

@@ -11,6 +11,7 @@ import pytest
 
 from repository.web import tus
 
+from ...patience import PATIENCE_SECONDS
 from .conftest import Service
 from .uploading import STREAM, TUS, Stage, refused
 
@@ -236,12 +237,12 @@ async def test_a_line_that_falls_silent_is_closed_and_what_came_is_kept(
         + b"y" * 400
     )
     answer = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with contextlib.suppress(ConnectionError):
             answer = await reader.read()
     assert answer == b""  # closed by the server, without an answer
     writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await stage.offset(made) != 400:
             await asyncio.sleep(0.05)
 

@@ -371,7 +371,7 @@ def provider(pin):
 """
     words = (str(token.module), token.label, token.pin, f"root-{uuid4().hex[:8]}")
     return subprocess.run(
-        [sys.executable, "-c", head + code, *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", head + code, *words], capture_output=True, text=True, timeout=300, check=False
     )
 
 
