@@ -25,6 +25,7 @@ from repository.web import pages
 from .passwords import QuickHasher
 from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
+from .worlds import MADE, WORLDS
 
 __all__ = ["open_bucket", "s3_server"]
 
@@ -60,13 +61,16 @@ def _beside(url: str, name: str) -> str:
     return url.rpartition("/")[0] + f"/{name}"
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, world: str = "") -> None:
     from repository import migrating
     from repository.database import Database
 
     async def work() -> None:
-        database = Database(url)
+        database = Database(url, own_clock=bool(world))
         await migrating.migrate(database)
+        if world:
+            with acting.as_service("test"):
+                MADE[world] = await database.write(WORLDS[world])
         await database.close()
 
     # A loop of its own in a thread of its own: the test that asks first may have one running.
@@ -182,20 +186,54 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def file_of_world(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a file of SQLite that holds a world, or no rows; to be copied, not opened."""
+    made = {"": migrated_file}
+
+    def file(world: str) -> Path:
+        if world not in made:
+            path = tmp_path_factory.mktemp(world) / "nea.sqlite3"
+            shutil.copy(migrated_file, path)
+            _migrate(f"sqlite:///{path}", world)
+            made[world] = path
+        return made[world]
+
+    return file
+
+
+@pytest.fixture
+def staged_world() -> None:
+    """Asks for a database with a centre whose sample has been requested."""
+
+
+@pytest.fixture
+def rehearsed_world() -> None:
+    """Asks for a database with the rehearsal series in it, seeded when the clock of tests begins."""
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> str:
+    """Which world a test's fixtures ask for; the empty string for none."""
+    return next((name for name in WORLDS if name in request.fixturenames), "")
+
+
 @pytest.fixture
 def migrated_postgres_url(
-    postgres_template: Callable[[str, Callable[[str], None]], str], new_postgres_database: Callable[..., str]
+    postgres_template: Callable[[str, Callable[[str], None]], str],
+    new_postgres_database: Callable[..., str],
+    world: str,
 ) -> str:
-    """A PostgreSQL database as all migrations leave it, without rows."""
-    return new_postgres_database(postgres_template("migrated", _migrate))
+    """A PostgreSQL database as all migrations leave it, without rows but those of the world that is asked for."""
+    return new_postgres_database(postgres_template(f"migrated_{world}", lambda url: _migrate(url, world)))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of each kind as all migrations leave it, without rows."""
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path, world: str) -> str:
+    """A database of each kind as all migrations leave it, without rows but those of the world that is asked for."""
     if request.param == "sqlite":
         path = tmp_path / "nea.sqlite3"
-        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        shutil.copy(request.getfixturevalue("file_of_world")(world), path)
         return f"sqlite:///{path}"
     return str(request.getfixturevalue("migrated_postgres_url"))
 

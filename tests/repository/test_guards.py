@@ -24,9 +24,8 @@ CENTRE = "99901"
 
 
 @pytest.fixture
-async def database(database_url: str):  # type: ignore[no-untyped-def]
-    made = Database(database_url)
-    await migrating.migrate(made)
+async def database(migrated_url: str):  # type: ignore[no-untyped-def]
+    made = Database(migrated_url)
     yield made
     await made.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from moderation.tables import Allocation, ModerationCase
-from repository import migrating, rehearsing, sign_in_lines
+from repository import rehearsing, sign_in_lines
 from repository.access import Role
 from repository.database import Database
 from repository.settings import from_environ
@@ -20,10 +21,9 @@ NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> Database:
-    opened = Database(from_environ({"NEA_DATA_DIR": str(tmp_path)}).database_url)
-    await migrating.migrate(opened)
-    return opened
+async def database(tmp_path: Path, migrated_file: Path) -> Database:
+    shutil.copy(migrated_file, tmp_path / "nea.sqlite3")
+    return Database(from_environ({"NEA_DATA_DIR": str(tmp_path)}).database_url)
 
 
 async def test_everybody_has_a_sign_in_line_and_the_series_is_under_way(database: Database) -> None:

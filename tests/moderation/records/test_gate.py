@@ -38,23 +38,17 @@ from moderation.tables import (
 )
 from tests.moderation.records import stage
 from tests.moderation.records.locking import lock
-from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, NOW, PAPER, SERIES
+from tests.moderation.records.stage import COMPONENT, NOW, PAPER, SERIES
 
 EMBARGO = embargo_from(date(2026, 8, 12))
 OTHER = "99902"
 
 
 @pytest.fixture
-def case_id(session: Session) -> str:
+def case_id(session: Session, moderated_case: str) -> str:
     """A case whose adjusted outcome is confirmed."""
-    stage.make_series(session)
-    case_id = stage.make_centre(session, len(CENTRE_B))
-    stage.confirm(session, case_id, CENTRE_B)
-    stage.hand_in(session, case_id)
-    stage.give_to_moderator(session, case_id)
-    stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
-    lock(session, case_id)
-    return case_id
+    lock(session, moderated_case)
+    return moderated_case
 
 
 @pytest.fixture

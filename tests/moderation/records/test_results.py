@@ -22,20 +22,14 @@ from moderation.submission import CaseState
 from moderation.tables import Entry, ExternalMark, GradeBoundary, ModeratedMark
 from tests.moderation.records import stage
 from tests.moderation.records.locking import lock
-from tests.moderation.records.stage import CENTRE_B, MODERATOR_B, NOW, OFFICER, SERIES
+from tests.moderation.records.stage import NOW, OFFICER, SERIES
 
 EMBARGO = embargo_from(date(2026, 8, 12))
 
 
 @pytest.fixture
-def case_id(session: Session) -> str:
-    stage.make_series(session)
-    case_id = stage.make_centre(session, len(CENTRE_B))
-    stage.confirm(session, case_id, CENTRE_B)
-    stage.hand_in(session, case_id)
-    stage.give_to_moderator(session, case_id)
-    stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
-    return case_id
+def case_id(moderated_case: str) -> str:
+    return moderated_case
 
 
 def locked(session: Session, case_id: str) -> None:

@@ -71,14 +71,9 @@ CENTRE = "99901"
 
 
 @pytest.fixture
-def case_id(session: Session) -> str:
+def case_id(session: Session, moderated_case: str) -> str:
     """A case whose centre's marks were adjusted, with results out."""
-    stage.make_series(session)
-    case_id = stage.make_centre(session, len(CENTRE_B))
-    stage.confirm(session, case_id, CENTRE_B)
-    stage.hand_in(session, case_id)
-    stage.give_to_moderator(session, case_id)
-    stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
+    case_id = moderated_case
     agree(session, case_id)
     highest = max(line.moderated_mark or 0 for line in moderated_marks(session, case_id))
     session.get_one(GradeBoundary, (SERIES, "X446A", "A")).mark = 200 + highest  # the best just has an A

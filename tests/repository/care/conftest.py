@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from repository import app, migrating
-from repository.database import Database
+from repository import app
 from repository.settings import from_environ
 from storage.backend import Backend
 from storage.directory import DirectoryBackend
@@ -27,8 +27,8 @@ Keep = Callable[..., Awaitable[Kept]]
 
 
 @pytest.fixture
-async def keep(tmp_path: Path) -> AsyncIterator[Keep]:
-    """Puts services over a store together; parts are small unless the store asks for real ones."""
+async def keep(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Keep]:
+    """Puts services over a store and a migrated database together; parts are small unless the store asks for real ones."""
     made: list[Kept] = []
 
     async def build(
@@ -38,9 +38,9 @@ async def keep(tmp_path: Path) -> AsyncIterator[Keep]:
         if database_url is not None:
             environ["NEA_DATABASE_URL"] = database_url
         settings = from_environ(environ)
-        database = Database(settings.database_url)
-        await migrating.migrate(database)
-        await database.close()
+        if database_url is None and not settings.data_dir.exists():
+            settings.data_dir.mkdir()
+            shutil.copy(migrated_file, settings.data_dir / "nea.sqlite3")
         clock = Clock()
         services = await app.compose(settings, clock=clock)
         keys = FileKeyring(settings.keyring_path)

@@ -173,10 +173,10 @@ def test_the_brake_in_numbers(names: int, orphans: int, objects: int, stops: boo
 
 
 @pytest.mark.fault("att:G11")
-async def test_st_19_after_a_restore_it_stays_off_until_reconciliation_passes(keep: Keep, database_url: str) -> None:
+async def test_st_19_after_a_restore_it_stays_off_until_reconciliation_passes(keep: Keep, migrated_url: str) -> None:
     """The database comes back older than the store: it counted fewer runs."""
     backend = MemoryBackend()
-    kept = await keep(backend, database_url)
+    kept = await keep(backend, migrated_url)
     oid = await kept.released(b"kept")
     for _ in range(3):
         await collect(kept)

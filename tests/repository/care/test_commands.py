@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,12 +30,13 @@ MIB = 2**20
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with a migrated database, and the environment that names it."""
     for name in [name for name in os.environ if name.startswith("NEA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEA_DATA_DIR", str(tmp_path / "data"))
-    assert main(["migrate"]) == 0
+    (tmp_path / "data").mkdir()
+    shutil.copy(migrated_file, tmp_path / "data" / "nea.sqlite3")
     return tmp_path / "data"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,9 +63,10 @@ async def test_a_service_in_good_order_has_no_failed_line(tmp_path: Path, databa
     assert "secret" not in json.dumps([dataclasses.asdict(check) for check in checks])
 
 
-async def test_a_keyring_that_others_can_read_is_a_failed_line(tmp_path: Path) -> None:
+async def test_a_keyring_that_others_can_read_is_a_failed_line(tmp_path: Path, migrated_file: Path) -> None:
     settings = settings_of(tmp_path)
-    await migrated(settings)
+    settings.data_dir.mkdir()
+    shutil.copy(migrated_file, settings.data_dir / "nea.sqlite3")
     services = await app.compose(settings)
     await services.database.close()
     settings.keyring_path.chmod(0o644)

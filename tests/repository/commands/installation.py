@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from repository import app, migrating, objects, people
+from repository import app, objects, people
 from repository.__main__ import main
 from repository.access import Role
 from repository.database import Database
@@ -74,18 +74,17 @@ class Installation:
         return asyncio.run(composed())
 
     def begin(self) -> None:
-        """Migrate, and add two officers."""
+        """Add two officers to a migrated database."""
 
-        async def migrated() -> None:
+        async def filled() -> None:
             database = Database(self.settings.database_url)
-            await migrating.migrate(database)
             for name in (SURE, SECOND):
                 await database.write(
                     lambda s, n=name: people.add_person(s, n, Role.AB_OFFICER, app.utc_now())  # type: ignore[misc]
                 )
             await database.close()
 
-        asyncio.run(migrated())
+        asyncio.run(filled())
 
     def store(self, data: bytes, *, layout: str = Layout.WHOLE, scope: str = SCOPE) -> str:
         """Seal, stage and release an object as an upload does; returns its id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,9 +83,14 @@ def test_root_and_scope_are_rotated_and_an_old_version_is_retired(installation: 
 
 @pytest.mark.fault("att:F08")
 def test_root_keys_are_rotated_in_every_provider(
-    provider_environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    provider_environ: dict[str, str],
+    migrated_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = Installation(provider_environ, capsys, monkeypatch)
+    made.settings.data_dir.mkdir(exist_ok=True)
+    shutil.copy(migrated_file, made.settings.data_dir / "nea.sqlite3")
     made.begin()
     if provider_environ["NEA_KEY_PROVIDER"] == "pkcs11":
         status, _, err = made.nea("keys", "list")

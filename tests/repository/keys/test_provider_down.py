@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import app, migrating
-from repository.database import Database
+from repository import app
 from repository.settings import from_environ
 from storage.errors import KeyRefused, KeyUnavailable
 from storage.keyring import SecretKey
@@ -90,9 +89,6 @@ async def broken(tmp_path: Path, migrated_url: str) -> AsyncIterator[Broken]:
     settings = from_environ(
         {"NEA_DATA_DIR": str(folder), "NEA_DATABASE_URL": migrated_url, "NEA_REHEARSAL": "yes", "NEA_PORT": "0"}
     )
-    database = Database(settings.database_url)
-    await migrating.migrate(database)
-    await database.close()
     clock, seconds = Clock(), Seconds()
     provider = Provider(FileKeyring(settings.keyring_path))
     services = dataclasses.replace(

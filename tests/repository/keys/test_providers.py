@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from repository import app, migrating
-from repository.database import Database
+from repository import app
 from repository.keys.providers import described, open_provider, probe
 from repository.settings import from_environ
 from storage.errors import KeyRefused, KeyUnavailable
@@ -60,12 +60,11 @@ def provider_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str
             return chosen
 
 
-async def test_the_service_composes_with_each_provider(provider_environ: dict[str, str]) -> None:
+async def test_the_service_composes_with_each_provider(provider_environ: dict[str, str], migrated_file: Path) -> None:
     environ = provider_environ
     settings = from_environ(environ)
-    database = Database(settings.database_url)
-    await migrating.migrate(database)
-    await database.close()
+    settings.data_dir.mkdir(exist_ok=True)
+    shutil.copy(migrated_file, settings.data_dir / "nea.sqlite3")
     services = await app.compose(settings)
     provider = services.vault.keys
     if environ["NEA_KEY_PROVIDER"] == "pkcs11":

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +24,7 @@ from repository.web import keys
 from repository.web.connection import Runner
 
 from ...patience import PATIENCE_SECONDS
+from ...worlds import NOW
 
 if TYPE_CHECKING:
     from .uploading import Stage
@@ -35,7 +36,7 @@ T = TypeVar("T")
 class Clock:
     """A clock that the test moves."""
 
-    now: datetime = field(default_factory=lambda: datetime(2026, 5, 15, 10, 0, tzinfo=UTC))
+    now: datetime = field(default_factory=lambda: NOW)
 
     def __call__(self) -> datetime:
         return self.now
@@ -127,7 +128,9 @@ StartService = Callable[..., Awaitable[Service]]
 
 
 @pytest.fixture
-async def start_service(tmp_path: Path, migrated_file: Path) -> AsyncIterator[StartService]:
+async def start_service(
+    tmp_path: Path, file_of_world: Callable[[str], Path], world: str
+) -> AsyncIterator[StartService]:
     """Starts a service over the URL of a database that has every migration; None means the embedded one.
 
     Further settings are given by name, such as ``NEA_REHEARSAL="no"``.
@@ -141,7 +144,7 @@ async def start_service(tmp_path: Path, migrated_file: Path) -> AsyncIterator[St
         settings = from_environ(environ)
         if database_url is None:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
-            shutil.copy(migrated_file, settings.data_dir / "nea.sqlite3")
+            shutil.copy(file_of_world(world), settings.data_dir / "nea.sqlite3")
         clock = Clock()
         services = await app.compose(settings, clock=clock)
         server = Server(app.create_app(services), host="127.0.0.1")
@@ -183,19 +186,19 @@ async def real_service_on_each(start_service: StartService, migrated_url: str) -
 
 
 @pytest.fixture
-async def stage(service: Service) -> Stage:
+async def stage(service: Service, staged_world: None) -> Stage:
     """A centre whose sample has been requested, over SQLite."""
-    from .uploading import make_stage
+    from .uploading import on_stage
 
-    return await make_stage(service)
+    return await on_stage(service)
 
 
 @pytest.fixture
-async def stage_on_each(service_on_each: Service) -> Stage:
+async def stage_on_each(service_on_each: Service, staged_world: None) -> Stage:
     """A centre whose sample has been requested, over each kind of database."""
-    from .uploading import make_stage
+    from .uploading import on_stage
 
-    return await make_stage(service_on_each)
+    return await on_stage(service_on_each)
 
 
 async def csrf(client: TestClient, path: str = "/") -> str:  # type: ignore[type-arg]

@@ -21,11 +21,12 @@ from repository.database import metadatas
 from repository.tables import AUDIT_TABLES, new_id
 from scripts.tables import Packet, Script, Sitting
 
+from ...worlds import MADE
 from .conftest import Service, csrf
 
 FIRST, SECOND = "99001", "99002"
-NOT_COMPARED = AUDIT_TABLES | {"web_session", "receipt_proof"}
-"""Signing in and being refused leave their traces; nothing else may."""
+NOT_COMPARED = AUDIT_TABLES | {"web_session", "receipt_proof", "care_mark"}
+"""Signing in and being refused leave their traces, and the service's own rounds theirs; nothing else may."""
 
 
 @dataclass
@@ -58,10 +59,9 @@ class Rehearsed:
 
 
 @pytest.fixture
-async def rehearsed(service_on_each: Service) -> Rehearsed:
+def rehearsed(service_on_each: Service, rehearsed_world: None) -> Rehearsed:
     """The rehearsal series over each kind of database."""
-    now = service_on_each.clock()
-    return Rehearsed(service_on_each, await service_on_each.write(lambda session: rehearsing.seed(session, now)))
+    return Rehearsed(service_on_each, MADE["rehearsed_world"])
 
 
 async def refused(answer: ClientResponse, status: int) -> dict[str, Any]:

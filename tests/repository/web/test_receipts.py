@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from moderation.tables import Consignment, ModerationCase
-from repository import rehearsing
 from repository.access import Role
 from repository.audit import Context
 from repository.mail.queueing import State
@@ -31,6 +30,7 @@ from tests.moderation.records.stage import make_centre
 
 from ...patience import PATIENCE_SECONDS
 from ...servers.mail import MailServer, running_mail_server
+from ...worlds import MADE
 from ..files import pdf
 from .conftest import Service, StartService
 from .uploading import CENTRE, Stage, make_stage
@@ -389,10 +389,11 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     await posted.mailed(CONTACT, 1)
 
 
-async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(service_on_each: Service) -> None:
+async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(
+    service_on_each: Service, rehearsed_world: None
+) -> None:
     service = service_on_each
-    made = await service.write(lambda session: rehearsing.seed(session, service.clock.now))
-    centre = made.centre_numbers[0]
+    centre, another, *_ = MADE["rehearsed_world"].centre_numbers
     officer = await service.client(Role.EXAMS_OFFICER, centre)
     sittings = await (await officer.get("/api/sittings")).json()
     sitting = (sittings["sittings"] if isinstance(sittings, dict) else sittings)[0]["id"]
@@ -431,7 +432,7 @@ async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(servic
     page = await (await officer.get(f"/receipts/{row.id}")).text()
     assert packets[0]["label"] in page
     assert row.id in await (await officer.get("/receipts")).text()
-    other = await service.client(Role.EXAMS_OFFICER, made.centre_numbers[1])
+    other = await service.client(Role.EXAMS_OFFICER, another)
     assert (await other.get(f"/receipts/{row.id}")).status == 404
     assert (await (await service.client(Role.TEACHER, centre)).get(f"/receipts/{row.id}")).status == 404
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from repository import rehearsing
 from repository.access import Role
 from repository.bundles import staging
 from repository.bundles.watching import COMPLETE_AFTER, Watch
@@ -55,8 +54,9 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name.rpartition("Z ")[2] for one in folder.iterdir()) if folder.exists() else []
 
 
-async def test_a_scan_with_its_slip_becomes_scripts_under_the_clerks_account(service: Service, folder: Path) -> None:
-    await service.write(lambda session: rehearsing.seed(session, service.clock()))
+async def test_a_scan_with_its_slip_becomes_scripts_under_the_clerks_account(
+    service: Service, rehearsed_world: None, folder: Path
+) -> None:
     sitting, script = await service.services.database.read(
         lambda s: (
             found := s.scalars(

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import delete, func, select, update
 
 from moderation.errors import RecordKept
-from repository import acting, rehearsing, work
+from repository import acting, work
 from repository.access import Role
 from repository.audit import Context
 from repository.bundles import pushing, staging, versions
@@ -88,8 +88,6 @@ class Station:
 
 
 async def opened(service: Service) -> Station:
-    now = service.clock()
-    await service.write(lambda session: rehearsing.seed(session, now))
     clerk, other = [await service.client(Role.TRACKING_CLERK) for _ in range(2)]
     found = Station(service, clerk, other, Sitting(), [])
     sittings = select(Sitting).filter_by(centre_number=CENTRE).order_by(Sitting.component_code)
@@ -100,7 +98,7 @@ async def opened(service: Service) -> Station:
 
 
 @pytest.mark.fault("att:I12", "att:I13")
-async def test_from_the_scanner_to_the_marker(service_on_each: Service) -> None:
+async def test_from_the_scanner_to_the_marker(service_on_each: Service, rehearsed_world: None) -> None:
     """One station's day, on each database: what is dear to begin is begun once."""
     station = await opened(service_on_each)
     await a_waiting_page_is_given_to_its_script(station)
@@ -313,7 +311,9 @@ def dies_at(nth: int, now: datetime) -> Any:
 
 
 @pytest.mark.fault("att:I14")
-async def test_a_worker_that_dies_at_any_moment_is_followed_by_another(start_service: StartService) -> None:
+async def test_a_worker_that_dies_at_any_moment_is_followed_by_another(
+    start_service: StartService, rehearsed_world: None
+) -> None:
     station = await opened(await start_service(None, NEA_WORKS_ITSELF="no"))
     services, clock = station.service.services, station.service.clock
     data = bundles.bundle(station.pages(station.numbers[0]))

@@ -31,7 +31,7 @@ async def rows_of(service: Service) -> dict[str, list[str]]:
             table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
             for data in metadatas()
             for table in data.sorted_tables
-            if table.name not in AUDIT_TABLES | {"web_session", "receipt_proof"}
+            if table.name not in AUDIT_TABLES | {"web_session", "receipt_proof", "care_mark"}
         }
 
     return await service.services.database.read(read)  # type: ignore[no-any-return]

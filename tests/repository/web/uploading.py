@@ -11,15 +11,17 @@ from pathlib import Path
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_of
+from moderation.tables import ModerationCase
 from repository.access import Role
 from repository.tables import AuditEvent, DocumentRow, ObjectPart, UploadRow
-from tests.moderation.records.stage import confirm, make_centre, make_series
 
+from ... import worlds
 from .conftest import Service
 
-CENTRE = "99901"
+CENTRE = worlds.STAGED_CENTRE
 TUS = {"Tus-Resumable": "1.0.0"}
 STREAM = {**TUS, "Content-Type": "application/offset+octet-stream"}
 P = 8_386_520
@@ -108,13 +110,19 @@ class Stage:
 
 
 async def make_stage(service: Service) -> Stage:
-    def build(session):  # type: ignore[no-untyped-def]
-        make_series(session)
-        case_id = make_centre(session, 6, CENTRE)
-        confirm(session, case_id, [60, 50, 40, 30, 20, 10])
+    """Write the staged world for a service that began without."""
+    await service.write(worlds.stage)
+    return await on_stage(service)
+
+
+async def on_stage(service: Service) -> Stage:
+    """A teacher where the staged world, or what `make_stage` made, is."""
+
+    def read(session: Session) -> tuple[str, list[str]]:
+        case_id = session.scalars(select(ModerationCase.id).where(ModerationCase.centre_number == CENTRE)).one()
         return case_id, [item.item_id for item in sample_of(session, case_id).items]
 
-    case_id, items = await service.write(build)
+    case_id, items = await service.services.database.read(read)
     return Stage(service, await service.client(Role.TEACHER, CENTRE), case_id, items)
 
 
