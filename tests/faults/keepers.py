@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repository import acting, app, migrating, objects, people
+from repository import acting, app, objects, people
 from repository.access import Role
 from repository.audit import Context
 from repository.database import Database
@@ -89,13 +89,10 @@ def compose(errand: Errand, points: Failpoints, trace: Trace) -> Services:
 
 
 async def prepare(errand: Errand) -> None:
-    """Migrate, and keep three objects in one scope and one in another; two officers; what was first is proposed."""
+    """Into a migrated database, keep three objects in one scope and one in another; two officers; what was first is proposed."""
     acting.set_service("preparing")
     settings = from_environ(errand.environ)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    await migrating.migrate(database)
-    await database.close()
     trace = Trace(Path(errand.folder) / "trace.jsonl")
     services = compose(errand, Failpoints(trace, None), trace)
     oids = [await _keep(services, content(number), OTHER_SCOPE if number == 3 else THE_SCOPE) for number in range(4)]

@@ -49,8 +49,10 @@ def environ_of(folder: Path, **more: str) -> dict[str, str]:
     return {"NEA_DATA_DIR": str(folder), "NEA_PORT": "0", "NEA_WORKS_ITSELF": "no", **more}
 
 
-async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int = 1) -> list[Prepared]:
-    """Migrate an empty database, fill it, and make the keys that a first start makes.
+async def prepare(
+    environ: Mapping[str, str], now: datetime, *, uploaders: int = 1, migrated: bool = False
+) -> list[Prepared]:
+    """Migrate an empty database, unless it is migrated, fill it, and make the keys that a first start makes.
 
     Takes: how many teachers to sign in, each of the same centre.
     """
@@ -79,7 +81,8 @@ async def prepare(environ: Mapping[str, str], now: datetime, *, uploaders: int =
         return prepared
 
     try:
-        await migrating.migrate(database)
+        if not migrated:
+            await migrating.migrate(database)
         return await database.write(fill)
     finally:
         await database.close()

@@ -39,9 +39,10 @@ Fresh = Callable[[], Plan]
 
 
 @pytest.fixture(scope="module")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
     folder = tmp_path_factory.mktemp("template")
-    (made,) = asyncio.run(prepare(environ_of(folder), BEGUN_AT))
+    shutil.copy(migrated_file, folder / "nea.sqlite3")
+    (made,) = asyncio.run(prepare(environ_of(folder), BEGUN_AT, migrated=True))
     made.write(folder / "prepared.json")
     return folder
 
@@ -60,12 +61,12 @@ def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Fresh:
 
 
 @pytest.fixture
-def fresh_postgres(tmp_path: Path, new_postgres_database: Callable[[], str]) -> Iterator[Fresh]:
+def fresh_postgres(tmp_path: Path, migrated_postgres_url: str) -> Iterator[Fresh]:
     """Copies the prepared database inside the server."""
     template = tmp_path / "template"
-    url = new_postgres_database()
+    url = migrated_postgres_url
     base, _, name = url.rpartition("/")
-    (made,) = asyncio.run(prepare(environ_of(template, NEA_DATABASE_URL=url), BEGUN_AT))
+    (made,) = asyncio.run(prepare(environ_of(template, NEA_DATABASE_URL=url), BEGUN_AT, migrated=True))
     made.write(template / "prepared.json")
     engine = create_engine(f"{base}/postgres", isolation_level="AUTOCOMMIT")
 

@@ -55,9 +55,11 @@ def send() -> Iterator[Send]:
 
 
 @pytest.fixture
-def fresh_sqlite(tmp_path: Path) -> Fresh:
+def fresh_sqlite(tmp_path: Path, migrated_file: Path) -> Fresh:
     """Copies the prepared folder, database and all."""
     template = tmp_path / "template"
+    template.mkdir()
+    shutil.copy(migrated_file, template / "nea.sqlite3")
     asyncio.run(prepare(Errand(str(template), environ_of(template), "")))
 
     def fresh(what: str) -> Errand:
@@ -70,9 +72,9 @@ def fresh_sqlite(tmp_path: Path) -> Fresh:
 
 
 @pytest.fixture
-def fresh_postgres(tmp_path: Path, new_postgres_database: Callable[[], str]) -> Iterator[Fresh]:
+def fresh_postgres(tmp_path: Path, migrated_postgres_url: str) -> Iterator[Fresh]:
     """Copies the prepared database inside the server."""
-    template, url = tmp_path / "template", new_postgres_database()
+    template, url = tmp_path / "template", migrated_postgres_url
     base, _, name = url.rpartition("/")
     asyncio.run(prepare(Errand(str(template), environ_of(template, NEA_DATABASE_URL=url), "")))
     engine = create_engine(f"{base}/postgres", isolation_level="AUTOCOMMIT")

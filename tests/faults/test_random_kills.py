@@ -137,9 +137,9 @@ async def test_st01_to_st04_kill_9_at_random_under_load(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, kills: int, clients: int, seed: int
 ) -> None:
     chosen = random.Random(seed)
-    more = {"NEA_DATABASE_URL": request.getfixturevalue("postgres_url")} if database == "postgres" else {}
+    more = {"NEA_DATABASE_URL": request.getfixturevalue("migrated_postgres_url")} if database == "postgres" else {}
     environ = environ_of(tmp_path / "data", **{**more, "NEA_WORKS_ITSELF": "yes"})
-    prepared = await prepare(environ, datetime.now(UTC), uploaders=clients)
+    prepared = await prepare(environ, datetime.now(UTC), uploaders=clients, migrated=database == "postgres")
     service = Service(environ, free_ports(1)[0], tmp_path / "serve.log")
     ciphertexts = Ciphertexts(tmp_path / "data")
     uploaders = [Uploader(service, one, random.Random(chosen.randrange(2**32))) for one in prepared]

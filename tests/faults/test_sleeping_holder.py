@@ -45,11 +45,11 @@ async def half_sent(service: Service, made: dict[str, str], offset: int, data: b
 @pytest.mark.fault("inj:F12", "att:D03", "att:G06", "real:R30")
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.long)])
 async def test_st05_a_holder_that_slept_cannot_commit(
-    tmp_path: Path, postgres_url: str, seed: int, rounds: int
+    tmp_path: Path, migrated_postgres_url: str, seed: int, rounds: int
 ) -> None:
     chosen = random.Random(seed)
-    environ = environ_of(tmp_path / "data", NEA_DATABASE_URL=postgres_url)
-    (prepared,) = await prepare(environ, datetime.now(UTC))
+    environ = environ_of(tmp_path / "data", NEA_DATABASE_URL=migrated_postgres_url)
+    (prepared,) = await prepare(environ, datetime.now(UTC), migrated=True)
     ports = free_ports(2)
     sleeper, other = (Service(environ, port, tmp_path / f"{port}.log") for port in ports)
     await asyncio.gather(sleeper.start(), other.start())

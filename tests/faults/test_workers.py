@@ -91,9 +91,11 @@ class Watch:
 
 @pytest.mark.postgres
 @pytest.mark.fault("att:G06", "att:G09")
-async def test_workers_killed_and_put_to_sleep_double_and_lose_nothing(tmp_path: Path, postgres_url: str) -> None:
-    environ = environ_of(tmp_path / "data", NEA_DATABASE_URL=postgres_url)
-    (prepared,) = await prepare(environ, datetime.now(UTC))
+async def test_workers_killed_and_put_to_sleep_double_and_lose_nothing(
+    tmp_path: Path, migrated_postgres_url: str
+) -> None:
+    environ = environ_of(tmp_path / "data", NEA_DATABASE_URL=migrated_postgres_url)
+    (prepared,) = await prepare(environ, datetime.now(UTC), migrated=True)
     service = Service(environ, free_ports(1)[0], tmp_path / "serve.log")
     await service.start()
     database = Database(from_environ(environ).database_url)

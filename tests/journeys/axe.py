@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,28 @@ def source() -> str:
     return SOURCE.read_text("utf-8")
 
 
-def violations(page: Page, shapes: set[str] | None = None) -> list[str]:
+@dataclass(frozen=True)
+class Shapes:
+    """The shapes of pages that were looked at, by whichever process: a file in a folder for each."""
+
+    folder: Path
+
+    def is_new(self, shape: str) -> bool:
+        """Return whether nobody looked at this shape before; from now on somebody has."""
+        try:
+            (self.folder / shape).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+def violations(page: Page, shapes: Shapes | None = None) -> list[str]:
     """Return what axe finds wrong in the page as it stands; nothing for a page of a shape that was looked at before.
 
     The script comes in by the browser's own door for tools, so the page's content security policy stays as it is.
     """
-    if shapes is not None:
-        shape = page.evaluate(SHAPE)
-        if shape in shapes:
-            return []
-        shapes.add(shape)
+    if shapes is not None and not shapes.is_new(page.evaluate(SHAPE)):
+        return []
     page.evaluate(source())
     found: list[Any] = page.evaluate(RUN, TAGS)
     return [f"{rule}: {words}: {'; '.join(where)}" for rule, words, where in found]

@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 
 from .conftest import Demo, Visit
 from .serving import Running, environment, running
-from .test_every_page import NARROW_PX, crawl
 
 pytestmark = pytest.mark.journey
 
@@ -144,8 +143,3 @@ def test_results_are_withdrawn_by_two_officers_and_a_centre_reads_so(visit: Visi
     centre.look("have been withdrawn")
     assert page.request.get(centre.service.address + f"{RESULTS}.csv").status == 403
     centre.complaints[:] = [words for words in centre.complaints if "status of 403" not in words]
-
-
-@pytest.mark.parametrize(("who", "centre"), [("exams officer", CENTRE), ("awarding body officer A", None)])
-def test_every_page_is_sound_when_results_are_out(visit: Visit, who: str, centre: str | None) -> None:
-    assert crawl(visit(who, centre, width=NARROW_PX, height=640), set()) >= 5

@@ -90,6 +90,7 @@ def _started(
              # Every test gets a copy of a database: the log of that is neither filled with zeros nor kept for others.
              "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "wal_init_zero=off",
              "-c", "full_page_writes=off", "-c", "max_wal_size=512MB", "-c", "checkpoint_timeout=30min",
+             "-c", "autovacuum=off",
              *(word for setting in settings for word in ("-c", setting))],
             stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
         )  # fmt: skip
