@@ -21,7 +21,7 @@ pytestmark = pytest.mark.journey
 
 CENTRE = "99001"
 MIB = 1024 * 1024
-LARGE_SECONDS = 180
+LARGE_SECONDS = 60
 """Of recording: some 10 MB, more than one of the uploader's chunks."""
 SLOW_BYTES_PER_SECOND = 6 * MIB
 RECEIVED = "Received and checked"

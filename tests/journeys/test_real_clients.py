@@ -42,7 +42,7 @@ OVERHEAD_BYTES = 64 * 1024
 """Heads of requests, which go over the line as well."""
 RUN_SECONDS = 120
 RELEASE_SECONDS = 120.0
-RECORDING_SECONDS = 180
+RECORDING_SECONDS = 60
 
 
 @dataclass
