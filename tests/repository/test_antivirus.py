@@ -31,9 +31,9 @@ from ..servers import clamd
 from .files import pdf as pdf_bytes
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
-QUICK = Patience(
-    connect_seconds=2, write_seconds=0.3, answer_seconds=0.5, probe_seconds=2, retries_seconds=(0.01, 0.01)
-)
+PATIENT = Patience(connect_seconds=60, probe_seconds=60, retries_seconds=(0.01, 0.01))
+HURRIED = Patience(connect_seconds=60, write_seconds=1, answer_seconds=1, probe_seconds=60, retries_seconds=(0.01,))
+"""For scanners that hang; a real one on a busy machine takes its time."""
 VERSION = "ClamAV 1.4.6/27000/Fri May 15 07:00:00 2026"
 
 
@@ -43,7 +43,7 @@ def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield path
 
 
-def scanner(path: Path, *, max_age: timedelta | None = None, patience: Patience = QUICK, limit: int = 2**31) -> Clamd:
+def scanner(path: Path, *, max_age: timedelta | None = None, patience: Patience = PATIENT, limit: int = 2**31) -> Clamd:
     return Clamd(path, max_age, lambda: NOW, patience, limit)
 
 
@@ -180,9 +180,12 @@ def honest(command: bytes, stream: bytes, version: str = VERSION) -> bytes:
     return b"stream: OK\0"
 
 
-async def scan_with(path: Path, answer: Answering, *, reads: bool = True, size: int = 8) -> tuple[ScanState, str]:
+async def scan_with(
+    path: Path, answer: Answering, *, reads: bool = True, size: int = 8, patience: Patience = PATIENT
+) -> tuple[ScanState, str]:
     async with pretending(path, answer, reads=reads) as address:
-        result = await scanner(address, max_age=timedelta(hours=48)).scan(reading(b"h" * size), size)
+        asked = scanner(address, max_age=timedelta(hours=48), patience=patience)
+        result = await asked.scan(reading(b"h" * size), size)
     return result.state, result.why or result.signature
 
 
@@ -251,7 +254,8 @@ async def test_a_scanner_that_hangs_is_not_waited_for(tmp_path: Path, reads: boo
             await asyncio.sleep(30)
         return honest(command, stream)
 
-    state, reason = await scan_with(tmp_path / "s", answer, reads=reads, size=8 if reads else 20_000_000)
+    size = 8 if reads else 20_000_000
+    state, reason = await scan_with(tmp_path / "s", answer, reads=reads, size=size, patience=HURRIED)
     assert (state, why in reason) == (ScanState.FAILED, True), reason
 
 

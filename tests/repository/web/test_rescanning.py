@@ -23,7 +23,7 @@ from repository.tables import AuditEvent, DocumentRow
 from .conftest import Service, StartService
 from .uploading import make_stage
 
-QUICK = Patience(probe_seconds=5, answer_seconds=5, retries_seconds=())
+PATIENT = Patience(connect_seconds=60, probe_seconds=60, retries_seconds=())
 
 
 @dataclass
@@ -112,7 +112,7 @@ async def test_new_signatures_scan_each_released_file_once_and_say_what_they_fin
 
 @pytest.mark.fault("att:G07")
 async def test_a_scanner_that_is_away_scans_nothing_and_forgets_nothing(service: Service, tmp_path: Path) -> None:
-    away = Clamd(tmp_path / "nobody", None, service.clock, QUICK)
+    away = Clamd(tmp_path / "nobody", None, service.clock, PATIENT)
     object.__setattr__(service.services, "antivirus", away)
     done = await rescanning.rescan(service.services, context(service))
     assert (done.files, done.finished) == (0, False)
