@@ -56,7 +56,7 @@ class Child(AcceptsAll):
     async def derive(
         self, media_type: str, content: AsyncIterator[bytes], first: int, count: int, width_pixels: int
     ) -> AsyncIterator[Frames]:
-        async with self.frames(["-c", self.code], content, 2**20, Limits(wall_seconds=1.5)) as found:
+        async with self.frames(["-c", self.code], content, 2**20, Limits(wall_seconds=4)) as found:
             yield found
 
 

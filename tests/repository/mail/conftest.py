@@ -49,7 +49,7 @@ class Post:
         return bool(await self.write(lambda s: enqueue(s, self.context(), to, letter, facts, key=key, **more)))
 
     def sender(self, port: int, **changes: Any) -> Sender:
-        limits = changes.pop("limits", Limits(step=2, message=3, look=0.05, first_pause=0.1))
+        limits = changes.pop("limits", Limits(step=30, message=60, look=0.05, first_pause=0.1))
         facts = {"host": "127.0.0.1", "port": port, "tls": "none", "ca_file": None, "user": "", "password": ""}
         settings = MailSettings(**(facts | {"sender": SENDER} | changes))
 

@@ -24,11 +24,11 @@ from .uploading import Stage
 pytestmark = pytest.mark.fault("inj:F11")
 
 SHORT = Limits(
-    head_seconds=0.4,
-    silence_seconds=0.6,
+    head_seconds=1.0,
+    silence_seconds=1.5,
     slowest_bytes_per_second=1000,
-    grace_seconds=0.5,
-    keepalive_seconds=0.6,
+    grace_seconds=1.2,
+    keepalive_seconds=1.5,
     connections=12,
     unknown_per_address=8,
     look_seconds=0.05,
