@@ -109,10 +109,10 @@ def _dear_to_look_at(times: int) -> bytes:
 
 
 def _alike(byte: bytes, size: int) -> bytes:
-    """So many bytes, all alike, packed by zlib: what one mebibyte packs to stands there once for each."""
-    pieces, rest = divmod(size, 1 << 20)
+    """So many bytes, all alike, packed by zlib: what sixteen mebibytes pack to stands there again and again."""
+    pieces, rest = divmod(size, 1 << 24)
     packer = zlib.compressobj(9, wbits=-15)
-    piece = byte * (1 << 20)
+    piece = byte * (1 << 24)
     packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
     end = packer.compress(byte * rest) + packer.flush()
     digest = 1
