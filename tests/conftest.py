@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.util import LRUCache
+from sqlalchemy import create_engine, text
 
 from repository import acting, app
 from repository.sign_in.hashing import Hasher
 from repository.web import pages
 
+from .compiled import shared_statements
 from .passwords import QuickHasher
 from .servers.fixtures import open_bucket, s3_server
 from .servers.postgres import running_postgres
@@ -95,21 +93,8 @@ def compiled_templates() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_statements() -> Iterator[None]:
-    """A statement is compiled once in a process, as in a service, which has one engine, and not for each of its tests'.
-
-    The cache's keys name the dialect, so dialects of one kind count as one: all of them speak to the same server.
-    """
-    shared: LRUCache[Any, Any] = LRUCache(20_000)
-    begin = Engine.__init__
-
-    def begin_with_cache(engine: Engine, *given: Any, **named: Any) -> None:
-        begin(engine, *given, **named)
-        engine._compiled_cache = shared
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "__init__", begin_with_cache)
-        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
-        patch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+    """Statements are compiled once in a process, and not for each of a thousand engines."""
+    with shared_statements():
         yield
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,9 @@ from storage import names
 from storage.keys.file import FileKeyring
 from storage.vault import Layout, StoredObject, Vault
 
+from ..compiled import shared_statements
 from .life import SMALL
+from .nursery import warming
 from .points import Failpoints, watch_database, witnessed
 from .trace import Trace
 
@@ -204,13 +206,23 @@ async def _left(services: Services, oids: list[str]) -> dict[str, Any]:
 
 
 def _serve() -> None:
+    warm: set[str] = set()
     for line in sys.stdin:
         errand = Errand(**json.loads(line))
+        if errand.what not in warm and "NEA_DATABASE_URL" not in errand.environ:
+            _warm_up(errand)
+            warm.add(errand.what)
         child = os.fork()
         if child == 0:
             _live(errand)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _warm_up(errand: Errand) -> None:
+    with warming(errand.folder) as folder:
+        environ = errand.environ | {"NEA_DATA_DIR": folder}
+        asyncio.run(live(replace(errand, folder=folder, environ=environ, strike_at=None)))
 
 
 def _live(errand: Errand) -> None:
@@ -231,4 +243,5 @@ def _live(errand: Errand) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    with shared_statements():
+        _serve()

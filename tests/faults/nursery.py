@@ -1,21 +1,27 @@
 """Forks a warmed-up process for each life, so that a kill costs a fraction of a second.
 
 Run as a program it reads one plan a line and answers one line with how that life ended: 0, or minus the signal's number.
-It has one thread only, so forking it is safe.
+Before the first over SQLite it lives through a copy of it, to its end, so that no later life compiles the same statements
+again. Between lives it has one thread only, so forking it is safe.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from ..compiled import shared_statements
 from .life import Plan, run
 
 TOP = Path(__file__).parents[2]
@@ -54,13 +60,34 @@ def running_nursery() -> Iterator[Nursery]:
 
 
 def _serve() -> None:
+    is_warm = False
     for line in sys.stdin:
         plan = Plan(**json.loads(line))
+        if not is_warm and "NEA_DATABASE_URL" not in plan.environ and "NEA_S3_BUCKET" not in plan.environ:
+            _warm_up(plan)
+            is_warm = True
         child = os.fork()
         if child == 0:
             _live(plan)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _warm_up(plan: Plan) -> None:
+    with warming(plan.folder) as folder:
+        run(replace(plan, folder=folder, environ=plan.environ | {"NEA_DATA_DIR": folder}, strike_at=None))
+
+
+@contextmanager
+def warming(folder: str) -> Iterator[str]:
+    """Give a copy of a folder to live in, in this process, before it is forked from; afterwards it has one thread."""
+    copy = f"{folder}-warming"
+    shutil.copytree(folder, copy)
+    yield copy
+    shutil.rmtree(copy)
+    gc.collect()
+    gc.freeze()
+    assert threading.active_count() == 1, threading.enumerate()
 
 
 def _live(plan: Plan) -> None:
@@ -81,4 +108,5 @@ def _live(plan: Plan) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    with shared_statements():
+        _serve()
