@@ -157,7 +157,7 @@ def department(folder: Path, people: list[Person]) -> None:
     (folder / "0099_project.pdf").write_bytes(pdf(99))  # somebody who is not asked for
     (folder / "Marking scheme.pages").write_bytes(b"PK\x03\x04")
     (folder / f"{people[1].number}_draft.pdf").write_bytes(pdf(98)[:-50])  # a download that broke off
-    (folder / f"{people[0].number}_copy.pdf").write_bytes(pdf(0))  # the same again
+    (folder / f"{people[0].number}_same again.pdf").write_bytes(pdf(0))  # the same again
     (folder / "IMG_2044.pdf").write_bytes(pdf(97))  # the work of the one whose own file is gone
     gone = people[4]
     (folder / f"{gone.number}_project.pdf").unlink()
@@ -188,7 +188,7 @@ def test_a_department_folder_becomes_a_sealed_sample(visit: Visit, tmp_path: Pat
     expect(why(page, f"99002-{people[3].number}-X446.pdf")).to_contain_text("Certain")
     expect(why(page, f"{people[2].forenames.title()} {people[2].surname.title()} final.pdf")).to_contain_text("Likely")
     expect(why(page, f"{people[1].number}_draft.pdf")).to_contain_text("The end of this file is missing")
-    expect(why(page, f"{people[0].number}_copy.pdf")).to_contain_text("is sent once")
+    expect(why(page, f"{people[0].number}_same again.pdf")).to_contain_text("is sent once")
     officer.look("Sample,")
     assert sent == []
     hands.click(page.get_by_text(re.compile("files of nobody in this sample")))

@@ -20,7 +20,7 @@ def configuration(folder: Path, changed: Mapping[str, str]) -> str:
     """Return the settings that we ship, with the socket and database of a test, and what it changes."""
     lines = [line.split(maxsplit=1) for line in SHIPPED.read_text().splitlines() if line and not line.startswith("#")]
     words = dict(lines)
-    words |= {"LocalSocket": str(folder / "clamd.sock"), "DatabaseDirectory": str(folder / "signatures")}
+    words |= {"LocalSocket": str(folder / "s"), "DatabaseDirectory": str(folder / "signatures")}
     words |= {"Foreground": "yes", "SelfCheck": "0", "MaxThreads": "4"} | changed
     return "".join(f"{name} {value}\n" for name, value in words.items())
 
@@ -39,7 +39,7 @@ def running(folder: Path, **changed: str) -> Iterator[Path]:
         process = subprocess.Popen(["/usr/sbin/clamd", "--config-file", settings], stdout=output, stderr=output)
     try:
         _wait(process, folder)
-        yield folder / "clamd.sock"
+        yield folder / "s"
     finally:
         process.terminate()
         process.wait(30)
@@ -50,7 +50,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
     while time.monotonic() < until and process.poll() is None:
         with socket.socket(socket.AF_UNIX) as client:
             try:
-                client.connect(str(folder / "clamd.sock"))
+                client.connect(str(folder / "s"))
             except OSError:
                 time.sleep(0.05)
                 continue

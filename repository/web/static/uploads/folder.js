@@ -30,14 +30,19 @@ export async function droppedIn(dropped) {
   return found;
 }
 
+const BY_PATH = new Intl.Collator("en-GB", { numeric: true });
+
 /**
- * Part files that people mean from those that computers keep beside them.
+ * Part files that people mean, in the order of their paths, from those that computers keep beside them.
+ *
+ * A browser lists a folder in whatever order its disc does; which of two equal files is kept must not hang on that.
  * @param {readonly Found[]} found
  * @returns {{meant: Found[], hidden: string[]}}
  */
 export function meantOf(found) {
   const hidden = found.filter(({ path }) => isHidden(path)).map(({ file }) => file.name);
-  return { meant: found.filter(({ path }) => !isHidden(path)), hidden: [...new Set(hidden)] };
+  const meant = found.filter(({ path }) => !isHidden(path)).sort((one, other) => BY_PATH.compare(one.path, other.path));
+  return { meant, hidden: [...new Set(hidden)] };
 }
 
 /**
