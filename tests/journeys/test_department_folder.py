@@ -49,9 +49,6 @@ class Person:
     forenames: str
 
 
-TRIES = 8
-
-
 @dataclass
 class Hands:
     """What a person does with mouse and keyboard, counted."""
