@@ -31,11 +31,11 @@ class QuickHasher(Hasher):
         super().__init__(FLOOR)
         self._pool = _processes()
 
+    def close(self) -> None:
+        """The processes are not this service's alone."""
+
     async def check(
         self, password: str, phc: str | None, *, address: bytes | None = None, places: int = ADDRESS_PLACES
     ) -> bool:
         right = await super().check(password, phc or _NOBODYS, address=address, places=places)
         return right and phc is not None
-
-    def close(self) -> None:
-        self._pool = _processes()

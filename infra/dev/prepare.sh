@@ -51,11 +51,13 @@ roomy_memory() {
   [ -w /dev/shm ] || return 1
   [ "$(df --output=avail -k /dev/shm | tail -1)" -ge 4194304 ] || return 1
   [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 8388608 ] || return 1
-  local tried
+  local tried runs=0
   tried=$(mktemp /dev/shm/nea-tried-XXXXXX) || return 1
   printf '#!/bin/sh\n' >"$tried"
   chmod 700 "$tried"
-  "$tried" 2>/dev/null && rm -f "$tried" || { rm -f "$tried"; return 1; }
+  "$tried" 2>/dev/null || runs=1
+  rm -f "$tried"
+  return $runs
 }
 
 # What opens and shows strangers' files: the sandbox, films and recordings, office documents and their letters.

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_SECONDS = 120.0
+from ..patience import PATIENCE_SECONDS
+
 NEA = [sys.executable, "-P", "-m", "repository"]
 
 
@@ -39,7 +40,7 @@ class Service:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and is waited for elsewhere
                 [*NEA, "serve"], env=environ, stdout=output, stderr=output
             )
-        async with asyncio.timeout(READY_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 assert self.process.poll() is None, self.log.read_text()[-3000:]
                 try:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from ..patience import PATIENCE_SECONDS
 from .conftest import CHROMIUM, FLAGS, PATIENCE_MS
-
-START_SECONDS = 120.0
 
 
 class Computer:
@@ -35,7 +34,7 @@ class Computer:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        give_up_at = time.monotonic() + START_SECONDS
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
         while not (told.exists() and told.read_text().count("\n")):
             assert time.monotonic() < give_up_at, "the browser did not start"
             assert self._process.poll() is None, "the browser ended at once"

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from ..patience import PATIENCE_SECONDS
 from .serving import NEA, Running, environment, running, seed
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -25,7 +26,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE_MS = 120_000
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
 DEMO_SECONDS = 600
 PICTURES = os.environ.get("JOURNEY_PICTURES", "")
 """A folder: every page that a journey looks at is also kept there as a picture."""

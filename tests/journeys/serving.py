@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-COMMAND_SECONDS = 120
-READY_SECONDS = 120.0
+from ..patience import PATIENCE_SECONDS
+
 STOP_SECONDS = 60.0
 NEA = [sys.executable, "-P", "-m", "repository"]
 ADDRESS = re.compile(r"NEA Repository is at (http://[0-9a-z.]+:[0-9]+) ")
@@ -54,7 +54,7 @@ def seed(environ: Mapping[str, str]) -> None:
     """Migrate an empty database and put the rehearsal series into it."""
     for words in (["migrate"], ["rehearsal", "seed"]):
         done = subprocess.run(
-            [*NEA, *words], env=environ, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+            [*NEA, *words], env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
         assert done.returncode == 0, done.stderr[-2000:]
 
@@ -82,7 +82,7 @@ def running(environ: Mapping[str, str], log: Path) -> Iterator[Running]:
 
 
 def _ready(process: subprocess.Popen[bytes], log: Path) -> Running:
-    give_up_at = time.monotonic() + READY_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         text = log.read_text("utf-8", "replace")
         found = ADDRESS.search(text)

@@ -102,7 +102,7 @@ def open_sample(visitor: Visitor) -> list[Person]:
 def chooser(hands: Hands, button: Locator) -> FileChooser:
     """Press Enter on a button that opens the system's own window for files.
 
-    Chromium lets only a window that is looked at open it, and brings one to the front when it comes to it: so again.
+    Chromium lets only a window that is looked at open it, and on a busy machine did not open it at the first time.
     """
     page = hands.page
     for _ in range(TRIES):

@@ -27,6 +27,7 @@ from repository.demo import files
 from repository.demo.files import WorkFile
 from repository.documents import IN_INSPECTION
 
+from ..patience import PATIENCE_SECONDS
 from .conftest import CHROMIUM, FLAGS, PATIENCE_MS
 from .line import Line, line_to
 from .serving import Running
@@ -40,8 +41,6 @@ CENTRE = "99003"
 MIB = 1024 * 1024
 OVERHEAD_BYTES = 64 * 1024
 """Heads of requests, which go over the line as well."""
-RUN_SECONDS = 120
-RELEASE_SECONDS = 120.0
 RECORDING_SECONDS = 60
 
 
@@ -57,13 +56,13 @@ class Sender:
         return {"item": self.item, "slot": "work", "filename": work.filename, "sha256": work.sha256}
 
     def ask(self, path: str) -> bytes:
-        with urlopen(Request(self.service.address + path, headers=self.headers), timeout=RUN_SECONDS) as answer:
+        with urlopen(Request(self.service.address + path, headers=self.headers), timeout=PATIENCE_SECONDS) as answer:
             content: bytes = answer.read()
         return content
 
     def released(self, document: str) -> dict[str, object]:
         """Wait until the document is released; returns its state."""
-        give_up_at = monotonic() + RELEASE_SECONDS
+        give_up_at = monotonic() + PATIENCE_SECONDS
         while monotonic() < give_up_at:
             state: dict[str, object] = json.loads(self.ask(document))
             if state["state"] not in IN_INSPECTION:
@@ -75,7 +74,7 @@ class Sender:
 
 def post(service: Running, path: str, body: object) -> dict[str, str]:
     request = Request(service.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urlopen(request, timeout=RUN_SECONDS) as answer:
+    with urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         found: dict[str, str] = json.load(answer)
     return found
 
@@ -136,7 +135,7 @@ def kill_in_the_middle(words: list[str], log: Path, line: Line, after_bytes: int
 def run_to_the_end(words: list[str], log: Path) -> list[dict[str, object]]:
     client = start(words, log)
     try:
-        assert client.wait(RUN_SECONDS) == 0, log.read_text()
+        assert client.wait(PATIENCE_SECONDS) == 0, log.read_text()
     finally:
         client.kill()
         client.wait()
@@ -197,7 +196,7 @@ def test_node_starts_anew_when_its_upload_has_ended(
     kill_in_the_middle(words, tmp_path / "first.log", line, 4 * MIB)
     (kept,) = json.loads((tmp_path / "uploads.json").read_text()).values()
     headers = {"Tus-Resumable": "1.0.0", "Upload-Token": kept["token"]}
-    with urlopen(Request(kept["uploadUrl"], headers=headers, method="DELETE"), timeout=RUN_SECONDS) as answer:
+    with urlopen(Request(kept["uploadUrl"], headers=headers, method="DELETE"), timeout=PATIENCE_SECONDS) as answer:
         assert answer.status == 204
     heard = run_to_the_end(words, tmp_path / "second.log")
     assert [(one["method"], one["status"]) for one in heard[:3]] == [("HEAD", 410), ("POST", 201), ("PATCH", 204)]
@@ -253,7 +252,7 @@ def kill_chromium(browser: subprocess.Popen[bytes]) -> None:
 
 def page_of(playwright: Playwright, profile: Path):  # type: ignore[no-untyped-def]
     """The first page of the browser that runs over this profile."""
-    told, give_up_at = profile / "DevToolsActivePort", monotonic() + RUN_SECONDS
+    told, give_up_at = profile / "DevToolsActivePort", monotonic() + PATIENCE_SECONDS
     while not (told.exists() and told.read_text().count("\n")):
         assert monotonic() < give_up_at, "the browser did not start"
         sleep(0.05)
@@ -265,7 +264,7 @@ def page_of(playwright: Playwright, profile: Path):  # type: ignore[no-untyped-d
 
 def until_remembered(profile: Path) -> None:
     """Wait until the browser has written to its disk what tus-js-client gave it to keep."""
-    give_up_at = monotonic() + RUN_SECONDS
+    give_up_at = monotonic() + PATIENCE_SECONDS
     while not any(b"tus::" in path.read_bytes() for path in (profile / "Default" / "Local Storage").rglob("*.log")):
         assert monotonic() < give_up_at, "the browser never wrote its storage"
         sleep(0.1)

@@ -16,13 +16,13 @@ from playwright.sync_api import Page, expect
 
 from repository.receipts import files
 
+from ..patience import PATIENCE_SECONDS
 from ..servers.mail import MailServer, running_mail_server
 from .conftest import Visit
 from .serving import Running, environment, running
 
 pytestmark = pytest.mark.journey
 CENTRE, CONTACT = "99001", "exams.office@school.example"
-MAIL_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def service(rehearsal_folder: Path, tmp_path_factory: pytest.TempPathFactory, po
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + MAIL_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < give_up_at, "no mail came"
         time.sleep(0.1)

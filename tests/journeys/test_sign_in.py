@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from repository.sign_in import one_time_codes
 
+from ..patience import PATIENCE_SECONDS
 from .conftest import PATIENCE_MS, Visitor, listen
-from .serving import COMMAND_SECONDS, NEA, Running, environment, running
+from .serving import NEA, Running, environment, running
 from .test_every_page import FAULTS, NARROW_PX
 
 pytestmark = pytest.mark.journey
@@ -28,7 +29,7 @@ def in_earnest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The service as it starts for the first time, without a rehearsal."""
     folder = tmp_path_factory.mktemp("earnest")
     environ = environment(folder / "data", {"NEA_REHEARSAL": "no"})
-    done = subprocess.run([*NEA, "migrate"], env=environ, capture_output=True, timeout=COMMAND_SECONDS, check=False)
+    done = subprocess.run([*NEA, "migrate"], env=environ, capture_output=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     with running(environ, folder / "log") as started:
         yield started

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from ..patience import PATIENCE_SECONDS
 from .conftest import Visit, Visitor
 
 pytestmark = pytest.mark.journey
@@ -19,7 +20,7 @@ def asked(window: Visitor, token: str, path: str) -> tuple[int, Any]:
     """What the school's system is answered."""
     request = urllib.request.Request(window.service.address + path, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

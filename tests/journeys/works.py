@@ -13,11 +13,11 @@ from typing import Any
 from repository.demo import files
 from repository.demo.files import WorkFile
 
+from ..patience import PATIENCE_SECONDS
 from .serving import Running
 
 CENTRE = "99001"
 PAGES = 6
-RELEASE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Program:
         request = urllib.request.Request(self.service.address + path, sent, method=method)
         for name, value in {**kind, "Authorization": f"Bearer {self.token}", **headers}.items():
             request.add_header(name.replace("_", "-"), value)
-        with urllib.request.urlopen(request, timeout=RELEASE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             got = answer.read()
             return json.loads(got) if got else dict(answer.headers)
 
@@ -74,7 +74,7 @@ def lay_out(service: Running) -> Works:
         send(teacher, items[0]["id"], files.pdf(items[0]["candidate_number"], "Project", "DESK-99", PAGES, chance)),
         send(teacher, items[1]["id"], files.wav(items[1]["candidate_number"], "DESK-99", chance, seconds=40)),
     ]
-    give_up_at = time.monotonic() + RELEASE_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     states: list[str] = []
     while time.monotonic() < give_up_at:
         states = [officer.ask("GET", f"/api/documents/{one}")["state"] for one in sent]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ CENTRE = "99901"
 
 
 @pytest.fixture
-async def database(migrated_url: str):  # type: ignore[no-untyped-def]
+async def database(migrated_url: str) -> AsyncIterator[Database]:
     made = Database(migrated_url)
     yield made
     await made.close()

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from repository.antivirus import eicar
 
+from ..patience import PATIENCE_SECONDS
+
 SHIPPED = Path(__file__).parents[2] / "infra" / "config" / "clamd.conf"
 SIGNATURE = "Test.Eicar"
-STARTS_WITHIN_SECONDS = 120
 
 
 def configuration(folder: Path, changed: Mapping[str, str]) -> str:
@@ -46,7 +47,7 @@ def running(folder: Path, **changed: str) -> Iterator[Path]:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with socket.socket(socket.AF_UNIX) as client:
             try:

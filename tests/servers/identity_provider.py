@@ -14,12 +14,12 @@ from typing import Any
 
 import playwright
 
+from ..patience import PATIENCE_SECONDS
 from .seaweed import free_ports
 
 FOLDER = Path(__file__).parent / "oidc"
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 """The Node.js that Playwright brings: the same on every machine, and new enough for the provider."""
-READY_SECONDS = 120.0
 CLIENT_ID = "nea-repository"
 CLIENT_SECRET = "a-secret-of-tests-that-is-long-enough"
 
@@ -63,7 +63,7 @@ def running_identity_provider(folder: Path, service: str, people: Mapping[str, A
             stderr=subprocess.STDOUT,
         )
     try:
-        give_up_at = time.monotonic() + READY_SECONDS
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
         while "ready\n" not in log.read_text("utf-8", "replace"):
             if process.poll() is not None or time.monotonic() > give_up_at:
                 raise AssertionError(f"the identity provider did not start:\n{log.read_text('utf-8', 'replace')}")

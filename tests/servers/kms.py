@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from ..patience import PATIENCE_SECONDS
 from .seaweed import end_with_parent, free_ports
 
-READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
@@ -39,7 +39,7 @@ def running_kms(directory: Path) -> Iterator[str]:
 
 
 def _await_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    give_up_at = time.monotonic() + READY_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         if process.poll() is not None:
             raise RuntimeError(f"the KMS server ended at once:\n{log.read_text(errors='replace')[-2000:]}")

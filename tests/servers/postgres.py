@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ..patience import PATIENCE_SECONDS
 from .seaweed import end_with_parent, free_ports
 
-READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 ROOM_BYTES = 3 * 2**30
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
@@ -90,7 +90,6 @@ def _started(
              # Every test gets a copy of a database: the log of that is neither filled with zeros nor kept for others.
              "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "wal_init_zero=off",
              "-c", "full_page_writes=off", "-c", "max_wal_size=512MB", "-c", "checkpoint_timeout=30min",
-             "-c", "autovacuum=off",
              *(word for setting in settings for word in ("-c", setting))],
             stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
         )  # fmt: skip
@@ -114,7 +113,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, log: Path) -> None:
-    give_up_at = time.monotonic() + READY_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         if server.poll() is not None:
             raise RuntimeError(f"PostgreSQL ended at once: {log.read_text()[-500:]}")

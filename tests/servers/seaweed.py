@@ -19,7 +19,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-READY_SECONDS = 120.0
+from ..patience import PATIENCE_SECONDS
+
 STOP_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
 FIRST_PORT, PORTS = 20_000, 12_000
@@ -124,7 +125,7 @@ def running_seaweed(directory: Path) -> Iterator[S3Server]:
 
 
 def _await_ready(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the S3 server ended at once:\n{log.read_text(errors='replace')[-2000:]}")

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web_runner import BaseRunner
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from repository import app, people, sign_in_lines
 from repository.access import CENTRE_ROLES, Role
+from repository.database import metadatas
 from repository.receiving import WriterGate
 from repository.services import Services
 from repository.settings import from_environ
+from repository.tables import AUDIT_TABLES, Work
 from repository.web import keys
 from repository.web.connection import Runner
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from .uploading import Stage
 
 T = TypeVar("T")
+OWN_ROUNDS = AUDIT_TABLES | {"receipt_proof", "care_mark"}
+"""What a running service writes by itself."""
 
 
 @dataclass
@@ -112,12 +117,22 @@ class Service:
         client.person_id = person_id  # type: ignore[attr-defined]
         return client
 
+    async def rows(self, *, sessions: bool = False) -> dict[str, list[str]]:
+        """Every row of every table but the log's and those of the service's own rounds; ``sessions`` too, if asked."""
+        left_out = OWN_ROUNDS if sessions else OWN_ROUNDS | {"web_session"}
+
+        def read(session: Session) -> dict[str, list[str]]:
+            return {
+                table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
+                for data in metadatas()
+                for table in data.sorted_tables
+                if table.name not in left_out
+            }
+
+        return await self.services.database.read(read)
+
     async def settle(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the background worker has nothing left to do."""
-        from sqlalchemy import func, select
-
-        from repository.tables import Work
-
         open_work = select(func.count()).select_from(Work).where(Work.finished_at.is_(None))
         async with asyncio.timeout(seconds):
             while await self.services.database.read(lambda session: session.scalar(open_work)):

@@ -14,9 +14,8 @@ from sqlalchemy import select
 from moderation.records.samples import submit_sample
 from repository import ending
 from repository.access import Role
-from repository.database import metadatas
 from repository.errors import NotFound
-from repository.tables import AUDIT_TABLES, Assignment, DocumentRow, UploadRow
+from repository.tables import Assignment, DocumentRow, UploadRow
 from repository.web import tus
 
 from ...patience import PATIENCE_SECONDS
@@ -33,16 +32,7 @@ def stage(stage_on_each: Stage) -> Stage:
 
 async def everything(stage: Stage) -> object:
     """Return every row of every table, and every file of the store with its bytes; the log goes on by itself."""
-
-    def rows(session):  # type: ignore[no-untyped-def]
-        return {
-            table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
-            for data in metadatas()
-            for table in data.sorted_tables
-            if table.name not in AUDIT_TABLES | {"receipt_proof", "care_mark"}
-        }
-
-    found = await stage.service.services.database.read(rows)
+    found = await stage.service.rows(sessions=True)
     return found, {str(path): path.read_bytes() for path in sorted(objects_of(stage.service.folder))}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select
 
 from moderation.entries import Series
 from moderation.exchange.slots_csv import write_slots_csv
@@ -20,16 +19,13 @@ from moderation.slots import Slot, SlotScope
 from moderation.submission import CaseEvent
 from moderation.tables import Allocation, ModerationCase, ModeratorMark
 from repository.access import Role
-from repository.database import metadatas
 from repository.places import TYPE_WORDS
-from repository.tables import AUDIT_TABLES
 from tests.moderation.records.stage import COMPONENT, SERIES, make_consortium, make_series
 
 from ..files import pdf
 from .conftest import Service, csrf
 from .uploading import CENTRE, STREAM, TUS, Stage
 
-NOT_COMPARED = AUDIT_TABLES | {"web_session", "care_mark", "receipt_proof"}
 MIB = 1024 * 1024
 SLOTS = (
     Slot("work", "Work", media_types=("application/pdf",), max_bytes=MIB),
@@ -43,18 +39,6 @@ WANTED = {"wanted_on": "2026-05-29", "reason": "Flood in the art room"}
 @pytest.fixture
 def stage(stage_on_each: Stage) -> Stage:
     return stage_on_each
-
-
-async def rows(stage: Stage) -> object:
-    def read(session):  # type: ignore[no-untyped-def]
-        return {
-            table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
-            for data in metadatas()
-            for table in data.sorted_tables
-            if table.name not in NOT_COMPARED
-        }
-
-    return await stage.service.services.database.read(read)
 
 
 async def refused(answer: ClientResponse, status: int, *words: str) -> dict[str, Any]:
@@ -113,7 +97,7 @@ async def officers(stage: Stage) -> tuple[TestClient[Any, Any], TestClient[Any, 
 
 async def test_a_file_that_its_slot_does_not_take_is_refused_before_a_byte_is_taken(stage: Stage) -> None:
     await bring_in_slots(stage)
-    before = await rows(stage)
+    before = await stage.service.rows()
     item = stage.items[0]
 
     async def ask(name: str = "log.pdf", size: int = 10, filetype: str = "", **pairs: str) -> ClientResponse:
@@ -133,7 +117,7 @@ async def test_a_file_that_its_slot_does_not_take_is_refused_before_a_byte_is_ta
     await refused(await ask(item=item, case=stage.case_id, slot="work"), 400)
     await refused(await ask(slot="work"), 400)
     await refused(await ask(case="none", slot="record"), 404)
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
     other = await stage.service.client(Role.TEACHER, "99902")
     metadata = stage.metadata(case=stage.case_id, slot="record", filename="record.pdf")
     await refused(await other.post("/uploads", headers={**TUS, "Upload-Length": "5", "Upload-Metadata": metadata}), 404)
@@ -154,13 +138,13 @@ async def test_the_plain_form_is_refused_as_resumable_uploads_are(stage: Stage) 
         form.add_field("file", io.BytesIO(body), filename=name)
         return await browser.post(f"{path}/files", data=form, allow_redirects=False)
 
-    before = await rows(stage)
+    before = await stage.service.rows()
     item = stage.items[0]
     await refused(await send("log.mp3", b"x", item=item, slot="log"), 422, "There is a problem", "pdf or png")
     await refused(await send("log.pdf", b"x", item=item, slot="essay"), 422, "Use one of")
     await refused(await send("log.pdf", bytes(MIB + 1), item=item, slot="log"), 422, "larger than the 1 MiB")
     await refused(await send("x.pdf", b"x", slot="work"), 422, "Use one of: record")
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
     assert (await send("record.pdf", pdf(1), slot="record")).status == 303
     await stage.service.settle()
     found = await sample(stage)
@@ -262,16 +246,16 @@ async def test_two_officers_decide_at_once_and_one_of_them_is_told(stage: Stage)
     await refused(lost, 409, "request-decided")
     (won,) = [await answer.json() for answer in answers if answer.status == 200]
     assert (await sample(stage))["due_at"] == won["granted_due_at"]
-    after = await rows(stage)
+    after = await stage.service.rows()
     await refused(await first.post(path, json={"reason": "No"}), 409)
-    assert await rows(stage) == after
+    assert await stage.service.rows() == after
 
 
 async def test_who_asks_never_grants_and_strangers_see_nothing(stage: Stage) -> None:
     centre, officer, _ = await officers(stage)
     path = f"/api/cases/{stage.case_id}"
     other = await stage.service.client(Role.EXAMS_OFFICER, "99902")
-    before = await rows(stage)
+    before = await stage.service.rows()
     await refused(await stage.teacher.post(f"{path}/extensions", json=WANTED), 404)
     await refused(await officer.post(f"{path}/extensions", json=WANTED), 404)
     await refused(await centre.post(f"{path}/extensions", json={**WANTED, "wanted_on": "soon"}), 422)
@@ -279,15 +263,15 @@ async def test_who_asks_never_grants_and_strangers_see_nothing(stage: Stage) -> 
     await refused(await centre.post(f"{path}/extensions", json={"wanted_on": "2026-05-29"}), 422)
     await refused(await other.post(f"{path}/extensions", json=WANTED), 404)
     await refused(await other.get(f"{path}/requests"), 404)
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
     extension = (await (await centre.post(f"{path}/extensions", json=WANTED)).json())["id"]
-    before = await rows(stage)
+    before = await stage.service.rows()
     await refused(await centre.post(f"{path}/extensions", json=WANTED), 409, "request-open")
     await refused(await centre.post(f"/api/extensions/{extension}/decide", json={"granted_on": "2026-05-29"}), 404)
     await refused(await officer.post("/api/extensions/none/decide", json={}), 404)
     await refused(await officer.post(f"/api/extensions/{extension}/decide", json={}), 422)
     await refused(await officer.post(f"/api/extensions/{extension}/decide", json={"granted_on": "2026-06-30"}), 422)
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
 
 
 async def test_a_sample_is_reopened_changed_and_receipted_again(stage: Stage) -> None:
@@ -298,13 +282,13 @@ async def test_a_sample_is_reopened_changed_and_receipted_again(stage: Stage) ->
     first = (await (await centre.post(f"{case}/sample/submit")).json())["receipt_id"]
     asked = (await (await centre.post(f"{case}/reopenings", json={"reason": "Wrong file"})).json())["id"]
     await refused(await centre.post(f"{case}/reopenings", json={"reason": "again"}), 409, "request-open")
-    before = await rows(stage)
+    before = await stage.service.rows()
     path = f"/api/reopenings/{asked}/decide"
     await refused(await centre.post(path, json={"grant": True}), 404)
     await refused(await officer.post(path, json={"grant": False}), 422)
     await refused(await officer.post(path, json={"grant": "yes"}), 422)
     await refused(await officer.post("/api/reopenings/none/decide", json={"grant": True}), 404)
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
     answers = await asyncio.gather(*(one.post(path, json={"grant": True}) for one in (officer, second)))
     assert sorted(answer.status for answer in answers) == [200, 409]
     await refused(await centre.post(f"{case}/reopenings", json={"reason": "x"}), 409, "not-reopenable")
@@ -332,7 +316,7 @@ async def test_marks_stay_as_they_are_once_the_sample_is_drawn(stage: Stage) -> 
     centre, _, _ = await officers(stage)
     case = f"/api/cases/{stage.case_id}"
     sheet = await (await stage.teacher.get(f"{case}/marks")).json()
-    before = await rows(stage)
+    before = await stage.service.rows()
     changed = [{"candidate_number": "1001", "mark": 1}]
     await refused(
         await stage.teacher.put(f"{case}/marks", json={"rows": changed, "version": sheet["version"]}),
@@ -346,7 +330,7 @@ async def test_marks_stay_as_they_are_once_the_sample_is_drawn(stage: Stage) -> 
     answer = await stage.teacher.post(f"{case}/marks/csv", data=text.encode())
     assert answer.status in {409, 422}, await answer.text()
     await refused(await centre.post(f"{case}/reopenings", json={"reason": "A mark is wrong"}), 409, "amendment")
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
 
 
 async def test_a_moderator_reads_documents_about_the_group_and_asks_for_a_work_again(stage: Stage) -> None:
@@ -471,13 +455,13 @@ async def test_when_more_work_is_asked_for_what_was_read_stays_as_it_is(stage: S
     items = {item["id"]: item for item in (await sample(stage))["items"]}
     read, unread = items[first]["documents"][0]["id"], items[second]["documents"][0]["id"]
     about_all = record.headers["Document-Location"]
-    before = await rows(stage)
+    before = await stage.service.rows()
     await refused(await upload(stage, pdf(1, "Better"), "work.pdf", item=first), 409, "read this work already")
     await refused(await stage.teacher.delete(f"/api/documents/{read}"), 409, "read this work already")
     token = {**TUS, "Upload-Token": record.headers["Upload-Token"]}
     await refused(await stage.teacher.delete(record.headers["Location"], headers=token), 409, "read this work already")
     await refused(await stage.teacher.delete(about_all), 409, "read this work already")
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
     assert (await stage.teacher.delete(f"/api/documents/{unread}")).status == 204
     assert (await upload(stage, pdf(1, "Another"), "work.pdf", item=second)).status == 201
     await stage.service.settle()

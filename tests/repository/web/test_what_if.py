@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
 
 from moderation.rules import Disclosure
 from repository.access import Role
-from repository.database import metadatas
-from repository.tables import AUDIT_TABLES
 from tests.moderation.records.stage import SERIES
 
 from .conftest import Service
@@ -25,21 +22,9 @@ async def case_id(service: Service) -> str:
     return case_id
 
 
-async def rows_of(service: Service) -> dict[str, list[str]]:
-    def read(session):  # type: ignore[no-untyped-def]
-        return {
-            table.name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
-            for data in metadatas()
-            for table in data.sorted_tables
-            if table.name not in AUDIT_TABLES | {"web_session", "receipt_proof", "care_mark"}
-        }
-
-    return await service.services.database.read(read)  # type: ignore[no-any-return]
-
-
 async def test_an_officer_sees_who_would_move_and_nothing_is_stored(service: Service, case_id: str) -> None:
     officer = await service.client(Role.AB_OFFICER)
-    before = await rows_of(service)
+    before = await service.rows()
     path = f"/cases/{case_id}/what-if"
     text = await page_text(officer, path)
     assert "Nobody’s mark would move." in text
@@ -62,7 +47,7 @@ async def test_an_officer_sees_who_would_move_and_nothing_is_stored(service: Ser
         answer = await officer.get(f"{COMPONENT_PATH}.csv?code={CODE}&tolerance=2000{of}")
         assert answer.status == 200
         assert len((await answer.read()).decode("utf-8-sig").splitlines()) == (11 if of else 2)
-    assert await rows_of(service) == before
+    assert await service.rows() == before
     looks = await events(service, "what_if")
     assert len(looks) == 7
     assert {person for person, _ in looks} == {officer.person_id}  # type: ignore[attr-defined]

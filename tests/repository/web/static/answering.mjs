@@ -12,6 +12,11 @@ const special = {
     const file = new Blob([Buffer.from(base64, "base64")]);
     return byName(name, file.size, limits) ?? byContent(name, await readEnds(file));
   },
+  async meant({ paths }) {
+    const { meantOf } = await load("folder.js");
+    const { meant, hidden } = meantOf(paths.map((path) => ({ path, file: { name: path.split("/").at(-1) } })));
+    return { meant: meant.map(({ path }) => path), hidden };
+  },
   async shared({ places }) {
     const { shared } = await load("allocation.js");
     return [...shared(places)];
