@@ -17,7 +17,7 @@ from tests.moderation.records.stage import COMPONENT
 
 from ..files import pdf
 from .conftest import csrf
-from .test_submissions import bring_in_slots, refused, rows, send_all, upload
+from .test_submissions import bring_in_slots, refused, send_all, upload
 from .uploading import CENTRE, Stage
 
 
@@ -70,7 +70,7 @@ async def test_files_are_moved_swapped_ordered_and_replaced_until_the_sample_is_
     a, b = (await ids_of(stage, 0))["a.pdf"], (await ids_of(stage, 0))["b.pdf"]
 
     # What must not be, changes nothing.
-    before = await rows(stage)
+    before = await stage.service.rows()
     for path in (f"/documents/{a}/move", f"/documents/{a}/order"):
         await post(stranger, path, 404, to=second, slot="work", place="down")
     assert (await stranger.get(f"/documents/{a}/change")).status == 404
@@ -81,7 +81,7 @@ async def test_files_are_moved_swapped_ordered_and_replaced_until_the_sample_is_
     await post(browser, f"/documents/{a}/order", 422, place="sideways")
     await post(browser, f"/cases/{stage.case_id}/sample/swap", 422, item=first, other=first)
     await post(browser, f"/cases/{stage.case_id}/sample/swap", 404, item=first, other="none")
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
 
     await post(browser, f"/documents/{b}/order", place="up")
     assert (await files_of(stage))[0] == [("b.pdf", "work", 1), ("a.pdf", "work", 1)]
@@ -123,11 +123,11 @@ async def test_files_are_moved_swapped_ordered_and_replaced_until_the_sample_is_
     await upload(stage, pdf(1, "Record"), "record.pdf", case=stage.case_id, slot="record")
     await stage.service.settle(60)
     await post(browser, f"/cases/{stage.case_id}/sample/submit", declaration="yes")
-    before = await rows(stage)
+    before = await stage.service.rows()
     assert "has been submitted" in await post(browser, f"/documents/{b}/move", 422, to=second, slot="log")
     await post(browser, f"/documents/{b}/order", 422, place="up")
     await post(browser, f"/cases/{stage.case_id}/sample/swap", 422, item=first, other=second)
-    assert await rows(stage) == before
+    assert await stage.service.rows() == before
 
 
 async def test_a_sample_goes_when_every_candidate_is_declared_and_the_receipt_says_by_whom(stage: Stage) -> None:
