@@ -65,8 +65,9 @@ def past_the_orm(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
         if isinstance(node, ast.Attribute) and node.attr == "__table__" and not _names_a_column(node, tree):
             yield node.lineno, "__table__"
-        is_text = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "text"
-        if is_text and "text" in from_sqlalchemy:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id == "text" and "text" in from_sqlalchemy:
             yield node.lineno, "text"
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage.backend import Composes, Copies, Purges
+from storage.backend import Backend, Composes, Copies, Purges
 from storage.capabilities import capabilities
 from storage.errors import NameRefused, ObjectNotFound
 from storage.keys.file import FileKeyring
@@ -22,7 +22,7 @@ CONTENT = bytes(range(256)) * 5
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 1_000_003])
-def test_what_is_put_is_got(backend, size):
+def test_what_is_put_is_got(backend: Backend, size):
     content = os.urandom(size)
     backend.put("q/a/0.x", content)
     assert backend.get("q/a/0.x") == content
@@ -32,7 +32,7 @@ def test_what_is_put_is_got(backend, size):
 @pytest.mark.parametrize(
     "shape", [bytes, bytearray, memoryview, lambda c: [c[:7], memoryview(c)[7:9], b"", bytearray(c[9:])]]
 )
-def test_any_buffer_is_taken(backend, shape):
+def test_any_buffer_is_taken(backend: Backend, shape):
     backend.put("q/a/0.x", shape(CONTENT), sha256=hashlib.sha256(CONTENT).digest())
     assert backend.get("q/a/0.x") == CONTENT
 
@@ -52,25 +52,25 @@ def test_any_buffer_is_taken(backend, shape):
         (0, 9999),
     ],
 )
-def test_ranges_are_exact_and_end_with_the_blob(backend, start, stop):
+def test_ranges_are_exact_and_end_with_the_blob(backend: Backend, start, stop):
     backend.put("q/a/0.x", CONTENT)
     assert backend.get("q/a/0.x", start, stop) == CONTENT[start:stop]
     assert backend.get("q/a/0.x", start) == CONTENT[start:]
 
 
-def test_ranges_of_an_empty_blob(backend):
+def test_ranges_of_an_empty_blob(backend: Backend):
     backend.put("q/a/0.x", b"")
     assert backend.get("q/a/0.x", 0, 1) == backend.get("q/a/0.x", 5, 9) == backend.get("q/a/0.x") == b""
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, None), (5, 4)])
-def test_a_range_that_runs_backwards_is_a_mistake(backend, start, stop):
+def test_a_range_that_runs_backwards_is_a_mistake(backend: Backend, start, stop):
     backend.put("q/a/0.x", CONTENT)
     with pytest.raises(ValueError, match="range"):
         backend.get("q/a/0.x", start, stop)
 
 
-def test_what_is_absent_is_not_found(backend):
+def test_what_is_absent_is_not_found(backend: Backend):
     for call in (backend.get, backend.head, lambda key: backend.get(key, 0, 0), lambda key: backend.get(key, 5, 9)):
         with pytest.raises(ObjectNotFound):
             call("q/none/0.x")
@@ -78,7 +78,7 @@ def test_what_is_absent_is_not_found(backend):
         backend.get("q")
 
 
-def test_head_tells_size_instant_and_metadata(backend):
+def test_head_tells_size_instant_and_metadata(backend: Backend):
     metadata = {"oid": OID, "len": "5", "suite": "tink-aes256gcm-hkdf-64k"}
     backend.put("d/one", b"hello", metadata=metadata)
     head = backend.head("d/one")
@@ -87,14 +87,14 @@ def test_head_tells_size_instant_and_metadata(backend):
     assert abs(head.last_modified_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_putting_again_replaces_all_of_it(backend):
+def test_putting_again_replaces_all_of_it(backend: Backend):
     backend.put("k/one.json", CONTENT, metadata={"first": "1"})
     backend.put("k/one.json", b"short")
     assert backend.get("k/one.json") == b"short"
     assert dict(backend.head("k/one.json").metadata) == {}
 
 
-def test_deleting_is_done_once_or_twice(backend):
+def test_deleting_is_done_once_or_twice(backend: Backend):
     backend.put("q/a/0.x", CONTENT)
     backend.delete("q/a/0.x")
     backend.delete("q/a/0.x")
@@ -105,7 +105,7 @@ def test_deleting_is_done_once_or_twice(backend):
     assert backend.get("q/a/0.x") == b"again"
 
 
-def test_a_list_is_ordered_complete_and_by_prefix(backend):
+def test_a_list_is_ordered_complete_and_by_prefix(backend: Backend):
     keys = ["d/a", "d/a-b", "d/ab", "d/b/0", "d/b/1", "k/a.json", "q/a/0.x", "q/a/tail.x", "q/ab/0.x"]
     for key in reversed(keys):
         backend.put(key, key.encode(), metadata={"x": "1"} if key.startswith("d/") else None)
@@ -116,7 +116,7 @@ def test_a_list_is_ordered_complete_and_by_prefix(backend):
         assert all(head.last_modified_at.utcoffset() == timedelta(0) for head in found)
 
 
-def test_a_list_longer_than_a_page(backend):
+def test_a_list_longer_than_a_page(backend: Backend):
     keys = [f"q/many/{number:04}.x" for number in range(1005)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: backend.put(key, b"x"), keys))
@@ -146,7 +146,7 @@ def test_a_list_longer_than_a_page(backend):
     ],
 )
 @pytest.mark.fault("att:A01")
-def test_no_other_name_is_accepted(backend, key):
+def test_no_other_name_is_accepted(backend: Backend, key):
     for call in (
         lambda: backend.put(key, b""),
         lambda: backend.get(key),
@@ -162,12 +162,12 @@ def test_no_other_name_is_accepted(backend, key):
 
 
 @pytest.mark.parametrize("prefix", ["/", "/a", "a//b", "..", "../", "a/../b", "A", "a b", "a\0", "é"])
-def test_no_other_prefix_is_accepted(backend, prefix):
+def test_no_other_prefix_is_accepted(backend: Backend, prefix):
     with pytest.raises(NameRefused):
         list(backend.list(prefix))
 
 
-def test_joining_gives_the_concatenation(backend):
+def test_joining_gives_the_concatenation(backend: Backend):
     # Names that no other test uses as a folder: a store may keep those a while after they are empty.
     assert isinstance(backend, Composes)
     first, second = os.urandom(max(10, backend.compose_minimum_bytes)), os.urandom(10)
@@ -182,7 +182,8 @@ def test_joining_gives_the_concatenation(backend):
     assert dict(backend.head("d/single").metadata) == {"len": "10"}
 
 
-def test_joining_what_is_absent_leaves_nothing(backend):
+def test_joining_what_is_absent_leaves_nothing(backend: Backend):
+    assert isinstance(backend, Composes)
     backend.put("q/a/0.x", os.urandom(max(10, backend.compose_minimum_bytes)))
     for sources in (["q/a/0.x", "q/none"], ["q/none"]):
         with pytest.raises(ObjectNotFound):
@@ -190,7 +191,7 @@ def test_joining_what_is_absent_leaves_nothing(backend):
     assert [head.key for head in backend.list("d/")] == []
 
 
-def test_copying(backend):
+def test_copying(backend: Backend):
     assert isinstance(backend, Copies)
     backend.put("q/a/0.x", CONTENT)
     backend.copy("q/a/0.x", "d/copied/0", {"oid": OID})
@@ -201,7 +202,7 @@ def test_copying(backend):
 
 
 @pytest.mark.s3
-def test_purging_forgets_one_blob_only(purging_backend):
+def test_purging_forgets_one_blob_only(purging_backend: Backend):
     assert isinstance(purging_backend, Purges)
     purging_backend.put("d/a", b"one")
     purging_backend.put("d/ab", b"two")
@@ -210,7 +211,7 @@ def test_purging_forgets_one_blob_only(purging_backend):
     assert [head.key for head in purging_backend.list("d/")] == ["d/ab"]
 
 
-def test_a_reader_sees_old_or_new_but_never_a_mixture(backend):
+def test_a_reader_sees_old_or_new_but_never_a_mixture(backend: Backend):
     old, new = b"o" * 200_000, b"n" * 200_000
     backend.put("k/a.json", old)
     with ThreadPoolExecutor(4) as pool:
@@ -221,7 +222,7 @@ def test_a_reader_sees_old_or_new_but_never_a_mixture(backend):
     assert seen <= {old, new}
 
 
-def test_the_self_test_is_satisfied_and_tidy(backend):
+def test_the_self_test_is_satisfied_and_tidy(backend: Backend):
     found = capabilities(backend, random=os.urandom)
     assert found.sufficient
     assert found.composes
@@ -230,7 +231,7 @@ def test_the_self_test_is_satisfied_and_tidy(backend):
 
 
 @pytest.mark.parametrize("geometry", [Geometry(512, 128), Geometry()], ids=["small", "full"])
-def test_a_vault_lives_on_it(backend, tmp_path, geometry):
+def test_a_vault_lives_on_it(backend: Backend, tmp_path, geometry):
     """Small parts cannot be joined by every store; then they lie apart, and read the same."""
     vault = Vault(backend, FileKeyring(tmp_path / "root.json"), geometry=geometry)
     content = os.urandom(997) * (2 * vault.part_plain_bytes // 997 + 1)
@@ -246,6 +247,7 @@ def test_a_vault_lives_on_it(backend, tmp_path, geometry):
     stored = StoredObject(scope_key, data_key, parts, Layout.STAGED)
     assert vault.verify(stored) == hashlib.sha256(content).hexdigest()
     released = vault.release(stored, metadata={}, sealed={"file_name": "EXAMPLE.pdf"})
+    assert isinstance(backend, Composes)
     possible = backend.compose_minimum_bytes <= geometry.part_ciphertext_bytes
     assert released.layout == (Layout.WHOLE if possible else Layout.PARTS)
     vault.discard([tail.key, *(part.key for part in parts)])

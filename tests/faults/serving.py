@@ -15,6 +15,7 @@ from aiohttp import ClientSession, web
 
 from repository import app
 from repository.inspection import Inspection
+from repository.keys.providers import open_provider
 from repository.services import Services
 from repository.settings import from_environ
 from storage.streaming import SDR1, Geometry
@@ -103,7 +104,7 @@ async def serving(
     (prepared,) = await prepare(environ, BEGUN_AT)
     clock = Clock(BEGUN_AT)
     services = await app.compose(settings, clock=clock)
-    vault = Vault(app.open_backend(settings), app.open_provider(settings), geometry=geometry)
+    vault = Vault(app.open_backend(settings), open_provider(settings), geometry=geometry)
     services = replace(services, vault=vault, inspection=inspection or AcceptsAll(None))
     runner = web.AppRunner(app.create_app(services), access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -12,10 +12,11 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from moderation.records.samples import sample_of
-from repository import acting, app, migrating, people, receipts
+from repository import acting, migrating, people, receipts
 from repository.access import Role
 from repository.audit import Context
 from repository.database import Database
+from repository.keys.providers import open_provider
 from repository.settings import from_environ
 from tests.moderation.records.stage import confirm, make_centre, make_series
 from tests.servers.fixtures import BUCKET
@@ -59,7 +60,7 @@ async def prepare(
     acting.set_service("preparing")
     settings = from_environ(environ)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    app.open_provider(settings)
+    open_provider(settings)
     receipts.load_signer(settings.data_dir / "receipt-signing.key")
     database = Database(settings.database_url)
 

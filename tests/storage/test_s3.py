@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from storage.backend import Composes
+from storage.backend import Composes, Sweeps
 from storage.capabilities import capabilities
 from storage.errors import (
     BackendUnavailable,
@@ -237,6 +237,7 @@ class TestOnARealServer:
         for key in ("d/a", "d/b/c"):
             bucket._call("create_multipart_upload", Key=key)
         sweeper = retrying(bucket)
+        assert isinstance(sweeper, Sweeps)
         now = datetime.now(UTC)
         assert sweeper.sweep_hidden(now - timedelta(days=1)) == 0
         assert sweeper.sweep_hidden(now + timedelta(days=1)) == 2

@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def _embedded() -> Iterator[str]:
         yield f"sqlite:///{folder}/nea.sqlite3"
 
 
-def databases() -> tuple[tuple[str, object], ...]:
+def databases() -> tuple[tuple[str, AbstractContextManager[str]], ...]:
     """Return the kinds of database, each with a context that gives an empty one."""
     return (("SQLite", _embedded()), ("PostgreSQL", running_postgres()))
 

@@ -197,12 +197,12 @@ def compare(measured: dict[tuple[str, str], list[Measured]], loads: Sequence[Sce
         if (mine, load) in measured and (theirs, load) in measured:
             found.append(Figure(f"{load}: {mine} ÷ {theirs}", ratio(load, mine, theirs), "×", target))
 
-    for load in (one, four):
-        add(load, OURS_DISK, TUSPY, 1.2)
-        add(load, OURS_DISK, NODE_FILE, 2)
-        add(load, OURS_DISK, PLAIN, None)
-        add(load, OURS_SINK, NODE_SINK, 6 if load == one else 8)
-        add(load, OURS_STORE, NODE_STORE, 6 if load == one else 8)
+    for large, target in ((one, 6), (four, 8)):
+        add(large, OURS_DISK, TUSPY, 1.2)
+        add(large, OURS_DISK, NODE_FILE, 2)
+        add(large, OURS_DISK, PLAIN, None)
+        add(large, OURS_SINK, NODE_SINK, target)
+        add(large, OURS_STORE, NODE_STORE, target)
     fastest = min((NODE_FILE, TUSPY), key=lambda name: median(run.seconds for run in measured[name, small]))
     add(small, OURS_DISK, fastest, 2)
     add(small, OURS_SINK, NODE_SINK, 10)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 from repository import acting, migrating, rehearsing, sign_in_lines
@@ -112,11 +113,10 @@ async def _seed(environ: dict[str, str]) -> str:
     return officers[0].token
 
 
-def _json(address: str, headers: dict[str, str], body: object = None) -> dict[str, object]:
+def _json(address: str, headers: dict[str, str], body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(address, data, {**headers, "Content-Type": "application/json"}), timeout=30) as answer:
-        found: dict[str, object] = json.load(answer)
-    return found
+        return json.load(answer)
 
 
 @contextmanager

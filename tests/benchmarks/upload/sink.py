@@ -226,8 +226,8 @@ def _join(store: Store, request: Request, upload_id: str) -> Answer:
         ordered = [part for _, part in sorted(parts.items())]
         pieces = [piece for part in ordered for piece in part.pieces]
         store.blobs[key] = Blob(pieces, sum(part.size_bytes for part in ordered), metadata)
-        body = f"<Key>{key}</Key><ETag>1</ETag>"
-        return 200, {}, f"{_XML}<CompleteMultipartUploadResult>{body}</CompleteMultipartUploadResult>".encode()
+        joined = f"<Key>{key}</Key><ETag>1</ETag>"
+        return 200, {}, f"{_XML}<CompleteMultipartUploadResult>{joined}</CompleteMultipartUploadResult>".encode()
     return 204, {}, b""
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from moderation import guards
@@ -45,7 +45,7 @@ from moderation.records.outcomes import (
 )
 from moderation.records.samples import sample_of
 from moderation.submission import CaseState
-from moderation.tables import CentreMark, Component, PolicyRow, RuleAssignment
+from moderation.tables import CentreMark, Component, Outcome, PolicyRow, RuleAssignment
 from tests.moderation.records import stage
 from tests.moderation.records.stage import (
     CENTRE_B,
@@ -228,7 +228,7 @@ def test_a_recomputation_that_differs_confirms_nothing(session: Session, monkeyp
     case_id = with_moderator(session)
     stage.moderate(session, case_id, dict(zip(CENTRE_B, MODERATOR_B, strict=True)))
     guards.drop(session.connection())  # somebody who owns the database changes what was recorded
-    outcome = session.scalars(outcomes.select(outcomes.Outcome)).one()
+    outcome = session.scalars(select(Outcome)).one()
     tampered = list(outcome.numbers["mapping"])
     tampered[68] = 63
     outcome.numbers = {**outcome.numbers, "mapping": tampered}

@@ -57,6 +57,11 @@ SMALL = National(centres=6, seed=314)
 """Sixty cases, from nobody who can be drawn to 49, in three consortia."""
 
 
+def codes_of(refused: MarksRefused) -> set[str]:
+    faults: Any = refused.facts["faults"]
+    return {code for _, code, _ in faults}
+
+
 def prepare(connection: Any) -> None:
     for pragma in ("foreign_keys", "recursive_triggers"):
         connection.execute(f"PRAGMA {pragma} = ON")
@@ -302,7 +307,7 @@ def test_faults_in_marks_are_named_and_nothing_is_saved(engine: Engine) -> None:
 
     with Session(engine) as session, session.begin(), pytest.raises(MarksRefused) as refused:
         submit_series_marks(session, KEY, wrong, actor=steps.TEACHERS, now=NOW)
-    codes = {code for _, code, _ in refused.value.facts["faults"]}
+    codes = codes_of(refused.value)
     assert codes == {"mark-out-of-range", "duplicate-candidate", "unknown-candidate"}
     with Session(engine) as session:
         assert session.scalars(select(CentreMark)).first() is None
@@ -354,7 +359,7 @@ def test_marks_of_somebody_without_an_allocation_are_refused(engine: Engine) -> 
 
     with Session(engine) as session, session.begin(), pytest.raises(MarksRefused) as refused:
         mark_series(session, KEY, strangers, now=NOW)
-    assert {code for _, code, _ in refused.value.facts["faults"]} == {"not-allocated"}
+    assert codes_of(refused.value) == {"not-allocated"}
     with Session(engine) as session:
         assert session.scalars(select(ModeratorMark)).first() is None
 

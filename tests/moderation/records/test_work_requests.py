@@ -195,10 +195,9 @@ def test_a_withdrawal_after_the_draw_is_offered_for_replacement_and_never_drawn_
     stage.confirm(session, case_id, [70 - i for i in range(40)])
     items = sample_of(session, case_id).items
     assert withdrawn_items(session, case_id=case_id) == []
-    gone = [items[0], next(line for line in ranked_list(session, case_id).lines if line.position == 2)]
-    session.execute(
-        update(Entry).where(Entry.candidate_id.in_([one.candidate_id for one in gone])).values(withdrawn_at=LATER)
-    )
+    second = next(line for line in ranked_list(session, case_id).lines if line.position == 2)
+    gone = [items[0].candidate_id, second.candidate_id]
+    session.execute(update(Entry).where(Entry.candidate_id.in_(gone)).values(withdrawn_at=LATER))
     (offered,) = withdrawn_items(session, series_key=stage.SERIES)
     assert offered.item_id == items[0].item_id
     ranking = ranked_list(session, case_id)

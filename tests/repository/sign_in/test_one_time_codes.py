@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from repository import people
 from repository.access import Role
@@ -65,7 +67,7 @@ def test_the_address_is_what_apps_read() -> None:
 
 
 async def _account(database: Database) -> str:
-    def add(session: people.Session) -> str:
+    def add(session: Session) -> str:
         assignment = people.add_person(session, "Ada Example", Role.AB_OFFICER, NOW)
         return local.add_account(session, CONTEXT, assignment.person_id, "ada@example.org", "x")
 
@@ -107,7 +109,7 @@ async def test_recovery_codes_work_once_each_and_only_their_hashes_are_kept(data
     assert not await use("")  # type: ignore[misc]
     assert not await use(codes[4], "somebody-else")  # type: ignore[misc]
     assert await database.read(lambda s: one_time_codes.recovery_codes_left(s, account_id)) == 9
-    hashes = await database.read(lambda s: set(s.scalars(people.select(RecoveryCode.code_sha256))))
+    hashes = await database.read(lambda s: set(s.scalars(select(RecoveryCode.code_sha256))))
     assert hashlib.sha256(codes[4].replace("-", "").encode()).digest() in hashes
     again = [bytes([number + 100]) * 10 for number in range(10)]
     await database.write(lambda s: one_time_codes.make_recovery_codes(s, CONTEXT, account_id, again))

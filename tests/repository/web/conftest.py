@@ -53,7 +53,7 @@ class Clock:
 class Server(TestServer):
     """aiohttp's test server, but like the service a broken line does not cancel the handler: what came is kept."""
 
-    async def _make_runner(self, **kwargs: Any) -> BaseRunner[Any]:
+    async def _make_runner(self, **kwargs: Any) -> BaseRunner:
         settings = {**kwargs, "handler_cancellation": False, "max_field_size": app.HEADER_FIELD_LIMIT_BYTES}
         return Runner(self.app, **settings)
 

@@ -90,9 +90,8 @@ class Elsewhere:
         return await self.come_back(browser, await self.begin(browser), **changes)
 
     async def count(self, table: Any) -> int:
-        return int(
-            await self.service.services.database.read(lambda s: s.scalar(select(func.count()).select_from(table)))
-        )
+        counted = select(func.count()).select_from(table)
+        return await self.service.services.database.read(lambda s: s.scalar(counted) or 0)
 
     async def events(self, action: str) -> list[tuple[str, dict[str, Any]]]:
         """Outcome and details of the events of an action."""

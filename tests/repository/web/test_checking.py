@@ -56,9 +56,9 @@ async def lead(officer: Client, leader: Client, moderator: Client) -> None:
     body = {
         "series": SERIES,
         "component": COMPONENT,
-        "leader_id": leader.person_id,
-        "member_ids": [moderator.person_id],
-    }  # type: ignore[attr-defined]
+        "leader_id": leader.person_id,  # type: ignore[attr-defined]
+        "member_ids": [moderator.person_id],  # type: ignore[attr-defined]
+    }
     assert (await officer.post("/api/teams", json=body)).status == 201
 
 

@@ -15,7 +15,7 @@ from moderation.exchange.basedata import write_basedata
 from moderation.rehearsal import Rehearsal, synthetic_basedata
 from moderation.submission import CaseState
 from moderation.tables import Entry, ModerationCase, SampleItem
-from repository import rehearsing
+from repository import sign_in_lines
 from repository.access import Role
 from repository.tables import new_id
 from scripts.tables import Packet, Script, Sitting
@@ -146,9 +146,7 @@ async def test_work_on_the_wrong_way_or_for_somebody_outside_the_sample(rehearse
 async def test_moderator_marks_and_outcomes(rehearsed: Rehearsed) -> None:
     read = await rehearsed.case(submission_mode=SubmissionMode.POSTAL)
     proposed = await rehearsed.case(state=CaseState.OUTCOME_PROPOSED)
-    people = await rehearsed.service.services.database.read(
-        lambda s: {one.role: one for one in rehearsing.sign_in_lines.read(s)}
-    )
+    people = await rehearsed.service.services.database.read(lambda s: {one.role: one for one in sign_in_lines.read(s)})
 
     async def rehearsal_client(role: Role) -> TestClient:  # type: ignore[type-arg]
         client = await rehearsed.service.anonymous()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
@@ -155,7 +157,7 @@ async def test_another_app_takes_the_place_of_the_old_one_and_ends_other_sign_in
     person = await make_person(service, Role.EXAMS_OFFICER)
     here, there = await signed_in(service, person), await signed_in(service, person)
     key = (await (await here.get("/account/app")).text()).partition('Key: <span class="app-code">')[2].partition("<")[0]
-    secret = one_time_codes.base64.b32decode(key.replace(" ", ""))
+    secret = base64.b32decode(key.replace(" ", ""))
     step = int(service.clock.now.timestamp()) // 30
     answer = await post(here, "/account/app", code=one_time_codes.code_of(secret, step))
     assert answer.status == 200

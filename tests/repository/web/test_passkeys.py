@@ -16,7 +16,7 @@ from repository.mail.records import set_sent_here
 from repository.mail.tables import MailMessage
 from repository.sign_in.ceremonies import REFUSAL_WORDS, Refusal
 from repository.sign_in.key_tables import Passkey, PasskeyChallenge
-from repository.sign_in.one_time_codes import OneTimeCode
+from repository.sign_in.local_tables import OneTimeCode
 from repository.sign_in.tables import Account
 from repository.tables import AuditEvent
 

@@ -21,6 +21,7 @@ from repository.audit import Context
 from repository.mail.queueing import State
 from repository.mail.tables import MailMessage
 from repository.receipts import canonical, files, issuing, proving
+from repository.receipts.bodies import By
 from repository.receipts.checking import Verdict, examine, listed_of
 from repository.receipts.kinds import ReceiptKind
 from repository.sign_in.people_tables import NotificationContact
@@ -267,7 +268,7 @@ async def test_receipts_of_two_transactions_at_once_go_in_one_message(posted: Po
             centre_number=case.centre_number,
             case_id=case.id,
         )
-        by = issuing.By("somebody", "Officer", "exams_officer", "Exams officer")
+        by = By("somebody", "Officer", "exams_officer", "Exams officer")
         context = Context(None, service.clock.now, "test")
         signer = service.services.signer
         issuing.issue(session, context, signer, ReceiptKind.DOCUMENT_WITHDRAWN, what, by, {"candidates": []})

@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
+from moderation.independence import ConflictKind
 from moderation.records import independence
 from moderation.records.marking import allocate
 from moderation.tables import Candidate, CentreMark, ModerationCase
@@ -64,7 +65,7 @@ async def test_a_tie_takes_every_sight_at_once(stage_on_each: Stage) -> None:
             session,
             person_id=client.person_id,  # type: ignore[attr-defined]
             centre_number=CENTRE,
-            kind=independence.ConflictKind.OTHER,
+            kind=ConflictKind.OTHER,
             note="a friend teaches there",
             declared_by=client.person_id,  # type: ignore[attr-defined]
             now=stage.service.clock.now,

@@ -71,7 +71,7 @@ async def test_whoever_changes_the_way_in_is_told(real_service: Service) -> None
     await post(client, "/account/recovery-codes")
     page = await (await client.get("/account/app")).text()
     key = page.partition('Key: <span class="app-code">')[2].partition("<")[0]
-    secret = one_time_codes.base64.b32decode(key.replace(" ", ""))
+    secret = base64.b32decode(key.replace(" ", ""))
     step = int(real_service.clock.now.timestamp()) // one_time_codes.STEP_SECONDS
     await post(client, "/account/app", code=one_time_codes.code_of(secret, step))
     letters = await real_service.services.database.read(lambda s: s.scalars(select(MailMessage)).all())

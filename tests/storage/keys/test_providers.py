@@ -205,7 +205,8 @@ def test_another_installation_does_not_open_it(stage: Stage) -> None:
 
 @pytest.mark.fault("att:F08")
 def test_after_a_rotation_the_newest_wraps_and_the_older_open(stage: Stage) -> None:
-    keys, beside = stage.open(), stage.open()
+    keys: KeyProvider = stage.open()
+    beside = stage.open()
     assert isinstance(keys, Rotates)
     wraps = [keys.wrap(KEY, CONTEXT)]
     versions = [keys.current()]
@@ -225,10 +226,11 @@ def test_after_a_rotation_the_newest_wraps_and_the_older_open(stage: Stage) -> N
 
 @pytest.mark.fault("att:F08")
 def test_st21_a_retired_version_opens_nothing_any_more(stage: Stage) -> None:
-    keys = stage.open()
+    keys: KeyProvider = stage.open()
     if not isinstance(keys, Retires):
         assert isinstance(keys, KmsProvider), "only KMS leaves the end of a key to its own service"
         return
+    assert isinstance(keys, Rotates)
     old, old_blob = keys.current(), keys.wrap(KEY, CONTEXT)
     new = keys.rotate()
     new_blob = keys.wrap(KEY, CONTEXT)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import uvicorn
-from fastapi import FastAPI
-from tuspyserver import create_tus_router
+import uvicorn  # type: ignore[import-not-found]
+from fastapi import FastAPI  # type: ignore[import-not-found]
+from tuspyserver import create_tus_router  # type: ignore[import-not-found]
 
 app = FastAPI()
 app.include_router(create_tus_router(files_dir=sys.argv[2]))
