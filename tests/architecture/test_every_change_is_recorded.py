@@ -113,7 +113,7 @@ def leads_to_the_log(handler: Callable[..., Any]) -> bool:
                 return True
             if one not in seen:
                 seen.add(one)
-                step += list(named_in(one))  # type: ignore[arg-type]
+                step += list(named_in(one))
         edge = step
     return False
 

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -98,8 +99,8 @@ def test_only_the_command_line_hands_the_environment_to_settings() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
-def test_every_module_says_what_it_is(package: object) -> None:
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):  # type: ignore[attr-defined]
+def test_every_module_says_what_it_is(package: ModuleType) -> None:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if ".migrations." in found.name or found.name.endswith("__main__"):
             continue
         assert importlib.import_module(found.name).__doc__, found.name

@@ -67,7 +67,7 @@ def show(title: str, figures: Sequence[Figure], options: Options) -> int:
         ("target", "right"),
         ("met", "left"),
     ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        table.add_column(column, justify=justify)
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
         target = "" if figure.target is None else f"{sign} {figure.target:g}"

@@ -114,7 +114,7 @@ class Rows:
 
         def insert(
             table: type[Base], columns: tuple[str, ...], rows: list, same: dict
-        ) -> tuple[Callable[[], object], int]:  # type: ignore[type-arg]
+        ) -> tuple[Callable[[], object], int]:
             return lambda: insert_rows(session, table, columns, rows, same), len(rows)
 
         return {

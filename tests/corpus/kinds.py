@@ -40,7 +40,7 @@ _HEADS: tuple[tuple[str, str, bytes, str], ...] = (
 )
 
 CASES: tuple[Case, ...] = (
-    *(Case(name, file, lambda head=head: head + bytes(600), refused(code)) for name, file, head, code in _HEADS),  # type: ignore[misc]
+    *(Case(name, file, lambda head=head: head + bytes(600), refused(code)) for name, file, head, code in _HEADS),
     Case("publisher", "1001.pub", lambda: _old("Quill"), refused("publisher")),
     Case("outlook-message", "1001.msg", lambda: _old("__properties_version1.0"), refused("email")),
     Case("visio-drawing", "1001.vsd", lambda: _old("VisioDocument"), refused("drawing")),

@@ -82,7 +82,7 @@ def word(body: str = "", *, prologue: str = "") -> str:
 def docx(body: str = "", parts: Parts = {}, *, rows: tuple[tuple[str, ...], ...] = (), macros: bool = False) -> bytes:  # noqa: B006
     """A Word document with this body, more parts, and relationships of its main part."""
     kind = "application/vnd.ms-word.document.macroEnabled.main+xml" if macros else DOCX + ".main+xml"
-    related: Parts = {"word/_rels/document.xml.rels": relations(*rows)} if rows else {}  # type: ignore[arg-type]
+    related: Parts = {"word/_rels/document.xml.rels": relations(*rows)} if rows else {}
     return packed(
         {
             "[Content_Types].xml": content_list("word/document.xml", kind) % "",

@@ -25,7 +25,7 @@ def drawing(width: int = 320, height: int = 200, mode: str = "RGB") -> Image.Ima
 def saved(kind: str, image: Image.Image | None = None, **more: object) -> bytes:
     """A picture as a file."""
     target = io.BytesIO()
-    (image or drawing()).save(target, kind, **more)  # type: ignore[arg-type]
+    (image or drawing()).save(target, kind, **more)
     return target.getvalue()
 
 
@@ -180,9 +180,9 @@ def _of_each_kind() -> list[Case]:
         name, file, is_a = f"picture-{low}", f"1001.{low}", f"image/{low}"
         found += [
             Case(name, file, partial(saved, kind), sound(is_a, 1)),
-            Case(f"{name}-first-half", file, lambda k=kind: _ending(saved(k), 0.5), refused("incomplete", is_a)),  # type: ignore[misc]
+            Case(f"{name}-first-half", file, lambda k=kind: _ending(saved(k), 0.5), refused("incomplete", is_a)),
             Case(f"{name}-of-rubbish", file, partial(_rubbish, kind), refused(code, is_a)),
-            Case(f"{name}-before-a-zip", file, lambda k=kind: _zip_after(saved(k)), refused("polyglot", is_a)),  # type: ignore[misc]
+            Case(f"{name}-before-a-zip", file, lambda k=kind: _zip_after(saved(k)), refused("polyglot", is_a)),
         ]
         if kind not in {"TIFF", "BMP"}:  # they have no end of their own
             after = partial(lambda k: saved(k) + b"<script>" + bytes(range(256)) * 20, kind)

@@ -176,7 +176,7 @@ async def _left(services: Services, oids: list[str]) -> dict[str, Any]:
     readable: dict[str, bool] = {}
     for number, oid in enumerate(oids):
         try:
-            stored = await services.database.read(lambda s, o=oid: objects.stored_object(s, o))  # type: ignore[misc]
+            stored = await services.database.read(lambda s, o=oid: objects.stored_object(s, o))
         except DocumentDestroyed:
             readable[oid] = False
             continue

@@ -173,7 +173,7 @@ def watch_database(engine: Engine, points: Failpoints) -> None:
         commit(connection)
         points.reach("after COMMIT")
 
-    engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
+    engine.dialect.do_commit = do_commit
 
 
 def _words(statement: str) -> str:

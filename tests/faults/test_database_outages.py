@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
 
 from .life import SMALL
 from .serving import serving
@@ -76,11 +77,12 @@ async def test_all_connections_taken_is_busy_not_broken(
         made = await client.create(10, None)
         database = service.services.database
         pool = database.sync_engine.pool
+        assert isinstance(pool, QueuePool)
         monkeypatch.setattr(pool, "_timeout", 0.2)  # it waits thirty seconds in service
         sleep = text("SELECT pg_sleep(2)")
         sleepers = [
             asyncio.create_task(database.read(lambda session: session.execute(sleep)))
-            for _ in range(pool.size() + pool._max_overflow)  # type: ignore[attr-defined]
+            for _ in range(pool.size() + pool._max_overflow)
         ]
         await asyncio.sleep(1)
         headers = {**TUS, "Upload-Token": made["token"]}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ TOP = Path(__file__).parents[2]
 SECONDS = 600
 
 
-def run(case: Case) -> dict[str, object]:
+def run(case: Case) -> dict[str, Any]:
     """Run a case inside its small file system; returns what it reports."""
     done = subprocess.run(
         ["unshare", "--mount", "--map-root-user", sys.executable, "-m", "tests.faults.full", case.as_json()],
@@ -30,12 +31,12 @@ def run(case: Case) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-5000:]
-    report: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return report
 
 
-def check(report: dict[str, object], refusals: set[int]) -> None:
-    statuses = Counter({int(status): count for status, count in report["statuses"].items()})  # type: ignore[attr-defined]
+def check(report: dict[str, Any], refusals: set[int]) -> None:
+    statuses = Counter({int(status): count for status, count in report["statuses"].items()})
     print(statuses)
     assert not [status for status in statuses if status == 500]
     assert set(statuses) & refusals, "the disk was never full"

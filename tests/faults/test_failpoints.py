@@ -118,7 +118,7 @@ def kill_at_each_point(
     """
     kills = 0
     for number in range(first, LIMIT, stride):
-        plan = replace(fresh(), strike_at=number, **what)  # type: ignore[arg-type]
+        plan = replace(fresh(), strike_at=number, **what)
         killed = nursery.raise_one(plan) == -signal.SIGKILL
         report = "report.json"
         if killed:

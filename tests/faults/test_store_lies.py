@@ -27,7 +27,7 @@ TOLD = 20
 
 
 @pytest.fixture
-async def stage(open_stage) -> AsyncIterator[Stage]:  # type: ignore[no-untyped-def]
+async def stage(open_stage) -> AsyncIterator[Stage]:
     async with open_stage() as opened:
         yield opened
 
@@ -246,7 +246,7 @@ async def test_a_copy_from_the_wrong_source_is_never_released(stage: Stage, roun
 @lies
 @pytest.mark.fault("real:R11", "real:R13", "real:R14")
 @pytest.mark.parametrize("done", [True, False], ids=["done-and-lost", "200-with-an-error"])
-async def test_st17_a_join_is_believed_only_when_the_store_shows_it(open_stage, done: bool) -> None:  # type: ignore[no-untyped-def]
+async def test_st17_a_join_is_believed_only_when_the_store_shows_it(open_stage, done: bool) -> None:
     async def lose(request: Request, forward: Forward) -> Answer:
         if done:
             await forward(request)

@@ -22,7 +22,7 @@ STALL_SECONDS = 3.0
 """Longer than the client waits for an answer, as the stage sets it."""
 
 
-def failing(rate: float, chosen: random.Random, kinds: Counter[str]):  # type: ignore[no-untyped-def]
+def failing(rate: float, chosen: random.Random, kinds: Counter[str]):
     """A rule by which each request fails with that probability, in one of seven ways."""
 
     async def rule(request: Request, forward: Forward) -> Answer:
@@ -67,7 +67,7 @@ def failing(rate: float, chosen: random.Random, kinds: Counter[str]):  # type: i
         ),
     ],
 )
-async def test_uploads_go_on_while_the_store_fails(  # type: ignore[no-untyped-def]
+async def test_uploads_go_on_while_the_store_fails(
     open_stage, seed: int, percent: int, uploads: int, geometry: Geometry
 ) -> None:
     chosen = random.Random(seed)

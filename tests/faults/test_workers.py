@@ -65,7 +65,7 @@ class Watch:
 
     async def until(self, condition: object, wanted: int) -> None:
         """Wait until so many documents fulfil a condition."""
-        counted = select(func.count()).select_from(DocumentRow).where(condition)  # type: ignore[arg-type]
+        counted = select(func.count()).select_from(DocumentRow).where(condition)
         async with asyncio.timeout(WITHIN_SECONDS):
             while await self.database.read(lambda session: session.scalar(counted)) < wanted:
                 await asyncio.sleep(0.02)
@@ -78,7 +78,7 @@ class Watch:
     async def check(self) -> None:
         """Each document went each step once, and each page is there once."""
 
-        def read(session):  # type: ignore[no-untyped-def]
+        def read(session):
             events = Counter(map(tuple, session.execute(select(AuditEvent.object_id, AuditEvent.action))))
             return events, Counter(map(tuple, session.execute(select(Derivative.document_id, Derivative.kind))))
 

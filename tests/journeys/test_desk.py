@@ -29,7 +29,7 @@ def go_by_keys(page: Page, words: str) -> None:
 def type_mark(page: Page, less: int, comment: str) -> str:
     """Type a mark below the centre's and why; returns whose work it is."""
     expect(page.locator("form[data-desk-started]")).to_be_visible()
-    centre = int(re.search(r"(\d+) out of", page.locator(".app-desk__marks").inner_text())[1])  # type: ignore[index]
+    centre = int(re.search(r"(\d+) out of", page.locator(".app-desk__marks").inner_text())[1])
     page.keyboard.press("Alt+KeyM")
     page.keyboard.type(str(max(0, centre - less)))
     page.keyboard.press("Tab")

@@ -27,13 +27,13 @@ def work_of(number: str, title: str = "Folder") -> WorkFile:
     return files.pdf(number, title, "PRACTICE-JOURNEY", 1, Random(int(number)))
 
 
-def row_of(page: Page, number: str):  # type: ignore[no-untyped-def]
+def row_of(page: Page, number: str):
     return page.locator(f"[data-candidate-number='{number}']")
 
 
 def send(page: Page, number: str, name: str, work: WorkFile) -> None:
     row = row_of(page, number)
-    row.locator("input[type=file]").set_input_files([payload(work, name)])  # type: ignore[list-item]
+    row.locator("input[type=file]").set_input_files([payload(work, name)])
     expect(row.locator(".app-files__status").last).to_have_text("Received and checked")
 
 
@@ -72,7 +72,7 @@ def test_from_what_is_missing_to_a_receipt_and_nothing_is_left(visit: Visit) -> 
 
     row_of(page, third).get_by_role("link", name="Replace or move").click()
     person.look("Change a file")
-    page.get_by_label("The new file").set_input_files([payload(work_of(third, "Better"), "better.pdf")])  # type: ignore[list-item]
+    page.get_by_label("The new file").set_input_files([payload(work_of(third, "Better"), "better.pdf")])
     page.get_by_role("button", name="Replace it").click()
     person.look("Sample, PRAC/03")
     words = ""

@@ -250,7 +250,7 @@ def kill_chromium(browser: subprocess.Popen[bytes]) -> None:
     browser.wait()
 
 
-def page_of(playwright: Playwright, profile: Path):  # type: ignore[no-untyped-def]
+def page_of(playwright: Playwright, profile: Path):
     """The first page of the browser that runs over this profile."""
     told, give_up_at = profile / "DevToolsActivePort", monotonic() + PATIENCE_SECONDS
     while not (told.exists() and told.read_text().count("\n")):
@@ -280,7 +280,7 @@ def test_chromium_is_killed_in_the_middle_and_the_page_sends_only_the_rest(
     sent: list[tuple[str, int]] = []
     documents: list[str] = []
 
-    def choose_the_file(page) -> None:  # type: ignore[no-untyped-def]
+    def choose_the_file(page) -> None:
         page.goto(line.address + service.sign_in_paths["teacher", CENTRE])
         page.get_by_role("link", name="X446/03").first.click()
         page.locator(f"[data-item-id='{sender.item}'] input[type=file]").set_input_files(path)

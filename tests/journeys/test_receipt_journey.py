@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from repository.receipts import files
 
@@ -82,19 +82,15 @@ def test_marks_are_submitted_receipted_mailed_and_proven_without_the_service(
     expect(page.get_by_text(total, exact=False).first).to_be_visible()
     wait_for(lambda: bool(page.reload()) and page.get_by_text("Signed and in the audit log").is_visible())
     officer.look("Marks submitted")
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download the proof").click()
-    kept = tmp_path / started.value.suggested_filename
-    started.value.save_as(kept)
-    with page.expect_download() as started:
-        page.get_by_role("link", name="Download it to read and print").click()
-    assert Path(started.value.path()).read_bytes().startswith(b"%PDF-")
+    kept = saved(page.get_by_role("button", name="Download the proof"), tmp_path)
+    printed = saved(page.get_by_role("link", name="Download it to read and print"), tmp_path)
+    assert printed.read_bytes().startswith(b"%PDF-")
 
     # It comes by mail, proof and all, without the marks.
     wait_for(lambda: any("Receipt" in str(one["Subject"]) for one in post.to(CONTACT)))
     message = next(one for one in post.to(CONTACT) if "Receipt" in str(one["Subject"]))
     found = {str(one.get_filename()): one.get_payload(decode=True) for one in message.iter_attachments()}
-    mailed = files.read(bytes(found[kept.name]))  # type: ignore[arg-type]
+    mailed = files.read(bytes(found[kept.name]))
     whole = files.read(kept.read_bytes())
     assert mailed.signed_text == whole.signed_text
     assert (mailed.log_proof, mailed.marks_text) == (whole.log_proof, None)
@@ -104,10 +100,7 @@ def test_marks_are_submitted_receipted_mailed_and_proven_without_the_service(
     officer.open("/receipt-keys")
     officer.look("Keys of receipts")
     key = page.locator("code").first.inner_text()
-    with page.expect_download() as started:
-        page.get_by_role("link", name="download the checking page").click()
-    checking = tmp_path / "stick" / started.value.suggested_filename
-    started.value.save_as(checking)
+    checking = saved(page.get_by_role("link", name="download the checking page"), tmp_path / "stick")
     officer.open("/verify-receipt")
     judge(page, kept.read_bytes(), key, "Yes. This receipt is proven")
     page.context.set_offline(True)
@@ -117,7 +110,7 @@ def test_marks_are_submitted_receipted_mailed_and_proven_without_the_service(
     judge(
         page, kept.read_bytes().replace(b"marks-submitted", b"marks-submittee"), key, "No. Do not rely on this receipt"
     )
-    judge(page, bytes(found[kept.name]), key, "Nothing was changed")  # type: ignore[arg-type]
+    judge(page, bytes(found[kept.name]), key, "Nothing was changed")
     page.context.set_offline(False)
 
     # Nothing failed to arrive.
@@ -135,6 +128,14 @@ def test_marks_are_submitted_receipted_mailed_and_proven_without_the_service(
     narrow.page.get_by_role("link", name=re.compile("Marks submitted")).click()
     narrow.look("Marks submitted")
     assert narrow.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def saved(link: Locator, folder: Path) -> Path:
+    with link.page.expect_download() as started:
+        link.click()
+    kept = folder / started.value.suggested_filename
+    started.value.save_as(kept)
+    return kept
 
 
 def judge(page: Page, data: bytes, key: str, words: str) -> None:

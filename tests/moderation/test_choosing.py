@@ -26,7 +26,7 @@ def cohort(*marks: int) -> list[Drawable]:
 def codes(rows: list[Drawable], profile: SampleProfile, chosen: set[str]) -> set[str]:
     with pytest.raises(ChoiceRefused) as caught:
         choose(rows, profile, chosen)
-    faults: list[tuple[str, str, str]] = caught.value.facts["faults"]  # type: ignore[assignment]
+    faults: list[tuple[str, str, str]] = caught.value.facts["faults"]
     return {fault[1] for fault in faults}
 
 

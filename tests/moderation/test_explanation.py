@@ -39,7 +39,7 @@ def found_of(decision: Decision | None) -> Found:
 
 def decided(pairs: Sequence[tuple[int, int]], tolerance: int, maximum: int, **more: object) -> Found:
     whole = {"whole_sample_read": True, **more}
-    return found_of(decide(Stage.FULL_SAMPLE, pairs, tolerance_marks=tolerance, maximum=maximum, **whole))  # type: ignore[arg-type]
+    return found_of(decide(Stage.FULL_SAMPLE, pairs, tolerance_marks=tolerance, maximum=maximum, **whole))
 
 
 def works_of(pairs: Sequence[tuple[int, int]]) -> list[OwnWork]:
@@ -65,7 +65,7 @@ B_WORKS = works_of(list(zip(CENTRE_B, MODERATOR_B, strict=True)))
 
 
 def explained_b(level: Disclosure, **more: object) -> Explanation:
-    return explain(B, marks_of(B, [*CENTRE_B, 50, 0, None]), B_WORKS, level=level, **more)  # type: ignore[arg-type]
+    return explain(B, marks_of(B, [*CENTRE_B, 50, 0, None]), B_WORKS, level=level, **more)
 
 
 def test_the_arithmetic_of_worked_example_b() -> None:

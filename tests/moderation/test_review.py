@@ -96,7 +96,7 @@ def test_the_reasons_are_the_regulators_seventeen() -> None:
     ],
 )
 def test_a_review_of_moderation(change: dict[str, object], refusal: Refusal | None) -> None:
-    work = replace(GOOD, **change)  # type: ignore[arg-type]
+    work = replace(GOOD, **change)
     assert why_not_moderation(work, candidate_named=False, before=()) is refusal
     assert why_not_moderation(work, candidate_named=True, before=()) is Refusal.CANDIDATE_NAMED
 

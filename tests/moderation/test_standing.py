@@ -14,7 +14,7 @@ from tests.moderation.records.stage import CENTRE_B, CENTRE_D, MODERATOR_B, MODE
 FIRST = {1, 4, 7, 9, 12, 15}
 
 
-def works(centre, moderator, read):  # type: ignore[no-untyped-def]
+def works(centre, moderator, read):
     return [
         Work(f"w{at:02}", c, m if at in read else None, at in FIRST)
         for at, (c, m) in enumerate(zip(centre, moderator, strict=True), 1)
@@ -67,7 +67,7 @@ def test_equal_marks_share_a_place() -> None:
     st.sampled_from([Stage.SUB_SAMPLE, Stage.FULL_SAMPLE]),
     st.integers(0, 10),
 )
-def test_it_is_never_a_second_rule(rows, stage, tolerance) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_never_a_second_rule(rows, stage, tolerance) -> None:
     sample = [Work(f"w{at:02}", c, m, first) for at, (c, m, first) in enumerate(rows)]
     found = standing_of(sample, stage, tolerance_marks=tolerance, maximum=70)
     assert found.report == report_stage(sample, stage, tolerance_marks=tolerance, maximum=70)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ standings = st.lists(st.builds(ItemStanding, st.sampled_from(ItemState), st.bool
 
 
 def digital(released: frozenset[str] = frozenset(), now: datetime = BEFORE, **more: object) -> ItemStanding:
-    return standing_of(ItemFacts(due_at=DUE, now=now, required=BOTH, released=released, **more))  # type: ignore[arg-type]
+    return standing_of(ItemFacts(due_at=DUE, now=now, required=BOTH, released=released, **more))
 
 
 def test_a_digital_work_is_followed_to_its_last_required_slot() -> None:
@@ -111,9 +112,9 @@ def test_another_file_never_makes_a_received_work_wait_again(one: ItemFacts, slo
 
 
 @given(standings, st.randoms(use_true_random=False))
-def test_a_sample_does_not_depend_on_the_order_of_its_works(held: list[ItemStanding], random: object) -> None:
+def test_a_sample_does_not_depend_on_the_order_of_its_works(held: list[ItemStanding], random: Random) -> None:
     shuffled = list(held)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert sample_standing(shuffled, due_at=DUE, now=BEFORE) == sample_standing(held, due_at=DUE, now=BEFORE)
 
 

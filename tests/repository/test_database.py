@@ -89,7 +89,7 @@ async def test_when_the_common_commit_fails_all_failed_and_the_next_is_sound(dat
             raise OperationalError("COMMIT", {}, OSError("disk I/O error"))
         commit(connection)
 
-    dialect.do_commit = once  # type: ignore[method-assign]
+    dialect.do_commit = once
     answers = await together(database, add("a"), add("b"))
     assert all(isinstance(answer, ServiceBusy) for answer in answers), answers
     assert await kept(database) == []

@@ -97,7 +97,7 @@ async def test_an_automatic_tie_says_what_its_role_says_and_nothing_else(databas
         "DELETE FROM conflict",
     ):
         with pytest.raises(RecordKept):
-            await database.write(lambda session, one=statement: session.execute(text(one)))  # type: ignore[misc]
+            await database.write(lambda session, one=statement: session.execute(text(one)))
 
 
 async def test_a_role_given_later_ends_what_is_open(database: Database) -> None:

@@ -31,7 +31,7 @@ async def test_migrated_tables_are_the_declared_ones(database_url: str) -> None:
 
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection)
-        return list(compare_metadata(context, list(metadatas())))  # type: ignore[arg-type]
+        return list(compare_metadata(context, list(metadatas())))
 
     assert await database.on_connection(differences) == []
     await database.close()

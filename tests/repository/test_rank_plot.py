@@ -8,7 +8,7 @@ from moderation.standing import standing_of
 from repository.rank_plot import BOTTOM, HEIGHT_AT_MOST, NAMED_AT_MOST, TOP, rank_plot_of
 
 
-def plot(pairs):  # type: ignore[no-untyped-def]
+def plot(pairs):
     works = [Work(f"w{at:03}", centre, moderator, True) for at, (centre, moderator) in enumerate(pairs)]
     standing = standing_of(works, Stage.FULL_SAMPLE, tolerance_marks=4, maximum=70)
     return rank_plot_of(standing, {work.key: work.key.upper() for work in works})

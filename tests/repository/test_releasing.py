@@ -167,7 +167,7 @@ async def test_what_is_shown_is_stored_page_by_page_before_the_release(
     services = await work_with(stage, inspection=await choose())
     assert await stage.state(sent) == "released"
 
-    def shown(session):  # type: ignore[no-untyped-def]
+    def shown(session):
         shapes = derivatives.shapes(session, sent.oid)
         places = [derivatives.page(session, sent.oid, DerivativeKind.TEXT, one.number) for one in shapes]
         return shapes, [(objects.stored_object(session, one.oid), one.start, one.stop) for one in places]
@@ -192,13 +192,13 @@ async def test_an_outage_in_the_middle_of_what_is_shown_doubles_nothing(stage: S
             raise BackendUnavailable
         return put(*arguments, **further)
 
-    backend.put = failing  # type: ignore[method-assign]
+    backend.put = failing
     while await stage.state(sent) != "released":
         writes, allowed = 0, allowed + 1
         await stage.work_once()
         stage.clock.now += timedelta(minutes=6)
     assert allowed > 5, "the outage was never in the middle"
-    backend.put = put  # type: ignore[method-assign]
+    backend.put = put
     rows = await stage.services.database.read(lambda s: [one.kind for one in s.scalars(select(Derivative))])
     assert sorted(rows) == sorted(OF_PAGES)
     found = await stage.document(sent)
@@ -234,7 +234,7 @@ async def test_what_was_released_before_gets_its_pages_in_the_background(stage: 
     sent = await stage.send(1000, 5)
     await stage.work()
 
-    def as_before(session) -> None:  # type: ignore[no-untyped-def]
+    def as_before(session) -> None:
         session.execute(delete(Derivative))
         work.add(session, "derive", sent.oid, stage.clock.now, lane="derive")
 
@@ -277,7 +277,7 @@ async def test_an_original_is_given_to_an_officer_once_it_was_scanned_clean_and_
     with pytest.raises(OriginalRefused):
         await database.write(lambda s: originals.give(s, context, unscanned.oid))
 
-    def clean(session) -> None:  # type: ignore[no-untyped-def]
+    def clean(session) -> None:
         session.get_one(DocumentRow, scanned.oid).scan_state = ScanState.CLEAN.value
 
     await database.write(clean)

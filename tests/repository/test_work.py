@@ -71,7 +71,7 @@ async def test_a_renewed_claim_is_nobody_elses(database: Database) -> None:
 async def test_no_lane_waits_behind_all_of_another(database: Database) -> None:
     """500 files of one centre, and the first of another that came last: it is the second that is taken."""
 
-    def fill(session) -> None:  # type: ignore[no-untyped-def]
+    def fill(session) -> None:
         for number in range(500):
             work.add(session, "verify", f"a{number}", NOW, lane="99001")
         work.add(session, "verify", "b0", NOW + timedelta(seconds=1), lane="99002")
@@ -83,7 +83,7 @@ async def test_no_lane_waits_behind_all_of_another(database: Database) -> None:
         job = await database.write(lambda session: work.claim(session, NOW + timedelta(seconds=2)))
         assert job is not None
         taken.append(job.subject_id)
-        await database.write(lambda session, job=job: work.finish(session, job, NOW))  # type: ignore[misc]
+        await database.write(lambda session, job=job: work.finish(session, job, NOW))
     assert taken == ["a0", "b0", "a1", "b1"]
 
 

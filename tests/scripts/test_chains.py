@@ -25,7 +25,7 @@ def chained(contents: list[str]) -> tuple[list[Link], str]:
 
 
 @given(CONTENTS, st.randoms())
-def test_a_whole_chain_holds_in_whatever_order_it_is_read(contents: list[str], random) -> None:  # type: ignore[no-untyped-def]
+def test_a_whole_chain_holds_in_whatever_order_it_is_read(contents: list[str], random) -> None:
     links, head = chained(contents)
     random.shuffle(links)
     assert broken(links, count=len(links), head=head) == []

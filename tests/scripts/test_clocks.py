@@ -30,8 +30,8 @@ def calendar(at: datetime, days: int) -> datetime:
     return due_at(at, "ENGLAND", days)
 
 
-def look(packet: Packet, now: datetime, **more: object):  # type: ignore[no-untyped-def]
-    return clocks(packet, held_on=HELD_ON, now=now, calendar=calendar, **more)  # type: ignore[arg-type]
+def look(packet: Packet, now: datetime, **more: object):
+    return clocks(packet, held_on=HELD_ON, now=now, calendar=calendar, **more)
 
 
 def london_evening(on: date, *, seconds: int = 0) -> datetime:

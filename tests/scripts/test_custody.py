@@ -26,7 +26,7 @@ def bank_holidays() -> None:
 def event(kind: str, about: About = About.PACKET, days: float = 0, **changes: object) -> CustodyEvent:
     at = MONDAY + timedelta(days=days)
     made = CustodyEvent(f"{about}-{kind}-{days}", about, kind, at, at, "clerk", "site A")
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def line(*events: CustodyEvent, now: datetime = MONDAY, script: ScriptFacts = SCRIPT) -> CustodyLine:

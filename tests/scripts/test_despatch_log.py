@@ -22,7 +22,7 @@ from scripts.despatch_log import (
     scheduled_weeks,
 )
 from scripts.despatch_sheet import ROWS_A_PAGE, log_pdf
-from scripts.errors import DespatchRefused, EntryWaits, EventConflict, LabelUnknown, TrackingNumberRefused
+from scripts.errors import DespatchRefused, EntryWaits, EventConflict, LabelUnknown, ScriptsError, TrackingNumberRefused
 from scripts.reconciliation import RegisterState
 from scripts.records import despatch_log
 from scripts.records.despatch_log import Recorded, Sent
@@ -110,11 +110,11 @@ def picture_of(session: Session) -> tuple[Any, ...]:
     ],
 )
 def test_a_sealing_that_no_paper_could_hold_names_its_field(
-    changes: dict[str, Any], error: type[Exception], field: str
+    changes: dict[str, Any], error: type[ScriptsError], field: str
 ) -> None:
     with pytest.raises(error) as refused:
         read_entry(sealing("SL1|99999|6A26|H446/01|1/2|1|DA13", **changes))
-    assert refused.value.facts["field"] == field  # type: ignore[attr-defined]
+    assert refused.value.facts["field"] == field
 
 
 @pytest.mark.parametrize(

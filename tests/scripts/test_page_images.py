@@ -25,11 +25,11 @@ def read(image: Image.Image, *, thorough: bool = False, dpi: float = 150) -> Pag
 
 
 def written(look: int = 1, **more: object) -> Image.Image:
-    return SCANNER.image(Side("1001", Face.ANSWER, 1, 4, look=look, **more))  # type: ignore[arg-type]
+    return SCANNER.image(Side("1001", Face.ANSWER, 1, 4, look=look, **more))
 
 
 def blank(**more: object) -> Image.Image:
-    return SCANNER.image(Side("1001", Face.BLANK, **more))  # type: ignore[arg-type]
+    return SCANNER.image(Side("1001", Face.BLANK, **more))
 
 
 @pytest.mark.fault("att:I07")
@@ -84,7 +84,7 @@ def test_written_lines_say_which_way_up_a_page_without_a_code_is_or_that_nobody_
     ],
 )
 def test_what_is_wrong_with_an_image_is_said_by_a_code(change: object, dpi: float, note: str) -> None:
-    reading = read(written().point(change), dpi=dpi)  # type: ignore[arg-type]
+    reading = read(written().point(change), dpi=dpi)
     assert note in reading.notes
     assert reading.rejected == note.startswith("too_")
 

@@ -137,7 +137,7 @@ def test_pages_lost_in_a_double_feed_show_against_the_sheet_counter() -> None:
 
 def facts(**more: object) -> SittingFacts:
     marks, bags = example()
-    return replace(SittingFacts(tuple(marks), tuple(bags)), **more)  # type: ignore[arg-type]
+    return replace(SittingFacts(tuple(marks), tuple(bags)), **more)
 
 
 def test_the_six_equations_are_said_with_their_figures() -> None:

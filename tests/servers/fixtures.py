@@ -64,7 +64,7 @@ def _opened(server: S3Server, **settings: object) -> S3Backend:
         "secret_key": server.secret_key,
         **settings,
     }
-    return open_s3(S3Settings(**chosen))  # type: ignore[arg-type]
+    return open_s3(S3Settings(**chosen))
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ class MailServer:
         line = server.transport.get_extra_info("ssl_object") if server.transport else None
         self.encrypted.append(session.ssl is not None or line is not None)
         if answer is None:
-            server.transport.abort()  # type: ignore[union-attr]
+            server.transport.abort()
             return "250 Nobody hears this"
         return answer
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..patience import PATIENCE_SECONDS
 from .seaweed import end_with_parent, free_ports
@@ -33,7 +33,7 @@ def postgres_programs() -> Path:
     return Path(beside).resolve().parent
 
 
-def _as_whom() -> dict[str, object]:
+def _as_whom() -> dict[str, Any]:
     """PostgreSQL refuses to run as root, so root lends it the account that its package made."""
     if os.geteuid() != 0:
         return {}
@@ -63,10 +63,10 @@ def running_postgres(*settings: str) -> Iterator[str]:
         data = directory / "data"
         data.mkdir(mode=0o700)
         if whom:
-            os.chown(data, whom["user"], whom["group"])  # type: ignore[call-overload]
+            os.chown(data, whom["user"], whom["group"])
         subprocess.run(
             [programs / "initdb", "-D", data, "-U", "nea", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-            check=True, capture_output=True, env=ENVIRONMENT, cwd="/", **whom,  # type: ignore[call-overload]
+            check=True, capture_output=True, env=ENVIRONMENT, cwd="/", **whom,
         )  # fmt: skip
         with (directory / "postgres.log").open("wb") as log:
             server, port = _started(programs, data, log, whom, settings)
@@ -79,7 +79,7 @@ def running_postgres(*settings: str) -> Iterator[str]:
 
 
 def _started(
-    programs: Path, data: Path, log: BinaryIO, whom: dict[str, object], settings: Sequence[str]
+    programs: Path, data: Path, log: BinaryIO, whom: dict[str, Any], settings: Sequence[str]
 ) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a free port; another process may take the port first, so try more than one."""
     for attempts_left in (2, 1, 0):
@@ -91,7 +91,7 @@ def _started(
              "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "wal_init_zero=off",
              "-c", "full_page_writes=off", "-c", "max_wal_size=512MB", "-c", "checkpoint_timeout=30min",
              *(word for setting in settings for word in ("-c", setting))],
-            stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,  # type: ignore[call-overload]
+            stdout=log, stderr=log, env=ENVIRONMENT, cwd="/", preexec_fn=end_with_parent, **whom,
         )  # fmt: skip
         try:
             _wait_until_ready(server, programs, port, Path(log.name))

@@ -100,7 +100,7 @@ def verdict(read: Callable[[], Iterator[bytes]], given: bytearray) -> str:
 
 
 def says(expected: object) -> str:
-    return expected if isinstance(expected, str) else str(expected[0])  # type: ignore[index]
+    return expected if isinstance(expected, str) else str(expected[0])
 
 
 def test_the_file_is_made_again_byte_for_byte(tmp_path: Path) -> None:

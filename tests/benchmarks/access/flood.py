@@ -107,7 +107,7 @@ async def _add_accounts(folder: Path) -> None:
         for number in range(ACCOUNTS):
             name = _name(number)
 
-            def add(session, name=name):  # type: ignore[no-untyped-def]
+            def add(session, name=name):
                 made = people.add_person(session, name, Role.TEACHER, now, centre_number="99001")
                 local.add_account(session, Context(None, now, "a benchmark"), made.person_id, name, hashed)
 

@@ -117,7 +117,7 @@ async def _compare(name: str, servers: list[TestServer], token: str, path: str, 
             if turn >= 6:
                 taken.append(time.perf_counter() - began)
     for client in clients:
-        client._server = None  # type: ignore[assignment] # the servers stay for the next page
+        client._server = None  # the servers stay for the next page
         await client.session.close()
     without, with_policy = map(statistics.median, spans)
     return [

@@ -77,7 +77,7 @@ def _found(
     found = 0
     for at in range(count):
         with connection.begin():
-            done, undo = kinds[at % len(kinds)](connection, chance, EVENTS)  # type: ignore[operator]
+            done, undo = kinds[at % len(kinds)](connection, chance, EVENTS)
         with Session(connection) as session:
             report = verifying.verify(session, published)
         found += [one.seq for one in report.findings] == [done.seq]

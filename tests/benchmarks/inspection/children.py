@@ -48,7 +48,7 @@ async def draw(inspection: Inspection, data: bytes, count: int) -> None:
                 work = asyncio.to_thread(frames.jpeg_with_thumbnail, frames.pixels(payload), THUMBNAIL_WIDTH_PIXELS)
                 made.add(asyncio.ensure_future(work))
                 if len(made) >= AT_ONCE:
-                    _, made = await asyncio.wait(made, return_when=asyncio.FIRST_COMPLETED)  # type: ignore[assignment]
+                    _, made = await asyncio.wait(made, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.gather(*made)
 
 

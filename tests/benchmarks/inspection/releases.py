@@ -92,7 +92,7 @@ class Teacher:
 
 
 @contextmanager
-def _folder():  # type: ignore[no-untyped-def]
+def _folder():
     with tempfile.TemporaryDirectory(prefix="nea-bench-") as name:
         yield Path(name)
 

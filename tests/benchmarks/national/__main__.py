@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import sqlalchemy
 from rich.console import Console
@@ -46,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     databases = DATABASES if arguments.database == "both" else (arguments.database,)
     shares = [1.0] if arguments.quick else [float(share) for share in arguments.share.split(",")]
-    found: dict[tuple[str, float], list[dict[str, object]]] = {}
+    found: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for share in shares:
         for _ in range(arguments.times if share == max(shares) and not arguments.quick else 1):
             for database in databases:  # in turn, so that a busy minute hits both
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def measure_one(database: str, share: float) -> dict[str, object]:
+def measure_one(database: str, share: float) -> dict[str, Any]:
     """Walk through a share of the series on a fresh database, with its migrations and guards, and return what it cost."""
     with _fresh(database) as engine:
         told = Console(stderr=True)
@@ -111,11 +112,11 @@ def _migrated(url: str) -> Iterator[Database]:
         asyncio.run(database.close())
 
 
-def _in_a_process(database: str, share: float) -> dict[str, object]:
+def _in_a_process(database: str, share: float) -> dict[str, Any]:
     """Measure in a process of its own, whose peak memory is then only this."""
     command = [sys.executable, "-m", "tests.benchmarks.national", "--database", database, "--one", str(share)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=TOP)
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -128,13 +129,13 @@ def _rules(share: float, times: int) -> tuple[int, dict[str, float]]:
 # What is shown
 
 
-def _total(run: dict[str, object], what: str = "seconds") -> float:
+def _total(run: dict[str, Any], what: str = "seconds") -> float:
     values = run[what]
     return sum(values.values()) if isinstance(values, dict) else 0.0
 
 
 def _figures(
-    databases: Sequence[str], shares: Sequence[float], found: dict[tuple[str, float], list[dict[str, object]]]
+    databases: Sequence[str], shares: Sequence[float], found: dict[tuple[str, float], list[dict[str, Any]]]
 ) -> list[Figure]:
     whole = max(shares)
     full = whole >= 100
@@ -169,16 +170,16 @@ def _show_steps(
     console: Console,
     databases: Sequence[str],
     share: float,
-    found: dict[tuple[str, float], list[dict[str, object]]],
+    found: dict[tuple[str, float], list[dict[str, Any]]],
 ) -> None:
     table = Table(title=f"Steps at {share:g} %, seconds (processor)", title_justify="left")
     table.add_column("step")
     for database in databases:
         table.add_column(database, justify="right")
     first = {database: found[database, share] for database in databases}
-    for name in first[databases[0]][0]["seconds"]:  # type: ignore[attr-defined]
+    for name in first[databases[0]][0]["seconds"]:
         cells = [
-            f"{median(run['seconds'][name] for run in runs):.1f} ({median(run['processor'][name] for run in runs):.1f})"  # type: ignore[index]
+            f"{median(run['seconds'][name] for run in runs):.1f} ({median(run['processor'][name] for run in runs):.1f})"
             for runs in first.values()
         ]
         table.add_row(str(name), *cells)
@@ -189,7 +190,7 @@ def _show_curve(
     console: Console,
     databases: Sequence[str],
     shares: Sequence[float],
-    found: dict[tuple[str, float], list[dict[str, object]]],
+    found: dict[tuple[str, float], list[dict[str, Any]]],
 ) -> None:
     table = Table(title="Growth", title_justify="left")
     for column in ("share", "cases", "candidates", "rows"):
@@ -201,7 +202,7 @@ def _show_curve(
     for share in shares:
         counts = found[databases[0], share][0]["counts"]
         row = [f"{share:g} %"]
-        row += [f"{counts[key]:,}" for key in ("entries: cases", "entries: candidates", "rows")]  # type: ignore[index]
+        row += [f"{counts[key]:,}" for key in ("entries: cases", "entries: candidates", "rows")]
         for database in databases:
             runs = found[database, share]
             row += [

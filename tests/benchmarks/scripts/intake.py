@@ -99,7 +99,7 @@ def _bundle(scanner: Scanner, component: str, numbers: Sequence[str], number: in
     return pdf(jpegs, scanner.size, DPI)
 
 
-async def _rate(services: Services, client: TestClient, sitting_id: str, data: bytes) -> float:  # type: ignore[type-arg]
+async def _rate(services: Services, client: TestClient, sitting_id: str, data: bytes) -> float:
     """Send one bundle and wait until it is pushed; return its pages a second since its last byte was sent."""
     sent: list[float] = []
 

@@ -140,7 +140,7 @@ def _packet(sitting_id: str, number: int, serial: int, ids: Iterator[str]) -> It
     if kind == 1:
         opened, seen = A_PACKET - 1, A_PACKET - 1
     elif kind == 2:
-        opened, seen, state = None, 0, "collected"  # type: ignore[assignment]
+        opened, seen, state = None, 0, "collected"
     elif kind == 3:
         opened = A_PACKET + 1
     elif kind == 4:

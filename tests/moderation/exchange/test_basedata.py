@@ -170,7 +170,7 @@ def test_a_title_of_the_component_proposes_where_its_options_do_not() -> None:
         (lambda data: data.replace(b"PAPER" + b" " * 31, b"PAPER" + b" " * 33, 1), "too-long"),
     ],
 )
-def test_spoilt_files(spoil, code: str) -> None:  # type: ignore[no-untyped-def]
+def test_spoilt_files(spoil, code: str) -> None:
     name = "C6B26_99.X02"
     assert code in faults({name: spoil(written()[name])})
 

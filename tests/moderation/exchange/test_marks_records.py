@@ -187,7 +187,7 @@ def test_many_centres_are_read_one_at_a_time() -> None:
             yield line
 
     reader = OwnReader("M", Findings(NAME))
-    first = next(centres_of(reader, counted()))  # type: ignore[arg-type]
+    first = next(centres_of(reader, counted()))
     assert first.centre_number == "20001"
     assert len(taken) == 4
 

@@ -56,7 +56,7 @@ def read_marks(data: bytes) -> None:
     assert not reader.findings.total
 
 
-def iter_lines(data: bytes):  # type: ignore[no-untyped-def]
+def iter_lines(data: bytes):
     start = 0
     while start < len(data):
         end = data.index(b"\n", start) + 1

@@ -54,4 +54,4 @@ def test_what_is_written_is_read_back_and_never_calculates(title: str, cause: st
 )
 def test_what_the_regulators_patterns_do_not_allow_is_not_written(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        b"".join(missing_scripts_csv([replace(LINE, **wrong)]))  # type: ignore[arg-type]
+        b"".join(missing_scripts_csv([replace(LINE, **wrong)]))

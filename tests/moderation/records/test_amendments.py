@@ -31,7 +31,7 @@ from moderation.records.marks import MarkEntry, case_marks, save_marks
 from moderation.records.outcomes import confirm_outcome, moderated_marks, outcome_of, outcomes_of
 from moderation.records.samples import sample_of
 from moderation.submission import CaseState
-from moderation.tables import CentreMark, ModerationCase
+from moderation.tables import CentreMark, ModerationCase, Outcome
 from tests.moderation.records import stage
 from tests.moderation.records.stage import CENTRE_B, MODERATOR, MODERATOR_B, NOW, OFFICER, SERIES, TEACHER
 from tests.moderation.records.test_marking_and_outcomes import with_moderator
@@ -43,7 +43,7 @@ KIND = AmendmentKind.CLERICAL_ERROR
 def propose(session: Session, case_id: str, position: int, mark: int | None, **more: object) -> AmendmentView:
     candidate = stage.candidate_ids(session)[position]
     asked = {"kind": KIND, "reason": "two criteria were added up wrongly", "actor": MODERATOR, "now": NOW} | more
-    return propose_amendment(session, case_id, candidate, mark=mark, **asked)  # type: ignore[arg-type]
+    return propose_amendment(session, case_id, candidate, mark=mark, **asked)
 
 
 def approve(session: Session, one: AmendmentView, choice: SampleChoice, officer: str = OFFICER) -> AmendmentView:
@@ -99,9 +99,9 @@ def test_a_slip_is_corrected_before_the_fit_and_the_outcome_is_found_again(sessi
 
 
 class _Seen:
-    def __init__(self, outcome: object) -> None:
-        self.number_of_pairs = outcome.numbers["n"]  # type: ignore[attr-defined]
-        self.superseded_at = outcome.superseded_at  # type: ignore[attr-defined]
+    def __init__(self, outcome: Outcome) -> None:
+        self.number_of_pairs = outcome.numbers["n"]
+        self.superseded_at = outcome.superseded_at
 
 
 def test_an_accepted_outcome_may_call_the_whole_sample_once_a_mark_is_amended(session: Session) -> None:

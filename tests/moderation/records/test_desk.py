@@ -80,7 +80,7 @@ def mark(session: Session, item_id: str, total: int | None, criteria: dict[str, 
         criteria=criteria,
         moderator=MODERATOR,
         now=NOW,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -103,7 +103,7 @@ def test_what_is_wrong_with_criteria_saves_nothing(session: Session, case_id: st
     item_id = first_item(session, case_id)
     for total, given in ((None, {"AO1": 19}), (50, {"AO1": 19, "AO2": 28, "AO3": 15}), (None, {"AO9": 1})):
         with pytest.raises(CriteriaRefused):
-            mark(session, item_id, total, given)  # type: ignore[arg-type]
+            mark(session, item_id, total, given)
     assert marks_of_item(session, item_id) == []
 
 
@@ -229,11 +229,11 @@ def test_a_conversation_goes_to_whom_it_is_for_is_read_and_passed_on(session: Se
     messages.mark_read(session, thread_id, LEADER, 0, NOW)
     assert new(LEADER, Party.TEAM_LEADER) == 0
     reply = {"person_id": LEADER, "party": Party.TEAM_LEADER, "now": NOW + SOON}
-    assert messages.reply(session, thread_id, body="Two", addressed_to=Party.AB_OFFICER, **reply) == 2  # type: ignore[arg-type]
-    assert messages.reply(session, thread_id, body="Two", addressed_to=Party.AB_OFFICER, **reply) == 2  # type: ignore[arg-type]
+    assert messages.reply(session, thread_id, body="Two", addressed_to=Party.AB_OFFICER, **reply) == 2
+    assert messages.reply(session, thread_id, body="Two", addressed_to=Party.AB_OFFICER, **reply) == 2
     assert (new(MODERATOR, Party.MODERATOR), new(OFFICER, Party.AB_OFFICER)) == (1, 2)
     with pytest.raises(StaleVersion):
-        messages.reply(session, thread_id, body="Late", expected_number=1, **reply)  # type: ignore[arg-type]
+        messages.reply(session, thread_id, body="Late", expected_number=1, **reply)
     found = messages.thread_of(session, thread_id, OFFICER, Party.AB_OFFICER)
     assert [(one.number, one.body, one.addressed_to) for one in found.messages] == [
         (1, "Which counts?", Party.TEAM_LEADER),

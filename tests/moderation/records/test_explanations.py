@@ -65,7 +65,7 @@ def report(session: Session, case_id: str) -> None:
 def issue(session: Session, case_id: str, **more: object) -> None:
     locking.confirm(session, case_id)
     embargo = embargo_from(date(2026, 8, 12))
-    release_results(session, SERIES, first="one", second="two", embargo=embargo, now=NOW, **more)  # type: ignore[arg-type]
+    release_results(session, SERIES, first="one", second="two", embargo=embargo, now=NOW, **more)
 
 
 def test_it_opens_one_minute_after_midnight_in_london(session: Session) -> None:

@@ -165,8 +165,8 @@ def test_an_incident_helps_every_centre_it_concerns_once(session: Session) -> No
         ({"component_code": "X999/99"}, UnknownComponent),
     ):
         with pytest.raises(error):
-            report_incident(session, **{"component_code": None, "centre_numbers": [], **facts, **wrong})  # type: ignore[arg-type]
-    incident = report_incident(session, component_code=COMPONENT, centre_numbers=[], **facts)  # type: ignore[arg-type]
+            report_incident(session, **{"component_code": None, "centre_numbers": [], **facts, **wrong})
+    incident = report_incident(session, component_code=COMPONENT, centre_numbers=[], **facts)
     with pytest.raises(SamePerson):
         decide_incident(session, incident.incident_id, grant=True, reason="", officer=AB_OFFICER, now=NOW)
     assert sample_of(session, first).due_at == end_of_day(DUE_ON)

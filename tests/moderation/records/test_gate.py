@@ -233,13 +233,13 @@ def test_a_correction_is_a_new_version_with_a_reason_and_says_what_changed(sessi
     session.execute(update(ExternalMark).where(ExternalMark.candidate_id == one).values(mark=110))
     again = {"first": "one", "second": "two", "embargo": EMBARGO, "now": NOW + timedelta(days=1)}
     with pytest.raises(ReasonMissing):
-        release_results(session, SERIES, **again)  # type: ignore[arg-type]
+        release_results(session, SERIES, **again)
     second = release_results(
         session,
         SERIES,
         reason_code=IssueReason.CORRECTION,
         reason="A total was added up wrongly",
-        **again,  # type: ignore[arg-type]
+        **again,
     )
     assert second.number == 2
     (change,) = changes_of(session, second)

@@ -63,7 +63,7 @@ def draft(session: Session, case_id: str, sections: Mapping[Section, str] = SECT
 
 
 def saved(session: Session, case_id: str, number: int = 0, **more: object) -> ReportView:
-    one = draft(session, case_id, **more)  # type: ignore[arg-type]
+    one = draft(session, case_id, **more)
     return reports.save_report(session, case_id, one, moderator=MODERATOR, now=NOW, expected_number=number)
 
 
@@ -193,13 +193,13 @@ def test_an_officer_returns_it_with_a_reason_and_a_new_version_follows(session: 
         saved(session, case_id, 1, comment="Too late.")
     given = {"now": NOW, "expected_number": 1}
     with pytest.raises(ReasonMissing):
-        reports.return_report(session, case_id, reason=" ", officer=OFFICER, **given)  # type: ignore[arg-type]
+        reports.return_report(session, case_id, reason=" ", officer=OFFICER, **given)
     with pytest.raises(SamePerson):
-        reports.return_report(session, case_id, reason="Names a teacher", officer=MODERATOR, **given)  # type: ignore[arg-type]
-    back = reports.return_report(session, case_id, reason="Names a teacher", officer=OFFICER, **given)  # type: ignore[arg-type]
+        reports.return_report(session, case_id, reason="Names a teacher", officer=MODERATOR, **given)
+    back = reports.return_report(session, case_id, reason="Names a teacher", officer=OFFICER, **given)
     assert (back.is_submitted, back.return_reason) == (False, "Names a teacher")
     with pytest.raises(ReportLocked):
-        reports.return_report(session, case_id, reason="Again", officer=OFFICER, **given)  # type: ignore[arg-type]
+        reports.return_report(session, case_id, reason="Again", officer=OFFICER, **given)
     second = saved(session, case_id, 1)
     assert (second.number, second.submitted_at) == (2, None)
     done = reports.submit_report(session, case_id, moderator=MODERATOR, now=NOW, expected_number=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -93,7 +94,7 @@ def agree(session: Session, case_id: str) -> None:
 
 
 def service_3(**changes: object) -> Wish:
-    return Wish(SERIES, COMPONENT, CENTRE, Service.REVIEW_OF_MODERATION, **{"is_kept": True, "proof": WHOLE, **changes})  # type: ignore[arg-type]
+    return Wish(SERIES, COMPONENT, CENTRE, Service.REVIEW_OF_MODERATION, **{"is_kept": True, "proof": WHOLE, **changes})
 
 
 def paper(service: Service, candidate_id: str) -> Wish:
@@ -171,7 +172,7 @@ def test_a_review_of_moderation_is_refused(session: Session, case_id: str) -> No
     ]
     for changes, refusal in cases:
         with pytest.raises(ServiceNotOffered) as caught:
-            start(session, replace(service_3(), **changes), actor=EXAMS, now=LATER)  # type: ignore[arg-type]
+            start(session, replace(service_3(), **changes), actor=EXAMS, now=LATER)
         assert caught.value.facts["reason"] == refusal.name
     assert list_requests(session) == []
 
@@ -478,7 +479,8 @@ def test_a_lower_mark_is_kept_beside_the_one_before_and_waits_for_a_release(sess
     assert session.get_one(ExternalMark, (SERIES, PAPER, one)).mark == 60
     with pytest.raises(ImportRefused) as caught:
         import_external_marks(session, SERIES, [ExternalMarkRow(PAPER, "99901", "1001", 100)])
-    assert [code for _, code, _ in caught.value.facts["faults"]] == ["changed-after-results"]  # type: ignore[attr-defined]
+    faults: Any = caught.value.facts["faults"]
+    assert [code for _, code, _ in faults] == ["changed-after-results"]
     assert import_external_marks(session, SERIES, [ExternalMarkRow(PAPER, "99901", "1001", 60)]) == 1
     with pytest.raises(ResultVersionPending):
         invoice(session, request_id, actor=BODY, now=LATER)
@@ -599,7 +601,7 @@ def test_a_script_is_given_after_permission(session: Session, case_id: str) -> N
     propose(session, request_id, Proposal(Finding.SCRIPT_GIVEN, "Copy made."), actor=BODY, now=LATER)
     confirm(session, request_id, actor=SECOND, now=LATER)
     assert entitled_scripts(session, SERIES, CENTRE) == {(one, PAPER): request_id}
-    assert finding_of(session, request_id).finding is Finding.SCRIPT_GIVEN  # type: ignore[union-attr]
+    assert finding_of(session, request_id).finding is Finding.SCRIPT_GIVEN
 
 
 # The database holds the same table

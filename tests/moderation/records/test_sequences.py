@@ -110,11 +110,11 @@ def shared_engine(engine: Engine, tmp_path: object) -> Engine:
     made = create_engine(f"sqlite:///{tmp_path}/both.sqlite3", connect_args={"timeout": 5})
 
     @event.listens_for(made, "connect")
-    def connect(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    def connect(connection, _record) -> None:
         connection.isolation_level = None
 
     @event.listens_for(made, "begin")
-    def begin(connection) -> None:  # type: ignore[no-untyped-def]
+    def begin(connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     Base.metadata.create_all(made)

@@ -89,11 +89,11 @@ def test_missing_work_has_a_coded_reason_that_can_be_taken_back(session: Session
     case_id, (one, two, _) = asked_for(session)
     say = {"said_as": "exams officer", "actor": OFFICER, "now": NOW}
     with pytest.raises(ReasonMissing):
-        explain_missing(session, one, code=MissingCode.LOST, **say)  # type: ignore[arg-type]
+        explain_missing(session, one, code=MissingCode.LOST, **say)
     with pytest.raises(ReasonMissing):
-        explain_missing(session, one, code=MissingCode.LOST, loss=LossReason.OTHER, **say)  # type: ignore[arg-type]
-    explain_missing(session, one, code=MissingCode.LOST, loss=LossReason.IN_POST, note="Claim 7", **say)  # type: ignore[arg-type]
-    explain_missing(session, two, code=MissingCode.ABSENT, loss=LossReason.STOLEN, **say)  # type: ignore[arg-type]
+        explain_missing(session, one, code=MissingCode.LOST, loss=LossReason.OTHER, **say)
+    explain_missing(session, one, code=MissingCode.LOST, loss=LossReason.IN_POST, note="Claim 7", **say)
+    explain_missing(session, two, code=MissingCode.ABSENT, loss=LossReason.STOLEN, **say)
     found = track(session, case_id, {}, (), LATER)
     assert [item.standing.state for item in found.items] == [
         ItemState.EXPLAINED,
@@ -127,13 +127,13 @@ def test_a_parcel_is_opened_work_by_work_and_what_is_wrong_is_sent_again(session
     found = {one: (Finding.RECEIVED, ""), two: (Finding.MISLABELLED, "Two labels"), three: (Finding.MISSING, "")}
     receive = {"consignment_id": parcel.consignment_id, "actor": MODERATOR, "now": LATER}
     with pytest.raises(ReceiptDiscrepancy):
-        receive_consignment(session, findings={one: found[one]}, **receive)  # type: ignore[arg-type]
+        receive_consignment(session, findings={one: found[one]}, **receive)
     with pytest.raises(FindingUnexplained):
-        receive_consignment(session, findings={**found, two: (Finding.UNREADABLE, " ")}, **receive)  # type: ignore[arg-type]
+        receive_consignment(session, findings={**found, two: (Finding.UNREADABLE, " ")}, **receive)
     with pytest.raises(UnknownSampleItem):
-        receive_consignment(session, findings={**found, "none": found[one]}, **receive)  # type: ignore[arg-type]
+        receive_consignment(session, findings={**found, "none": found[one]}, **receive)
     assert view_case(session, case_id).state is CaseState.DESPATCHED
-    view = receive_consignment(session, findings=found, **receive)  # type: ignore[arg-type]
+    view = receive_consignment(session, findings=found, **receive)
     assert view.received_contents == (one,)
     assert (
         view.discrepancy == "candidate 1002: mislabelled: cannot tell whose it is (Two labels); candidate 1003: missing"

@@ -42,7 +42,7 @@ class Kept:
             return audit.record(session, context, "test.act", "test", object_id, number=at, **details)
 
         made = [
-            await self.database.write(lambda session, at=at: act(session, at))  # type: ignore[misc]
+            await self.database.write(lambda session, at=at: act(session, at))
             for at in range(len(self.events), len(self.events) + count)
         ]
         self.events += made

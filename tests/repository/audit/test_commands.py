@@ -40,7 +40,7 @@ def installation(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.Monkey
 async def fill(data: Path, count: int = 300) -> None:
     database = Database(f"sqlite:///{data / 'nea.sqlite3'}")
 
-    def act(session):  # type: ignore[no-untyped-def]
+    def act(session):
         for at in range(count):
             audit.record(session, Context(None, NOW, f"request-{at}"), "test.act", "test", f"thing-{at}")
 
@@ -181,7 +181,7 @@ def test_doctor_says_how_the_log_is(filled: Path, capsys: pytest.CaptureFixture[
         main(["doctor", "--json"])
         checks = json.loads(capsys.readouterr().out)
         checks = checks["checks"] if isinstance(checks, dict) else checks
-        return next(one for one in checks if one["subject"] == "audit log")  # type: ignore[no-any-return]
+        return next(one for one in checks if one["subject"] == "audit log")
 
     assert (said()["state"], "has waited" in said()["says"]) == ("warning", True)
     nea(capsys, "publish")

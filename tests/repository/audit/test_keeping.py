@@ -35,7 +35,7 @@ async def logged(kept: Kept) -> list[tuple[int, int, str]]:
             select(AuditLog.history, AuditLog.seq, AuditLog.event_id).order_by(AuditLog.history, AuditLog.seq)
         ).all()
     )
-    return [tuple(row) for row in rows]  # type: ignore[misc]
+    return [tuple(row) for row in rows]
 
 
 async def test_events_enter_the_log_in_their_order_and_leave_the_inbox(kept: Kept) -> None:
@@ -195,7 +195,7 @@ async def test_another_key_signs_nothing_of_this_name(kept: Kept) -> None:
     with pytest.raises(LogForked, match="signing key"):
         await other.checkpoint()
     await other.begin_after_loss()
-    assert (await other.checkpoint()).history.origin == f"{ORIGIN}/2"  # type: ignore[union-attr]
+    assert (await other.checkpoint()).history.origin == f"{ORIGIN}/2"
 
 
 async def test_what_was_rolled_back_leaves_no_event(kept: Kept) -> None:

@@ -66,7 +66,7 @@ class Kept:
         """Make a key and stage the content under it; no row says yet that an object exists."""
         vault = self.services.vault
 
-        def keys(session: Session):  # type: ignore[no-untyped-def]
+        def keys(session: Session):
             key = objects.scope_key(session, vault, scope)
             return key, objects.new_data_key(session, vault, key, len(content), self.clock())
 
@@ -108,7 +108,7 @@ class Kept:
         person_id, assignment_id, item_id = await self._sender()
         vault = self.services.vault
 
-        def begin(session: Session):  # type: ignore[no-untyped-def]
+        def begin(session: Session):
             key = objects.scope_key(session, vault, "99901/6A17/original")
             data_key = objects.new_data_key(session, vault, key, total_bytes, self.clock())
             session.add(

@@ -93,7 +93,7 @@ def flip_key_row(_: Kept, stored: StoredObject, draw: random.Random) -> Planted:
             (ScopeKeyRow, "scope", {"sk_id": scope_key.sk_id}, scope_key.scope, "E1"),
         ]
     )
-    return _column(table, column, where, old, _changed(old, draw), {("object", code)})  # type: ignore[arg-type]
+    return _column(table, column, where, old, _changed(old, draw), {("object", code)})
 
 
 def flip_part_row(_: Kept, stored: StoredObject, draw: random.Random) -> Planted:
@@ -108,7 +108,7 @@ def flip_part_row(_: Kept, stored: StoredObject, draw: random.Random) -> Planted
         ]
     )
     where = {"oid": stored.data_key.oid, "part_index": part.index}
-    return _column(ObjectPart, column, where, old, _changed(old, draw), codes)  # type: ignore[arg-type]
+    return _column(ObjectPart, column, where, old, _changed(old, draw), codes)
 
 
 FLIPS = (flip_blob, flip_sidecar, flip_key_row, flip_part_row)
@@ -128,7 +128,7 @@ async def check_flips(kept: Kept, flips: int, seed: int | None) -> None:
             planted[oid] = FLIPS[made % len(FLIPS)](kept, stored, draw)
             made += 1
 
-        def plant(session, planted=planted):  # type: ignore[no-untyped-def]
+        def plant(session, planted=planted):
             for one in planted.values():
                 one.plant(session)
 
@@ -145,14 +145,14 @@ async def check_flips(kept: Kept, flips: int, seed: int | None) -> None:
         assert not report.failed
         assert report.objects_read == OBJECTS
 
-        def undo(session, planted=planted):  # type: ignore[no-untyped-def]
+        def undo(session, planted=planted):
             for one in planted.values():
                 one.undo(session)
 
         await kept.write(undo)
         for one in planted.values():
             if one.undo_blob is not None:
-                kept.change(one.undo_blob[0], lambda _, one=one: one.undo_blob[1])  # type: ignore[misc,index]
+                kept.change(one.undo_blob[0], lambda _, one=one: one.undo_blob[1])
     kept.clock.advance(minutes=1)
     assert (await scrubbing.scrub(kept.services, kept.context(), Wish(older_than=None))).sound
 

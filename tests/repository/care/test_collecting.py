@@ -34,7 +34,7 @@ NOW = timedelta(0)
 
 async def collect(kept: Kept, **options: object) -> Collected:
     kept.clock.advance(minutes=1)
-    return await collecting.collect(kept.services, kept.context(), **{"grace": NOW, **options})  # type: ignore[arg-type]
+    return await collecting.collect(kept.services, kept.context(), **{"grace": NOW, **options})
 
 
 async def populate(kept: Kept) -> set[str]:
@@ -295,10 +295,10 @@ class Busy(MemoryBackend):
 
     during: object = None
 
-    def list(self, prefix: str):  # type: ignore[no-untyped-def]
+    def list(self, prefix: str):
         found = list(super().list(prefix))
         if prefix == "k/f" and self.during is not None:
-            self.during()  # type: ignore[operator]
+            self.during()
         return iter(found)
 
 
@@ -315,14 +315,14 @@ async def test_st_19_no_name_of_a_committed_row_is_deleted_even_if_committed_mea
     late: list[tuple[str, Part]] = []
     pending: list[StoredObject] = [await kept.sealed(os.urandom(10)) for _ in range(draw.randrange(4))]
     for oid in uploads:
-        facts = await kept.read(lambda s, oid=oid: objects.keys_of(s, oid))  # type: ignore[misc]
+        facts = await kept.read(lambda s, oid=oid: objects.keys_of(s, oid))
         late += [(oid, vault.resume(*facts).seal_part(4, os.urandom(size))) for _ in range(draw.randrange(3))]
     draw.shuffle(late)
     committed = dict(late[: len(late) // 2])
     loop = asyncio.get_running_loop()
 
     async def commit() -> None:
-        def parts(session):  # type: ignore[no-untyped-def]
+        def parts(session):
             for oid, part in committed.items():
                 objects.add_part(session, oid, part)
 

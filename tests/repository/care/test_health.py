@@ -95,7 +95,7 @@ async def test_a_store_that_does_not_answer_is_a_failed_line(tmp_path: Path) -> 
 
 
 @pytest.mark.s3
-def test_a_real_store_shows_its_habits(open_bucket) -> None:  # type: ignore[no-untyped-def]
+def test_a_real_store_shows_its_habits(open_bucket) -> None:
     checks = health.probe(open_bucket())
     assert states(checks) == {
         "store": State.OK,

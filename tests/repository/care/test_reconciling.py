@@ -23,7 +23,7 @@ from .keeping import Kept, flipped
 
 async def reconcile(kept: Kept, **options: object) -> Reconciliation:
     kept.clock.advance(minutes=1)
-    return await reconciling.reconcile(kept.services, kept.context(), **options)  # type: ignore[arg-type]
+    return await reconciling.reconcile(kept.services, kept.context(), **options)
 
 
 def differences(found: Reconciliation) -> set[tuple[str, str]]:
@@ -95,7 +95,7 @@ async def test_each_database_tells_the_same(kept_on_each_database: Kept) -> None
     lost = await kept.released(os.urandom(1000))
     kept.backend.delete(f"d/{oid}")
     for table in (ObjectPart, StoredObjectRow, DataKeyRow):  # a partial restore: the database does not know it at all
-        await kept.write(lambda s, table=table: s.execute(delete(table).filter_by(oid=lost)))  # type: ignore[misc]
+        await kept.write(lambda s, table=table: s.execute(delete(table).filter_by(oid=lost)))
     found = await reconcile(kept)
     assert differences(found) == {
         (Wrong.MISSING, f"d/{oid}"),
@@ -160,7 +160,7 @@ async def test_objects_that_move_meanwhile_are_no_differences(keep: Keep) -> Non
     class Moving(MemoryBackend):
         move = None
 
-        def list(self, prefix):  # type: ignore[no-untyped-def]
+        def list(self, prefix):
             found = list(super().list(prefix))
             if self.move and prefix[:2] == "k/" and prefix[2:] in set("0123456789abcdef"):
                 asyncio.run_coroutine_threadsafe(self.move(prefix[2:]), loop).result(10)
@@ -179,7 +179,7 @@ async def test_objects_that_move_meanwhile_are_no_differences(keep: Keep) -> Non
                 released = await kept.release(one)
                 await kept.write(
                     lambda s, r=released: objects.save_released(s, r, objects.sha256_hex(b"to be released"))
-                )  # type: ignore[misc]
+                )
                 kept.services.vault.discard([part.key for part in one.parts])
                 moved.append(oid)
         for oid in gone:
@@ -188,7 +188,7 @@ async def test_objects_that_move_meanwhile_are_no_differences(keep: Keep) -> Non
                 moved.append(oid)
         await kept.upload(1000, os.urandom(500))
 
-    backend.move = move  # type: ignore[assignment]
+    backend.move = move
     found = await reconcile(kept)
     assert len(moved) == 12
     assert found.discrepancies == []
@@ -204,7 +204,7 @@ async def test_a_copy_written_while_its_object_is_destroyed_goes_again(keep: Kee
     class Slow(MemoryBackend):
         move = None
 
-        def put(self, key, data, **more):  # type: ignore[no-untyped-def]
+        def put(self, key, data, **more):
             if self.move and key.startswith("k/"):
                 move, self.move = self.move, None
                 asyncio.run_coroutine_threadsafe(move(), loop).result(10)
@@ -214,6 +214,6 @@ async def test_a_copy_written_while_its_object_is_destroyed_goes_again(keep: Kee
     kept = await keep(backend)
     oid = await kept.released(b"to be destroyed")
     backend.delete(f"k/{oid}.json")
-    backend.move = lambda: kept.shred(oid)  # type: ignore[assignment]
+    backend.move = lambda: kept.shred(oid)
     assert (await reconcile(kept)).passed
     assert kept.names() == []

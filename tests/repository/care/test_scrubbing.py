@@ -76,7 +76,7 @@ async def test_every_planted_fault_is_found_with_its_code(kept_on_each_store: Ke
     kept.change(f"k/{oid['sidecar E1']}.json", lambda _: kept.backend.get(f"k/{oid['sound']}.json"))
     stored = {name: await kept.stored(one) for name, one in oid.items()}
 
-    def damage(session):  # type: ignore[no-untyped-def]
+    def damage(session):
         for name, column in (("E1", "blob"), ("E2", "commitment")):
             value = flipped(getattr(stored[name].data_key, column), 100)
             session.execute(update(DataKeyRow).filter_by(oid=oid[name]).values(**{column: value}))
@@ -139,9 +139,7 @@ async def test_the_longest_unread_come_first_within_the_budget(kept_on_each_data
     for days, oid in ((9, oids[3]), (40, oids[1]), (31, oids[4])):
         at = kept.clock() - timedelta(days=days)
         await kept.write(
-            lambda s, oid=oid, at=at: s.execute(  # type: ignore[misc]
-                update(StoredObjectRow).filter_by(oid=oid).values(last_scrubbed_at=at)
-            )
+            lambda s, oid=oid, at=at: s.execute(update(StoredObjectRow).filter_by(oid=oid).values(last_scrubbed_at=at))
         )
 
     async def read_now() -> set[str]:
@@ -167,12 +165,12 @@ async def test_a_cycle_that_does_not_find_what_it_planted_has_failed(keep: Keep,
     """A store behind a cache that still gives what was there before: nothing it answers can be trusted."""
 
     class Caching(MemoryBackend):
-        def put(self, key, data, **more):  # type: ignore[no-untyped-def]
+        def put(self, key, data, **more):
             if "altered" in hides and any(head.key == key for head in self.list(key)) and key.startswith("d/"):
                 return
             super().put(key, data, **more)
 
-        def delete(self, key):  # type: ignore[no-untyped-def]
+        def delete(self, key):
             if not ("missing" in hides and key.startswith("d/")):
                 super().delete(key)
 
@@ -237,7 +235,7 @@ async def test_an_object_that_moves_while_it_is_read_is_no_fault(keep: Keep) -> 
     class Moving(MemoryBackend):
         moves: dict = {}  # noqa: RUF012
 
-        def get(self, key, start=0, stop=None):  # type: ignore[no-untyped-def]
+        def get(self, key, start=0, stop=None):
             if move := self.moves.pop(key, None):
                 asyncio.run_coroutine_threadsafe(move(), loop).result(10)
             return super().get(key, start, stop)
@@ -264,7 +262,7 @@ async def test_a_store_that_does_not_answer_is_no_fault_of_the_objects(keep: Kee
     class Silent(MemoryBackend):
         silent = False
 
-        def get(self, key, start=0, stop=None):  # type: ignore[no-untyped-def]
+        def get(self, key, start=0, stop=None):
             if self.silent:
                 raise BackendUnavailable(key=key)
             return super().get(key, start, stop)

@@ -79,9 +79,7 @@ class Installation:
         async def filled() -> None:
             database = Database(self.settings.database_url)
             for name in (SURE, SECOND):
-                await database.write(
-                    lambda s, n=name: people.add_person(s, n, Role.AB_OFFICER, app.utc_now())  # type: ignore[misc]
-                )
+                await database.write(lambda s, n=name: people.add_person(s, n, Role.AB_OFFICER, app.utc_now()))
             await database.close()
 
         asyncio.run(filled())
@@ -96,7 +94,7 @@ class Installation:
                 vault = Vault(PlainBackend(folder), services.vault.keys)
             now = services.clock()
 
-            def keys(session):  # type: ignore[no-untyped-def]
+            def keys(session):
                 key = objects.scope_key(session, vault, scope)
                 return key, objects.new_data_key(session, vault, key, len(data), now)
 
@@ -106,7 +104,7 @@ class Installation:
             vault.discard([part.key for part in parts])
             assert released.layout == layout
 
-            def rows(session):  # type: ignore[no-untyped-def]
+            def rows(session):
                 session.add(StoredObjectRow(oid=data_key.oid, layout=released.layout))
                 for part in released.parts:
                     objects.add_part(session, data_key.oid, part)

@@ -136,7 +136,7 @@ def test_a_name_too_long_is_proposed_shorter_and_confirmed_by_a_person(installat
 
     from moderation.tables import Candidate
 
-    async def rename(services) -> None:  # type: ignore[no-untyped-def]
+    async def rename(services) -> None:
         change = update(Candidate).where(Candidate.candidate_number == "1001").values(surname="E" * 45)
         await services.database.write(lambda session: session.execute(change))
 

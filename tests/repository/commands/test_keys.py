@@ -122,8 +122,8 @@ def test_a_backup_under_a_passphrase_brings_everything_back(
     for sealed in (keys[next(iter(keys))]["blob"].hex().encode(), b"scope_keys"):
         assert sealed not in file.read_bytes()
 
-    async def lose(services):  # type: ignore[no-untyped-def]
-        def all_rows(session):  # type: ignore[no-untyped-def]
+    async def lose(services):
+        def all_rows(session):
             data = {c.name: getattr(session.get_one(DataKeyRow, oid), c.name) for c in DataKeyRow.__table__.columns}
             for table in (ObjectPart, StoredObjectRow, DataKeyRow, ScopeKeyRow):
                 session.execute(delete(table))
@@ -140,7 +140,7 @@ def test_a_backup_under_a_passphrase_brings_everything_back(
     assert installation.settings.keyring_path.stat().st_mode & 0o777 == 0o600
     assert installation.scope_keys() == keys
 
-    async def recovered(services):  # type: ignore[no-untyped-def]
+    async def recovered(services):
         key = next(iter(keys.values()))
         from storage.vault import ScopeKey
 
@@ -192,8 +192,8 @@ def test_restore_overwrites_nothing_that_differs(
     (sk_id,) = installation.scope_keys()
 
     def change(**values: object) -> None:
-        async def changed(services):  # type: ignore[no-untyped-def]
-            def write(session):  # type: ignore[no-untyped-def]
+        async def changed(services):
+            def write(session):
                 for name, value in values.items():
                     setattr(session.get_one(ScopeKeyRow, sk_id), name, value)
 

@@ -20,7 +20,7 @@ __all__ = ["installation"]
 NOW = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
 
 
-def give(session, person: str) -> None:  # type: ignore[no-untyped-def]
+def give(session, person: str) -> None:
     allocate(
         session,
         person_id=person,
@@ -31,13 +31,13 @@ def give(session, person: str) -> None:  # type: ignore[no-untyped-def]
     )
 
 
-def fill(session) -> None:  # type: ignore[no-untyped-def]
+def fill(session) -> None:
     make_series(session)
     make_centre(session, 1)
     give(session, "untied-one")
 
 
-def give_without_guards(session) -> None:  # type: ignore[no-untyped-def]
+def give_without_guards(session) -> None:
     give(session, "tied")
     guards.drop(session.connection())
     independence.declare_conflict(

@@ -31,7 +31,7 @@ def test_links_are_printed_until_two_officers_can_sign_in(installation: Installa
     async def accounts(services: Services) -> int:
         now = services.clock()
 
-        def write(session):  # type: ignore[no-untyped-def]
+        def write(session):
             set_up.require_open(session, tokens[1], now)
             officers = session.scalars(select(Assignment).where(Assignment.role == Role.AB_OFFICER)).all()
             for officer in officers:

@@ -84,7 +84,7 @@ def test_words_lie_where_they_are_seen(angle: int, turned: int) -> None:
     for x, y, wide, high, _ in found:
         box = (x * width // 1000, y * height // 1000, (x + wide) * width // 1000, (y + high) * height // 1000)
         assert seen.crop(box).getextrema()[0] < 128, "no ink where a word is said to be"
-        seen.paste(255, tuple(side + add for side, add in zip(box, (-4, -6, 4, 6), strict=True)))  # type: ignore[arg-type]
+        seen.paste(255, tuple(side + add for side, add in zip(box, (-4, -6, 4, 6), strict=True)))
     assert seen.getextrema()[0] > 128, "ink where no word is said to be"
 
 
@@ -169,7 +169,7 @@ def test_a_photo_is_turned_as_the_camera_was_held_and_says_nothing_of_it(turn: i
     assert (width > height) == (turn in {1, 3})
     seen = Image.frombytes("RGB", (width, height), payload[8:])
     corner = {1: (0.3, 0.3), 3: (0.7, 0.7), 6: (0.7, 0.3), 8: (0.3, 0.7)}[turn]
-    red, green, _ = seen.getpixel((int(corner[0] * width), int(corner[1] * height)))  # type: ignore[misc]
+    red, green, _ = seen.getpixel((int(corner[0] * width), int(corner[1] * height)))
     assert red > green + 60
     assert b"CANARY" not in b"".join(payload for _, payload in found)
 

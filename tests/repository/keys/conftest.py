@@ -52,7 +52,7 @@ class Keeping:
         return Context(actor, now, new_id(), origin="command")
 
     @property
-    def now(self):  # type: ignore[no-untyped-def]
+    def now(self):
         return self.services.clock()
 
     @property
@@ -107,7 +107,7 @@ class Keeping:
         folder = self.stage.service.folder / "objects" / "objects"
         return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and oid in str(path)]
 
-    def with_vault(self, vault) -> Keeping:  # type: ignore[no-untyped-def]
+    def with_vault(self, vault) -> Keeping:
         """Return the same installation as another process sees it, over another vault."""
         return replace(self, services=replace(self.services, vault=vault))
 

@@ -107,7 +107,7 @@ async def test_a_new_data_key_waits_for_a_rotation_and_goes_under_the_new_key(ke
         rotation._supersede(session, keeping.context, fresh)
         session.flush()
         task = asyncio.create_task(keeping.stage.create(10, item=1))
-        await until_it_waits(keeping, task)  # type: ignore[arg-type]
+        await until_it_waits(keeping, task)
         session.commit()
     made = await task
     _, data_keys = await keeping.rows()

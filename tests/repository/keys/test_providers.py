@@ -15,6 +15,7 @@ from repository.settings import from_environ
 from storage.errors import KeyRefused, KeyUnavailable
 from storage.keyring import SecretKey
 from storage.keys.file import FileKeyring
+from storage.keys.provider import Rotates
 from tests.servers.fixtures import kms_address, token, transit
 from tests.servers.softhsm import Token
 from tests.servers.transit import Transit
@@ -68,7 +69,8 @@ async def test_the_service_composes_with_each_provider(provider_environ: dict[st
     services = await app.compose(settings)
     provider = services.vault.keys
     if environ["NEA_KEY_PROVIDER"] == "pkcs11":
-        provider.rotate()  # type: ignore[attr-defined]
+        assert isinstance(provider, Rotates)
+        provider.rotate()
     assert probe(provider) == provider.current()
     shown = described(settings)
     assert environ["NEA_KEY_PROVIDER"].replace("pkcs11", "PKCS#11").lower() in shown.lower()

@@ -16,6 +16,7 @@ from storage.backend import Backend, ObjectHead
 from storage.errors import BackendUnavailable, KeyRefused, KeyUnavailable
 from storage.keyring import SecretKey
 from storage.keys.file import FileKeyring
+from storage.keys.provider import Rotates
 from storage.vault import Vault
 from tests.repository.files import pdf
 
@@ -51,7 +52,7 @@ class Stopping:
         self.left -= 1
         if self.left < 0:
             raise BackendUnavailable
-        self.inner.put(key, data, **words)  # type: ignore[arg-type]
+        self.inner.put(key, data, **words)
 
     def list(self, prefix: str) -> Iterator[ObjectHead]:
         return self.inner.list(prefix)
@@ -61,9 +62,7 @@ async def more_scopes(keeping: Keeping, number: int) -> None:
     vault = keeping.services.vault
     for index in range(number):
         made = vault.new_scope_key(f"99902/01-6A26/class-{index}")
-        assert await keeping.services.database.write(
-            lambda s, m=made: objects.add_scope_key(s, m, keeping.now)  # type: ignore[misc]
-        )
+        assert await keeping.services.database.write(lambda s, m=made: objects.add_scope_key(s, m, keeping.now))
 
 
 @pytest.mark.fault("att:F08")
@@ -85,14 +84,16 @@ async def test_st21_a_rotated_root_key_leaves_objects_alone_and_the_old_version_
 
 async def test_a_version_that_still_wraps_keys_is_not_retired(keeping: Keeping) -> None:
     await keeping.receive(1)
-    old = keeping.services.vault.keys.current()
-    keeping.services.vault.keys.rotate()  # type: ignore[attr-defined]
+    keys = keeping.services.vault.keys
+    assert isinstance(keys, Rotates)
+    old = keys.current()
+    keys.rotate()
     with pytest.raises(KeyStillNeeded, match="1 scope keys"):
         await rotation.retire_root(keeping.services, keeping.context, old)
     await rotation.rotate_root(keeping.services, keeping.context)
     with pytest.raises(KeyStillNeeded, match="1 scope keys"):
-        await rotation.retire_root(keeping.services, keeping.context, keeping.services.vault.keys.current())
-    unused = keeping.services.vault.keys.rotate()  # type: ignore[attr-defined]
+        await rotation.retire_root(keeping.services, keeping.context, keys.current())
+    unused = keys.rotate()
     with pytest.raises(KeyRefused, match="older"):
         await rotation.retire_root(keeping.services, keeping.context, unused)
     await keeping.all_open()
@@ -125,7 +126,7 @@ async def test_a_scope_key_that_does_not_open_is_named_and_left(keeping: Keeping
     await keeping.receive(1)
     await more_scopes(keeping, 1)
 
-    def alter(session):  # type: ignore[no-untyped-def]
+    def alter(session):
         row = session.query(ScopeKeyRow).filter(ScopeKeyRow.scope != SCOPE).one()
         row.blob = row.blob[:-1] + bytes([row.blob[-1] ^ 1])
         return row.sk_id, row.blob

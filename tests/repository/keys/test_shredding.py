@@ -76,7 +76,7 @@ async def state(keeping: Keeping) -> list[tuple[object, ...]]:
     scopes, data_keys = await keeping.rows()
     keys = [(row.sk_id, row.blob, row.shredded_at, row.superseded_at) for row in scopes.values()]
     wraps = [(row.oid, row.sk_id, row.blob, row.shredded_at) for row in data_keys.values()]
-    return sorted(keys) + sorted(wraps) + await keeping.services.database.read(load)  # type: ignore[type-var]
+    return sorted(keys) + sorted(wraps) + await keeping.services.database.read(load)
 
 
 @pytest.mark.fault("att:F16")
@@ -135,10 +135,10 @@ async def test_the_statement_itself_wants_two_persons_and_no_hold(keeping: Keepi
     first, second = await keeping.officer(), await keeping.officer()
     proposal = await propose(keeping, first, OBJECT, oid)
 
-    def destroy(kind: str, subject: str):  # type: ignore[no-untyped-def]
+    def destroy(kind: str, subject: str):
         return lambda s: shredding._destroy(s, second, proposal, kind, subject, THE_SCOPE)
 
-    def confirmed_by(person: str | None):  # type: ignore[no-untyped-def]
+    def confirmed_by(person: str | None):
         def change(session: Session) -> None:
             session.get_one(ShredProposal, proposal).confirmed_by = person
 
@@ -174,10 +174,10 @@ async def test_an_officer_whose_role_has_ended_neither_proposes_nor_confirms(kee
     first, second = await keeping.officer(), await keeping.officer()
     await propose(keeping, first, OBJECT, oid)
 
-    def end(context: Context, at: object):  # type: ignore[no-untyped-def]
+    def end(context: Context, at: object):
         def change(session: Session) -> None:
             assert context.actor is not None
-            session.get_one(Assignment, context.actor.assignment_id).valid_to = at  # type: ignore[assignment]
+            session.get_one(Assignment, context.actor.assignment_id).valid_to = at
 
         return change
 
@@ -188,7 +188,7 @@ async def test_an_officer_whose_role_has_ended_neither_proposes_nor_confirms(kee
         assert ended.actor is not None
         person = ended.actor.person_id
         with pytest.raises(OfficerUnknown):
-            await keeping.services.database.read(lambda s, p=person: officer_named(s, p, keeping.now))  # type: ignore[misc]
+            await keeping.services.database.read(lambda s, p=person: officer_named(s, p, keeping.now))
         await keeping.services.database.write(end(ended, None))
     await confirm(keeping, second, OBJECT, oid)
 
@@ -197,15 +197,15 @@ async def test_officers_are_found_by_name_or_id_and_nobody_else_is(keeping: Keep
     officer = await keeping.officer()
     assert officer.actor is not None
     find = keeping.services.database.read
-    by_name = await find(lambda s: officer_named(s, officer.actor.name, keeping.now))  # type: ignore[union-attr]
+    by_name = await find(lambda s: officer_named(s, officer.actor.name, keeping.now))
     assert by_name == officer.actor
     teacher_id, _ = await keeping.stage.service.add_person(Role.TEACHER, "99901")
     for words in (teacher_id, "nobody", ""):
         with pytest.raises(OfficerUnknown):
-            await find(lambda s, w=words: officer_named(s, w, keeping.now))  # type: ignore[misc]
+            await find(lambda s, w=words: officer_named(s, w, keeping.now))
     await keeping.officer()
     with pytest.raises(OfficerUnknown, match="Several"):
-        await find(lambda s: officer_named(s, officer.actor.name, keeping.now))  # type: ignore[union-attr]
+        await find(lambda s: officer_named(s, officer.actor.name, keeping.now))
 
 
 async def test_a_proposal_lapses_after_a_fortnight(keeping: Keeping) -> None:
@@ -233,16 +233,12 @@ async def test_st22_a_hold_wins_whichever_path_asks(keeping: Keeping) -> None:
                 await confirm(keeping, second, *asked)
             with pytest.raises(HoldInForce):
                 await propose(keeping, second, *asked)
-            seen = await keeping.services.database.read(
-                lambda s, a=asked: shredding.preview(s, second, *a)  # type: ignore[misc]
-            )
+            seen = await keeping.services.database.read(lambda s, a=asked: shredding.preview(s, second, *a))
             assert (seen.held, seen.objects) == (True, OF_ONE)
         assert await state(keeping) == before
-        assert await keeping.services.database.write(
-            lambda s, h=held: holds.lift(s, second, *h)  # type: ignore[misc]
-        )
+        assert await keeping.services.database.write(lambda s, h=held: holds.lift(s, second, *h))
         with pytest.raises(NotFound):
-            await keeping.services.database.write(lambda s, h=held: holds.lift(s, second, *h))  # type: ignore[misc]
+            await keeping.services.database.write(lambda s, h=held: holds.lift(s, second, *h))
     assert await keeping.read(oid) == keeping.files[oid]
     await confirm(keeping, second, OBJECT, oid)
 
@@ -254,7 +250,7 @@ async def test_of_a_hold_and_a_confirmation_at_once_exactly_one_has_its_way(keep
     for oid in oids:
         await propose(keeping, first, OBJECT, oid)
 
-    async def tried(work) -> bool:  # type: ignore[no-untyped-def]
+    async def tried(work) -> bool:
         try:
             await work
         except RepositoryError:

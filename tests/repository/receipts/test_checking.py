@@ -37,7 +37,7 @@ def is_proven(data: bytes) -> bool:
 
 
 @pytest.mark.parametrize("make", [made.whole, made.marks_receipt])
-def test_a_receipt_proves_with_the_key_alone_what_it_says_and_that_it_is_in_the_log(make) -> None:  # type: ignore[no-untyped-def]
+def test_a_receipt_proves_with_the_key_alone_what_it_says_and_that_it_is_in_the_log(make) -> None:
     file = make()
     assert files.read(file.text().encode()) == file
     findings = examine(file, KEY)
@@ -53,7 +53,7 @@ def test_without_a_key_to_compare_with_it_says_that_it_cannot_know_whose_it_is()
 
 
 @pytest.mark.parametrize("make", [made.whole, made.marks_receipt])
-def test_every_flipped_bit_of_the_whole_file_is_caught(make) -> None:  # type: ignore[no-untyped-def]
+def test_every_flipped_bit_of_the_whole_file_is_caught(make) -> None:
     """SF-12. Exhaustive over bytes, two bits of each: text, signature, key, proof, checkpoint, marks, and all around them."""
     data = make().text().encode()
     for place in range(len(data)):
@@ -130,7 +130,7 @@ def test_a_log_of_somebody_else_is_not_vouched_for() -> None:
 )
 def test_the_proof_of_another_event_proves_nothing_of_this_receipt(changes: dict[str, object]) -> None:
     text = made.sample_body()
-    file = made.whole(text, proof=made.proof_of(text, **changes))  # type: ignore[arg-type]
+    file = made.whole(text, proof=made.proof_of(text, **changes))
     assert verdicts(file)["log"] is Verdict.BAD
 
 

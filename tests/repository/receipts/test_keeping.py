@@ -26,7 +26,7 @@ async def test_a_receipt_is_never_changed_or_taken_away_and_its_proof_is_added_o
         session.flush()
         session.add(ReceiptProof(receipt_id="r1", event_id="e1"))
 
-    async def do(statement) -> None:  # type: ignore[no-untyped-def]
+    async def do(statement) -> None:
         await database.write(lambda session: session.execute(statement))
 
     with acting.as_service("test"):

@@ -205,7 +205,7 @@ async def test_an_owner_without_powers_of_its_own_serves_by_one_url(
     postgres_server: str, new_postgres_database: object, made: World
 ) -> None:
     """The simple case: the user of the URL owns the tables and is no superuser; it still sees nothing unasked."""
-    admin = create_engine(new_postgres_database(), isolation_level="AUTOCOMMIT")  # type: ignore[operator]
+    admin = create_engine(new_postgres_database(), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text("DROP ROLE IF EXISTS owning"))
         connection.execute(text("CREATE ROLE owning LOGIN"))

@@ -104,16 +104,16 @@ async def test_recovery_codes_work_once_each_and_only_their_hashes_are_kept(data
         return database.write(lambda s: one_time_codes.use_recovery_code(s, CONTEXT, whose, code))
 
     typed = codes[3].upper().replace("-", " ")
-    assert await use(typed)  # type: ignore[misc]
-    assert not await use(codes[3])  # type: ignore[misc]
-    assert not await use("")  # type: ignore[misc]
-    assert not await use(codes[4], "somebody-else")  # type: ignore[misc]
+    assert await use(typed)
+    assert not await use(codes[3])
+    assert not await use("")
+    assert not await use(codes[4], "somebody-else")
     assert await database.read(lambda s: one_time_codes.recovery_codes_left(s, account_id)) == 9
     hashes = await database.read(lambda s: set(s.scalars(select(RecoveryCode.code_sha256))))
     assert hashlib.sha256(codes[4].replace("-", "").encode()).digest() in hashes
     again = [bytes([number + 100]) * 10 for number in range(10)]
     await database.write(lambda s: one_time_codes.make_recovery_codes(s, CONTEXT, account_id, again))
-    assert not await use(codes[5])  # type: ignore[misc]
+    assert not await use(codes[5])
     await database.close()
 
 

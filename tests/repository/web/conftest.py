@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web_runner import BaseRunner
 from sqlalchemy import func, select
@@ -58,6 +59,13 @@ class Server(TestServer):
         return Runner(self.app, **settings)
 
 
+class Client(TestClient[web.Request, web.Application]):
+    """A program or browser that speaks to a service; whose it is, is known once somebody signed in with it."""
+
+    person_id = ""
+    account_id = ""
+
+
 @dataclass
 class Service:
     """A running service and its clock."""
@@ -66,7 +74,7 @@ class Service:
     server: TestServer
     clock: Clock
     folder: Path
-    _clients: list[TestClient] = field(default_factory=list)  # type: ignore[type-arg]
+    _clients: list[Client] = field(default_factory=list)
 
     @property
     def gate(self) -> WriterGate:
@@ -88,12 +96,12 @@ class Service:
 
         return await self.write(add)
 
-    async def anonymous(self) -> TestClient:  # type: ignore[type-arg]
-        client = TestClient(self.server)
+    async def anonymous(self) -> Client:
+        client = Client(self.server)
         self._clients.append(client)
         return client
 
-    async def client(self, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+    async def client(self, role: Role, centre_number: str | None = None) -> Client:
         """Return a program's client, signed in with a bearer token; `person_id` is set on it."""
         if role in CENTRE_ROLES and centre_number is None:
             centre_number = "99001"
@@ -102,10 +110,10 @@ class Service:
         answer = await client.post("/api/sessions", json={"token": token})
         assert answer.status == 201, await answer.text()
         client.session.headers["Authorization"] = f"Bearer {(await answer.json())['token']}"
-        client.person_id = person_id  # type: ignore[attr-defined]
+        client.person_id = person_id
         return client
 
-    async def browser(self, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+    async def browser(self, role: Role, centre_number: str | None = None) -> Client:
         """Return a browser's client, signed in with the cookie; forms need `csrf(client)`."""
         if role in CENTRE_ROLES and centre_number is None:
             centre_number = "99001"
@@ -114,7 +122,7 @@ class Service:
         client.session.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
         answer = await client.get(f"/sign-in/{token}", allow_redirects=False)
         assert answer.status == 303, await answer.text()
-        client.person_id = person_id  # type: ignore[attr-defined]
+        client.person_id = person_id
         return client
 
     async def rows(self, *, sessions: bool = False) -> dict[str, list[str]]:
@@ -216,7 +224,7 @@ async def stage_on_each(service_on_each: Service, staged_world: None) -> Stage:
     return await on_stage(service_on_each)
 
 
-async def csrf(client: TestClient, path: str = "/") -> str:  # type: ignore[type-arg]
+async def csrf(client: Client, path: str = "/") -> str:
     """Return the synchroniser token that a page gives its forms."""
     text = await (await client.get(path)).text()
     marker = '<meta name="csrf-token" content="'

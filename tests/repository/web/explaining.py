@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from io import BytesIO
 
-from aiohttp.test_utils import TestClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -24,7 +23,7 @@ from repository.tables import AuditEvent
 from tests.moderation.records import locking, stage
 from tests.moderation.records.stage import COMPONENT, MODERATOR, NOW, SERIES
 
-from .conftest import Service
+from .conftest import Client, Service
 
 OPENS_AT = datetime(2026, 8, 11, 23, 1, tzinfo=UTC)
 MAXIMUM = 9999
@@ -90,14 +89,14 @@ def let_moderate(session: Session, person_id: str, centre_number: str = "99901")
     allocate(session, person_id=person_id, series_key=SERIES, component_code=COMPONENT, centre_number=centre_number)
 
 
-async def page_text(client: TestClient, path: str, status: int = 200) -> str:  # type: ignore[type-arg]
+async def page_text(client: Client, path: str, status: int = 200) -> str:
     answer = await client.get(path, headers={"Accept": "text/html"})
     text = await answer.text()
     assert answer.status == status, text[:3000]
     return text
 
 
-async def pdf_of(client: TestClient, case_id: str, query: str = "") -> PdfReader:  # type: ignore[type-arg]
+async def pdf_of(client: Client, case_id: str, query: str = "") -> PdfReader:
     answer = await client.get(f"/cases/{case_id}/explanation.pdf{query}")
     assert answer.status == 200, await answer.text()
     assert answer.content_type == "application/pdf"

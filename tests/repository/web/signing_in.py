@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from aiohttp.test_utils import TestClient
-
 from repository import people
 from repository.access import CENTRE_ROLES, Role
 from repository.audit import Context
 from repository.sign_in import hashing, local, one_time_codes
 from repository.tables import Assignment
+
+from .conftest import Client
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -92,14 +92,14 @@ async def make_person(
     return await service.write(add)
 
 
-async def browser(service: Service) -> TestClient:  # type: ignore[type-arg]
+async def browser(service: Service) -> Client:
     """A browser in which nobody is signed in."""
     client = await service.anonymous()
     client.session.headers.update(_BROWSER)
     return client
 
 
-async def signed_in(service: Service, person: LocalPerson, client: TestClient | None = None) -> TestClient:  # type: ignore[type-arg]
+async def signed_in(service: Service, person: LocalPerson, client: Client | None = None) -> Client:
     """A browser in which a person has signed in with name, password and, where there is an app, its code."""
     client = client or await browser(service)
     answer = await client.post(
@@ -117,9 +117,9 @@ async def signed_in(service: Service, person: LocalPerson, client: TestClient | 
     return client
 
 
-async def local_browser(service: Service, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+async def local_browser(service: Service, role: Role, centre_number: str | None = None) -> Client:
     """A browser with somebody of a role signed in for real; `person_id` is set on it."""
     person = await make_person(service, role, centre_number)
     client = await signed_in(service, person)
-    client.person_id = person.person_id  # type: ignore[attr-defined]
+    client.person_id = person.person_id
     return client

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from repository import app
@@ -22,9 +21,7 @@ from repository.sign_in.tables import Account, SignInAttempt
 from repository.tables import Assignment, AuditEvent, WebSession
 from tests.servers.lying_provider import CLIENT_ID, SECRET, LyingProvider, running_liar
 
-from .conftest import Clock, Server, Service
-
-Browser = TestClient  # type: ignore[type-arg]
+from .conftest import Client, Clock, Server, Service
 
 SCHOOL: dict[str, Any] = {
     "centre": {"claim": "school", "table": {"123456": "99001", "654321": "99002"}},
@@ -57,12 +54,12 @@ class Elsewhere:
     school: LyingProvider
     other: LyingProvider
 
-    async def browser(self) -> Browser:
+    async def browser(self) -> Client:
         client = await self.service.anonymous()
         client.session.headers.update({"Accept": "text/html"})
         return client
 
-    async def begin(self, browser: Browser, key: str = "school", next_path: str = "/") -> str:
+    async def begin(self, browser: Client, key: str = "school", next_path: str = "/") -> str:
         """Press the button of a provider; returns where the browser is sent."""
         answer = await browser.get(f"/sign-in/provider/{key}", params={"next": next_path}, allow_redirects=False)
         assert answer.status == 303, await answer.text()
@@ -70,7 +67,7 @@ class Elsewhere:
 
     async def come_back(
         self,
-        browser: Browser,
+        browser: Client,
         location: str,
         *,
         liar: LyingProvider | None = None,
@@ -84,7 +81,7 @@ class Elsewhere:
         query = {name: value for name, value in answer.items() if value is not None}
         return await browser.get(f"/sign-in/provider/{key}/answer", params=query, allow_redirects=False)
 
-    async def sign_in(self, browser: Browser | None = None, **changes: str | None) -> ClientResponse:
+    async def sign_in(self, browser: Client | None = None, **changes: str | None) -> ClientResponse:
         """The whole way, at the school's provider."""
         browser = browser or await self.browser()
         return await self.come_back(browser, await self.begin(browser), **changes)
@@ -104,7 +101,7 @@ class Elsewhere:
 
     async def accounts(self) -> list[tuple[str, str]]:
         query = select(Account.issuer, Account.subject).order_by(Account.issuer, Account.subject)
-        return [tuple(row) for row in await self.service.services.database.read(lambda s: s.execute(query).all())]  # type: ignore[misc]
+        return [tuple(row) for row in await self.service.services.database.read(lambda s: s.execute(query).all())]
 
     async def roles(self) -> list[tuple[str, str | None]]:
         """The roles that stand."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import text
 
 from repository import logs
@@ -13,7 +12,7 @@ from repository.access import Role
 from repository.web.keys import Site
 from repository.web.routes import ROUTES
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .signing_in import browser as browser_of
 from .signing_in import make_person, signed_in
 from .test_headers import ID, address_of
@@ -108,7 +107,7 @@ async def test_no_answer_tells_of_library_or_version(service: Service) -> None:
                 assert not TOLD.search(await answer.text()), path
 
 
-async def add_contact(exams: TestClient, **more: str) -> None:  # type: ignore[type-arg]
+async def add_contact(exams: Client, **more: str) -> None:
     form = {"office": "Office", "email": "office@example.org", "kinds": "deadlines", "csrf_token": await csrf(exams)}
     answer = await exams.post("/contacts", data=form | more, allow_redirects=False)
     assert answer.status == 303, await answer.text()
@@ -172,7 +171,7 @@ async def test_password_fields_mask_what_is_typed_and_let_managers_help(real_ser
         text = await (await person.get(page)).text()
         fields = [one for one in re.findall(r"<input[^>]*>", text) if re.search(r'name="[a-z_]*password"', one)]
         assert fields, page
-        assert {re.search(r'autocomplete="([^"]*)"', one).group(1) for one in fields} == hints  # type: ignore[union-attr]
+        assert {re.search(r'autocomplete="([^"]*)"', one).group(1) for one in fields} == hints
         for field in fields:
             assert 'type="password"' in field
             assert not re.search(r"maxlength|onpaste|readonly|pattern=", field)

@@ -38,7 +38,7 @@ async def everything(stage: Stage) -> object:
 
 async def nothing_lost(stage: Stage, before: object) -> None:
     """Every row is what it was, and every file; what was sealed too early is named by no row, so it is the collector's."""
-    (rows, files), (rows_before, files_before) = await everything(stage), before  # type: ignore[misc]
+    (rows, files), (rows_before, files_before) = await everything(stage), before
     assert rows == rows_before
     assert {path: files.get(path) for path in files_before} == files_before
     assert all("/q/" in path for path in files.keys() - files_before.keys())
@@ -84,7 +84,7 @@ async def test_lengths(stage: Stage) -> None:
 
 @pytest.mark.fault("att:D08")
 async def test_bodies_longer_than_declared(stage: Stage) -> None:
-    async def in_pieces(*pieces: bytes):  # type: ignore[no-untyped-def]
+    async def in_pieces(*pieces: bytes):
         for piece in pieces:
             yield piece
 
@@ -93,7 +93,7 @@ async def test_bodies_longer_than_declared(stage: Stage) -> None:
     at_four = {**STREAM, "Upload-Offset": "4"}
     bodies = [b"efghi", b"e" * 1_000_000, in_pieces(b"efghi"), in_pieces(b"efgh", b"i"), in_pieces(b"e", b"f" * 90_000)]
     for body in bodies:
-        answer = await stage.ask("PATCH", made, body, **at_four)  # type: ignore[arg-type]
+        answer = await stage.ask("PATCH", made, body, **at_four)
         assert (await refused(answer, 400, "upload-too-long"))["total_bytes"] == 8
     answer = await stage.ask("PATCH", made, b"efghi", **at_four, **{"Upload-Checksum": sha("sha1", b"efghi")})
     await refused(answer, 400, "upload-too-long")
@@ -102,7 +102,7 @@ async def test_bodies_longer_than_declared(stage: Stage) -> None:
     await stage.service.settle()
     before = await everything(stage)
     for body in (b"i", in_pieces(b"i")):
-        answer = await stage.ask("PATCH", made, body, **{**STREAM, "Upload-Offset": "8"})  # type: ignore[arg-type]
+        answer = await stage.ask("PATCH", made, body, **{**STREAM, "Upload-Offset": "8"})
         await refused(answer, 400, "upload-too-long")
     assert await everything(stage) == before
 
@@ -307,7 +307,7 @@ async def answer_on(line: socket.socket) -> bytes:
 
 
 async def submit(stage: Stage) -> None:
-    def work(session):  # type: ignore[no-untyped-def]
+    def work(session):
         submit_sample(session, stage.case_id, items_with_work=stage.items, actor="officer", now=stage.service.clock.now)
 
     await stage.service.write(work)
@@ -335,7 +335,7 @@ async def test_a_sample_submitted_meanwhile(stage: Stage) -> None:
 async def test_an_assignment_that_ended_meanwhile(stage: Stage) -> None:
     made = await half_sent(stage)
 
-    def end(session):  # type: ignore[no-untyped-def]
+    def end(session):
         for assignment in session.scalars(select(Assignment)):
             assignment.valid_to = stage.service.clock.now
 
@@ -344,7 +344,7 @@ async def test_an_assignment_that_ended_meanwhile(stage: Stage) -> None:
     for method, body in (("HEAD", None), ("PATCH", b"efgh"), ("DELETE", None)):
         await refused(await stage.ask(method, made, body, **{**STREAM, "Upload-Offset": "4"}), 404, NotFound().code)
     assert await everything(stage) == before
-    (upload,) = (await stage.kept())[0]  # type: ignore[misc]
+    (upload,) = (await stage.kept())[0]
     assert (upload[1], upload[2]) == ("open", 4)  # what was acknowledged stays until it expires
 
 
@@ -358,7 +358,7 @@ async def test_a_deadline_that_passed_meanwhile(stage: Stage) -> None:
     assert await stage.patch(made, 50, data[50:]) == (204, str(len(data)))
     await stage.service.settle()
 
-    def times(session):  # type: ignore[no-untyped-def]
+    def times(session):
         return session.scalars(select(UploadRow.created_at)).one(), session.scalars(select(DocumentRow)).one()
 
     created_at, document = await stage.service.services.database.read(times)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select, update
 
 from moderation.tables import Candidate, Centre, Component, Entry, EntryOption, OptionComponent, SeriesRow
 from repository.access import POLICY, Action, Role, Scope
 from scripts.tables import Packet, RegisterChange, RegisterLine, Sitting
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 FIRST = "99001"
 PAPER = "H446/01"
@@ -68,10 +67,10 @@ async def sitting(service: Service) -> Sitting:
     return found
 
 
-async def lines_of(officer: TestClient, sitting: Sitting) -> list[dict[str, Any]]:  # type: ignore[type-arg]
+async def lines_of(officer: Client, sitting: Sitting) -> list[dict[str, Any]]:
     answer = await officer.get(f"/api/sittings/{sitting.id}/register")
     assert answer.status == 200, await answer.text()
-    return (await answer.json())["lines"]  # type: ignore[no-any-return]
+    return (await answer.json())["lines"]
 
 
 async def done(answer: Any, status: int = 204) -> Any:
@@ -79,7 +78,7 @@ async def done(answer: Any, status: int = 204) -> Any:
     return await answer.json() if status in {200, 201} else None
 
 
-async def home(client: TestClient) -> str:  # type: ignore[type-arg]
+async def home(client: Client) -> str:
     return await (await client.get("/", headers={"Accept": "text/html"})).text()
 
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 
 from repository.access import Role
 from repository.web import limits
@@ -18,7 +17,7 @@ from repository.web.keys import Site
 from repository.web.routes import ROUTES, Route
 
 from ...patience import PATIENCE_SECONDS
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 ID = "0b1f8f1e-0000-4000-8000-000000000000"
 WITH_BODY = [
@@ -33,12 +32,12 @@ def test_every_route_has_a_limit() -> None:
         assert route.body_limit_bytes != sys.maxsize or route.path.startswith("/uploads"), route.path
 
 
-async def test_each_route_refuses_what_says_to_be_too_large(asker: TestClient) -> None:  # type: ignore[type-arg]
+async def test_each_route_refuses_what_says_to_be_too_large(asker: Client) -> None:
     for route in WITH_BODY:
         await refuse(asker, route)
 
 
-async def refuse(asker: TestClient, route: Route) -> None:  # type: ignore[type-arg]
+async def refuse(asker: Client, route: Route) -> None:
     path = re.sub(r"\{[^}]+\}", ID, route.path)
     reader, writer = await asyncio.open_connection("127.0.0.1", asker.server.port)
     writer.write(
@@ -53,7 +52,7 @@ async def refuse(asker: TestClient, route: Route) -> None:  # type: ignore[type-
 
 
 @pytest.fixture
-async def asker(service: Service) -> TestClient:  # type: ignore[type-arg]
+async def asker(service: Service) -> Client:
     return await service.client(Role.AB_OFFICER)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from moderation.tables import Centre, SeriesRow
@@ -29,7 +28,7 @@ from scripts.tables import (
     Sitting,
 )
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 
 NUMBER, SHARED = "RR473124829GB", "PB1234567890"
 HEADER = "tracking_number,event,occurred_at,place,remarks"
@@ -92,7 +91,7 @@ async def audited(service: Service) -> dict[str, int]:
     return found
 
 
-async def send(client: TestClient, data: str | bytes, **wish: str) -> Any:  # type: ignore[type-arg]
+async def send(client: Client, data: str | bytes, **wish: str) -> Any:
     answer = await client.post("/api/carrier-files", params={"format": "general", **wish}, data=data)
     return answer.status, await answer.json()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy.orm import Session
 
 from moderation.records.cases import view_case
@@ -20,15 +19,14 @@ from repository.access import Role
 from tests.moderation.records import stage as records
 from tests.moderation.records.stage import CENTRE_B, CENTRE_D, COMPONENT, MODERATOR_B, MODERATOR_D, SERIES
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 CENTRE = "99901"
-Client = TestClient  # type: ignore[type-arg]
 
 
 async def proposed(service: Service, moderator: Client, centre: tuple[int, ...], given: tuple[int, ...]) -> str:
     """A case whose works are all read, so that an outcome is proposed."""
-    person: str = moderator.person_id  # type: ignore[attr-defined]
+    person: str = moderator.person_id
     mark_of = dict(zip(centre, given, strict=True))
 
     def build(session: Session) -> str:
@@ -56,8 +54,8 @@ async def lead(officer: Client, leader: Client, moderator: Client) -> None:
     body = {
         "series": SERIES,
         "component": COMPONENT,
-        "leader_id": leader.person_id,  # type: ignore[attr-defined]
-        "member_ids": [moderator.person_id],  # type: ignore[attr-defined]
+        "leader_id": leader.person_id,
+        "member_ids": [moderator.person_id],
     }
     assert (await officer.post("/api/teams", json=body)).status == 201
 
@@ -93,7 +91,7 @@ async def test_a_team_leader_checks_blind_and_only_then_an_officer_confirms(serv
         assert (await leader.post(f"/api/checks/{check['id']}/verdict", json=verdict)).status == status
     passed = {"verdict": "ESCALATED", "reason": "far apart"}
     assert (await leader.post(f"/api/checks/{check['id']}/verdict", json=passed)).status == 200
-    person = {"series": SERIES, "component": COMPONENT, "person_id": principal.person_id}  # type: ignore[attr-defined]
+    person = {"series": SERIES, "component": COMPONENT, "person_id": principal.person_id}
     assert (await officer.post("/api/principals", json=person)).status == 201
     assert (await (await principal.get("/api/checks")).json())["cases"][0]["escalated"]
     check = (await (await principal.post(path, json={})).json())["check"]
@@ -266,11 +264,11 @@ async def test_teams_are_put_together_by_officers(service: Service) -> None:
     await service.write(records.make_series)
     token = await csrf(officer)
     form = {"csrf_token": token, "series": SERIES, "component": COMPONENT}
-    for wrong in ({}, {"leader_id": moderator.person_id}, {"leader_id": leader.person_id, "member_ids": "x"}):  # type: ignore[attr-defined]
+    for wrong in ({}, {"leader_id": moderator.person_id}, {"leader_id": leader.person_id, "member_ids": "x"}):
         assert (await officer.post("/teams", data=form | wrong)).status == 422
-    members = {"leader_id": leader.person_id, "member_ids": moderator.person_id}  # type: ignore[attr-defined]
+    members = {"leader_id": leader.person_id, "member_ids": moderator.person_id}
     assert "Test team_leader" in await (await officer.post("/teams", data=form | members)).text()
-    assert (await officer.post("/teams/principal", data=form | {"person_id": leader.person_id})).status == 422  # type: ignore[attr-defined]
+    assert (await officer.post("/teams/principal", data=form | {"person_id": leader.person_id})).status == 422
 
 
 async def test_an_officer_withdraws_an_outcome_and_has_it_found_again(service_on_each: Service) -> None:

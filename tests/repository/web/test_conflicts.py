@@ -17,7 +17,7 @@ PLACE = {"series": SERIES, "component": COMPONENT, "centre_number": CENTRE}
 
 
 async def hand_in(stage: Stage) -> None:
-    def work(session):  # type: ignore[no-untyped-def]
+    def work(session):
         submit_sample(session, stage.case_id, items_with_work=stage.items, actor="x", now=stage.service.clock())
 
     await stage.service.write(work)
@@ -29,7 +29,7 @@ async def test_sf04_a_tie_takes_every_sight_of_the_centre_within_one_request(sta
     await hand_in(stage)
     officer = await stage.service.client(Role.AB_OFFICER)
     moderator = await stage.service.client(Role.MODERATOR)
-    given = await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})  # type: ignore[attr-defined]
+    given = await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})
     assert given.status == 201, await given.text()
     seen = [
         f"/api/cases/{stage.case_id}",
@@ -49,7 +49,7 @@ async def test_sf04_a_tie_takes_every_sight_of_the_centre_within_one_request(sta
     mark = await moderator.put(f"/api/sample-items/{stage.items[0]}/moderator-mark", json={"mark": 50})
     assert mark.status == 404
 
-    again = await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})  # type: ignore[attr-defined]
+    again = await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})
     problem = await again.json()
     assert (again.status, problem["type"]) == (409, "/problems/not-independent")
     assert problem["reasons"] == [
@@ -62,12 +62,12 @@ async def test_sf04_a_tie_takes_every_sight_of_the_centre_within_one_request(sta
 async def test_sf04_who_watches_over_moderators_is_denied_as_well(stage: Stage, role: Role) -> None:
     officer, moderator = await stage.service.client(Role.AB_OFFICER), await stage.service.client(Role.MODERATOR)
     watcher = await stage.service.browser(role)
-    await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})  # type: ignore[attr-defined]
+    await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})
 
-    def put_above(session):  # type: ignore[no-untyped-def]
+    def put_above(session):
         place = {"series_key": SERIES, "component_code": COMPONENT}
-        teams.set_team(session, **place, leader_id=watcher.person_id, member_ids=[moderator.person_id])  # type: ignore[attr-defined]
-        teams.set_principal(session, **place, person_id=watcher.person_id)  # type: ignore[attr-defined]
+        teams.set_team(session, **place, leader_id=watcher.person_id, member_ids=[moderator.person_id])
+        teams.set_principal(session, **place, person_id=watcher.person_id)
 
     await stage.service.write(put_above)
     case = f"/api/cases/{stage.case_id}"
@@ -86,7 +86,7 @@ async def test_sf04_who_watches_over_moderators_is_denied_as_well(stage: Stage, 
 async def test_only_a_second_person_ends_it(stage: Stage) -> None:
     officer, other = await stage.service.client(Role.AB_OFFICER), await stage.service.client(Role.AB_OFFICER)
     moderator = await stage.service.client(Role.MODERATOR)
-    body = {"centre_number": CENTRE, "kind": "RELATED", "person_id": moderator.person_id}  # type: ignore[attr-defined]
+    body = {"centre_number": CENTRE, "kind": "RELATED", "person_id": moderator.person_id}
     made = (await (await officer.post("/api/conflicts", json=body)).json())["id"]
     path = f"/api/conflicts/{made}/end"
     assert (await moderator.post(path, json={"reason": "Left"})).status == 404
@@ -127,7 +127,7 @@ async def test_a_bad_declaration_is_named(stage: Stage, body: dict[str, object],
 
 async def test_nobody_declares_for_somebody_else_but_officers(stage: Stage) -> None:
     one, other = await stage.service.client(Role.MODERATOR), await stage.service.client(Role.MODERATOR)
-    body = {"centre_number": CENTRE, "kind": "TAUGHT", "person_id": other.person_id}  # type: ignore[attr-defined]
+    body = {"centre_number": CENTRE, "kind": "TAUGHT", "person_id": other.person_id}
     assert (await one.post("/api/conflicts", json=body)).status == 404
     assert (await (await other.get("/api/conflicts")).json())["conflicts"] == []
     assert (await stage.teacher.get("/api/conflicts")).status == 404
@@ -135,17 +135,17 @@ async def test_nobody_declares_for_somebody_else_but_officers(stage: Stage) -> N
 
 @pytest.mark.fault("att:H11")
 async def test_who_cannot_be_chosen_is_shown_with_the_reason(stage: Stage) -> None:
-    free = (await stage.service.client(Role.MODERATOR)).person_id  # type: ignore[attr-defined]
+    free = (await stage.service.client(Role.MODERATOR)).person_id
     tied = await stage.service.client(Role.MODERATOR)
     await tied.post("/api/conflicts", json={"centre_number": CENTRE, "kind": "EMPLOYED"})
     officer = await stage.service.browser(Role.AB_OFFICER)
     page = f"/cases/{stage.case_id}/allocation"
     text = await (await officer.get(page)).text()
     assert "Cannot be chosen. Declared: works or worked there" in text
-    assert f'value="{tied.person_id}" disabled' in text  # type: ignore[attr-defined]
+    assert f'value="{tied.person_id}" disabled' in text
     assert f'value="{free}" disabled' not in text
     form = {"csrf_token": await csrf(officer), "act": "MODERATE"}
-    refused = await officer.post(page, data={**form, "person_id": tied.person_id})  # type: ignore[attr-defined]
+    refused = await officer.post(page, data={**form, "person_id": tied.person_id})
     assert refused.status == 422
     assert "This person cannot be chosen" in await refused.text()
     assert (await officer.post(page, data=form)).status == 422
@@ -155,7 +155,7 @@ async def test_who_cannot_be_chosen_is_shown_with_the_reason(stage: Stage) -> No
     assert "To review the moderation" in await (await officer.get(page)).text()
 
     # The list for many at once refuses all of it, with the reason beside the choice.
-    many = {"csrf_token": await csrf(officer), "series": SERIES, "cases": stage.case_id, "person_id": tied.person_id}  # type: ignore[attr-defined]
+    many = {"csrf_token": await csrf(officer), "series": SERIES, "cases": stage.case_id, "person_id": tied.person_id}
     refused = await officer.post("/allocations", data=many)
     assert refused.status == 422
     assert "works or worked there" in await refused.text()
@@ -163,14 +163,14 @@ async def test_who_cannot_be_chosen_is_shown_with_the_reason(stage: Stage) -> No
 
 async def test_who_watches_over_moderators_may_review_but_not_moderate(stage: Stage) -> None:
     officer = await stage.service.client(Role.AB_OFFICER)
-    body = {**PLACE, "person_id": (await stage.service.client(Role.TEAM_LEADER)).person_id}  # type: ignore[attr-defined]
+    body = {**PLACE, "person_id": (await stage.service.client(Role.TEAM_LEADER)).person_id}
     assert (await officer.post("/api/allocations", json=body)).status == 422
     assert (await officer.post("/api/allocations", json={**body, "act": "REVIEW"})).status == 201
 
 
 async def test_an_unknown_act_or_place_is_refused(stage: Stage) -> None:
     officer = await stage.service.client(Role.AB_OFFICER)
-    moderator = (await stage.service.client(Role.MODERATOR)).person_id  # type: ignore[attr-defined]
+    moderator = (await stage.service.client(Role.MODERATOR)).person_id
     bad = await officer.post("/api/allocations", json={**PLACE, "person_id": moderator, "act": "BRIBE"})
     assert (bad.status, (await bad.json())["field"]) == (422, "act")
     elsewhere = await officer.post(
@@ -184,7 +184,7 @@ async def test_two_accounts_of_one_person_count_as_one(stage_on_each: Stage) -> 
     stage = stage_on_each
     officer = await stage.service.client(Role.AB_OFFICER)
     one, other = await stage.service.client(Role.MODERATOR), await stage.service.client(Role.MODERATOR)
-    ids = {"person_id": one.person_id, "other_id": other.person_id}  # type: ignore[attr-defined]
+    ids = {"person_id": one.person_id, "other_id": other.person_id}
     await officer.post("/api/allocations", json={**PLACE, "person_id": ids["other_id"]})
     await one.post("/api/conflicts", json={"centre_number": CENTRE, "kind": "TAUGHT"})
     assert (await other.get(f"/api/cases/{stage.case_id}")).status == 200
@@ -192,7 +192,7 @@ async def test_two_accounts_of_one_person_count_as_one(stage_on_each: Stage) -> 
     merged = await officer.post("/api/accounts/merge", json={**ids, "reason": "Same date of birth"})
     assert (merged.status, await merged.json()) == (200, {"ended_allocations": 1})
     assert (await other.get(f"/api/cases/{stage.case_id}")).status == 404
-    own = {"person_id": officer.person_id, "other_id": one.person_id, "reason": "x"}  # type: ignore[attr-defined]
+    own = {"person_id": officer.person_id, "other_id": one.person_id, "reason": "x"}
     assert (await officer.post("/api/accounts/merge", json=own)).status == 409
     same = {"person_id": ids["person_id"], "other_id": ids["person_id"], "reason": "x"}
     assert (await officer.post("/api/accounts/merge", json=same)).status == 422
@@ -202,7 +202,7 @@ async def test_two_accounts_of_one_person_count_as_one(stage_on_each: Stage) -> 
 
 async def test_the_proof_of_a_series_is_read_by_officers(stage: Stage) -> None:
     officer, moderator = await stage.service.client(Role.AB_OFFICER), await stage.service.client(Role.MODERATOR)
-    await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})  # type: ignore[attr-defined]
+    await officer.post("/api/allocations", json={**PLACE, "person_id": moderator.person_id})
     path = f"/api/series/{SERIES}/independence"
     assert (await moderator.get(path)).status == 404
     found = await (await officer.get(path)).json()
@@ -244,11 +244,11 @@ async def test_forms_of_the_register(stage: Stage) -> None:
         f"/conflicts/{made}/end", data={**form, "reason": "No governor any more"}, allow_redirects=False
     )
     assert done.status == 303
-    merging = {**form, "merge_person_id": moderator.person_id, "other_id": "", "merge_reason": "x"}  # type: ignore[attr-defined]
+    merging = {**form, "merge_person_id": moderator.person_id, "other_id": "", "merge_reason": "x"}
     wrong = await officer.post("/conflicts/accounts", data=merging)
     assert wrong.status == 422
     assert 'href="#other_id"' in await wrong.text()
-    other = (await stage.service.client(Role.MODERATOR)).person_id  # type: ignore[attr-defined]
+    other = (await stage.service.client(Role.MODERATOR)).person_id
     done = await officer.post("/conflicts/accounts", data={**merging, "other_id": other}, allow_redirects=False)
     assert done.status == 303
 
@@ -258,10 +258,10 @@ async def test_the_guard_speaks_where_nobody_asked_before(stage: Stage) -> None:
     officer, moderator = await stage.service.client(Role.AB_OFFICER), await stage.service.client(Role.MODERATOR)
     await moderator.post("/api/conflicts", json={"centre_number": CENTRE, "kind": "TAUGHT"})
 
-    def forgetful(session):  # type: ignore[no-untyped-def]
+    def forgetful(session):
         session.add(
             Allocation(
-                person_id=moderator.person_id,  # type: ignore[attr-defined]
+                person_id=moderator.person_id,
                 series_key=SERIES,
                 component_code=COMPONENT,
                 centre_number=CENTRE,

@@ -41,7 +41,7 @@ class ShortServer(Server):
 
     limits = SHORT
 
-    async def _make_runner(self, **kwargs: object) -> Runner:  # type: ignore[override]
+    async def _make_runner(self, **kwargs: object) -> Runner:
         settings = {**kwargs, "handler_cancellation": False, "max_field_size": app.HEADER_FIELD_LIMIT_BYTES}
         return Runner(self.app, limits=self.limits, **settings)
 
@@ -59,7 +59,7 @@ async def short(service: Service) -> AsyncIterator[TestServer]:
 async def usual(service: Service) -> AsyncIterator[TestServer]:
     """The same service once more, behind the limits that it is served with."""
     server = ShortServer(app.create_app(service.services), host="127.0.0.1")
-    server.limits = Limits()  # type: ignore[misc]
+    server.limits = Limits()
     await server.start_server()
     yield server
     await server.close()
@@ -225,7 +225,7 @@ def _lines(server: TestServer) -> Lines:
 
 async def test_a_flood_of_idle_connections_is_bounded_and_people_go_on(service: Service) -> None:
     server = ShortServer(app.create_app(service.services), host="127.0.0.1")
-    server.limits = replace(SHORT, head_seconds=60, silence_seconds=60, keepalive_seconds=60)  # type: ignore[misc]
+    server.limits = replace(SHORT, head_seconds=60, silence_seconds=60, keepalive_seconds=60)
     await server.start_server()
     flood = [await Raw.to(server) for _ in range(40)]
     raw = await Raw.to(server)
@@ -240,7 +240,7 @@ async def test_a_flood_of_idle_connections_is_bounded_and_people_go_on(service: 
 
 async def test_connections_that_are_busy_are_not_ended_for_new_ones(service: Service) -> None:
     server = ShortServer(app.create_app(service.services), host="127.0.0.1")
-    server.limits = replace(SHORT, head_seconds=60, silence_seconds=60)  # type: ignore[misc]
+    server.limits = replace(SHORT, head_seconds=60, silence_seconds=60)
     await server.start_server()
     busy = [await Raw.to(server) for _ in range(SHORT.unknown_per_address)]
     for one in busy:
@@ -263,7 +263,7 @@ async def test_a_school_behind_one_address_goes_on(service: Service) -> None:
     from repository.access import Role
 
     server = ShortServer(app.create_app(service.services), host="127.0.0.1")
-    server.limits = replace(SHORT, unknown_per_address=2, connections=30, keepalive_seconds=60)  # type: ignore[misc]
+    server.limits = replace(SHORT, unknown_per_address=2, connections=30, keepalive_seconds=60)
     await server.start_server()
     client = await service.client(Role.TEACHER)
     bearer = client.session.headers["Authorization"]

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 
 from repository.access import Role
 from repository.web import authentication
@@ -17,7 +16,7 @@ from repository.web.keys import Site
 from repository.web.routes import ROUTES
 
 from ..files import pdf
-from .conftest import csrf
+from .conftest import Client, csrf
 from .uploading import CENTRE, Stage
 
 pytestmark = pytest.mark.fault("att:E16")
@@ -27,7 +26,7 @@ PICTURE = {"Sec-Fetch-Dest": "image", "Sec-Fetch-Site": "cross-site", "Sec-Fetch
 class Shown:
     """A document that an exams officer looks at in a browser."""
 
-    def __init__(self, stage: Stage, browser: TestClient, document_id: str, addresses: list[str]) -> None:  # type: ignore[type-arg]
+    def __init__(self, stage: Stage, browser: Client, document_id: str, addresses: list[str]) -> None:
         self.stage, self.browser, self.id, self.addresses = stage, browser, document_id, addresses
 
     async def load(self, address: str | None = None, **headers: str) -> ClientResponse:
@@ -207,8 +206,8 @@ async def test_a_centre_that_lost_its_document_loses_the_pass_at_once(shown: Sho
     cookie = pass_of(await shown.load())
     clean = shown.addresses[0].partition("?")[0]
 
-    def end(session):  # type: ignore[no-untyped-def]
-        person_id = shown.browser.person_id  # type: ignore[attr-defined]
+    def end(session):
+        person_id = shown.browser.person_id
         row = session.scalars(select(Assignment).where(Assignment.person_id == person_id)).one()
         row.valid_to = shown.stage.service.clock()
 

@@ -6,7 +6,6 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
@@ -15,7 +14,7 @@ from repository.tables import CustodyEvidence, DocumentRow
 from scripts import records
 from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .signing_in import make_person, signed_in
 from .test_before_the_exam import FIRST, done, sitting
 from .test_despatch import hand_over, officer, picture, plan_of, send
@@ -25,7 +24,7 @@ from .test_who_looked import log_now
 __all__ = ["officer", "sitting"]
 
 
-async def text_of(client: TestClient, path: str, status: int = 200) -> str:  # type: ignore[type-arg]
+async def text_of(client: Client, path: str, status: int = 200) -> str:
     answer = await client.get(path)
     assert answer.status == status, await answer.text()
     return await answer.text()
@@ -40,7 +39,7 @@ async def load(service: Service, address: str) -> int:
 
 async def test_pictures_of_a_hand_over_stand_with_what_they_show_for_the_own_centre_and_staff(
     service: Service,
-    officer: TestClient,  # type: ignore[type-arg]
+    officer: Client,
     sitting: Sitting,
 ) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]

@@ -59,7 +59,7 @@ class Kept:
     async def cases(self) -> list[tuple[str, object, str]]:
         """Return what was recorded of damage: what, its code, and whom it touches."""
 
-        def read(session):  # type: ignore[no-untyped-def]
+        def read(session):
             wanted = select(AuditEvent).where(AuditEvent.action.like("object.%")).order_by(AuditEvent.id)
             return [(row.action, row.details.get("diagnosis"), row.object_id) for row in session.scalars(wanted)]
 
@@ -148,7 +148,7 @@ async def test_a_range_shows_the_bad_segment_only_to_whom_it_touches(kept: Kept)
 def first_of(table: type, column: str, oid: str | None = None) -> Callable[[object], None]:
     """Flip the last byte of a column of the only row of a table, or of the only one of an object."""
 
-    def change(session) -> None:  # type: ignore[no-untyped-def]
+    def change(session) -> None:
         row = session.scalars(select(table).filter_by(**({"oid": oid} if oid else {}))).one()
         value = getattr(row, column)
         setattr(row, column, value[:-1] + bytes([value[-1] ^ 1]))
@@ -216,7 +216,7 @@ async def test_a_damaged_tail_ends_nothing_and_is_recorded(stage_on_each: Stage)
         answer = await stage.ask("PATCH", made, b"x" * 500, **{**STREAM, "Upload-Offset": "500"})
         await refused(answer, 500, "document-unreadable")
 
-        def last(session):  # type: ignore[no-untyped-def]
+        def last(session):
             row = session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
             return row.action, row.details["diagnosis"], row.object_id
 
@@ -239,7 +239,7 @@ async def test_no_page_is_drawn_from_a_damaged_file(stage_on_each: Stage) -> Non
     whole = await stage.teacher.get(page)
     assert (whole.status, whole.content_type) == (200, "image/jpeg")
 
-    def pictures(session):  # type: ignore[no-untyped-def]
+    def pictures(session):
         query = select(Derivative.oid).where(Derivative.kind == DerivativeKind.PAGES).order_by(Derivative.first)
         return session.scalars(query).first()
 

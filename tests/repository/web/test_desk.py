@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -25,12 +24,11 @@ from repository.sign_in.tables import Account
 from repository.tables import AuditEvent
 from tests.moderation.records import stage as records
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 CENTRE = "99901"
 MARKS = tuple(range(62, 38, -1))
 PAGE_BYTES = 100_000
-Client = TestClient  # type: ignore[type-arg]
 
 
 @dataclass
@@ -62,7 +60,7 @@ class Desk:
 
 async def open_desk(service: Service, marks: tuple[int, ...] = MARKS, *, criteria: bool = False) -> Desk:
     moderator = await service.browser(Role.MODERATOR)
-    person: str = moderator.person_id  # type: ignore[attr-defined]
+    person: str = moderator.person_id
 
     def build(session: Session) -> tuple[str, list[str]]:
         records.make_series(session)
@@ -135,7 +133,7 @@ async def test_no_page_of_two_hundred_works_is_heavy(service: Service) -> None:
     def every(session: Session) -> list[str]:
         records.hand_in(session, desk.case_id)
         for item in sample_of(session, desk.case_id).items[:120]:
-            person: str = desk.moderator.person_id  # type: ignore[attr-defined]
+            person: str = desk.moderator.person_id
             mark = max(0, item.centre_mark - item.position % 7)
             record_moderator_mark(session, item.item_id, mark=mark, moderator=person, now=service.clock.now)
         return [item.item_id for item in sample_of(session, desk.case_id).items]
@@ -178,7 +176,7 @@ async def add_officer_with_mail(service: Service) -> Client:
 
     def note(session: Session) -> None:
         mail.records.set_sent_here(session, True, service.clock.now)
-        person: str = officer.person_id  # type: ignore[attr-defined]
+        person: str = officer.person_id
         session.add(
             Account(
                 person_id=person,
@@ -296,7 +294,7 @@ async def test_the_worklist_takes_any_question(service: Service, query: str) -> 
 
 async def test_how_long_is_left_is_said_in_days(service: Service) -> None:
     desk = await open_desk(service)
-    person: str = desk.moderator.person_id  # type: ignore[attr-defined]
+    person: str = desk.moderator.person_id
 
     def until(session: Session) -> None:
         place = {"series_key": records.SERIES, "component_code": records.COMPONENT, "centre_number": CENTRE}

@@ -11,7 +11,6 @@ from typing import Any
 import pypdfium2
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from PIL import Image
 from sqlalchemy import select
 
@@ -20,7 +19,7 @@ from repository.tables import CustodyEvidence, DocumentRow
 from repository.web.pages.despatch import PHONE
 from scripts.tables import Sitting
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_before_the_exam import FIRST, done, lines_of, sitting
 
 __all__ = ["sitting"]
@@ -36,7 +35,7 @@ def picture(colour: str = "white") -> bytes:
 
 
 @pytest.fixture
-async def officer(service: Service, sitting: Sitting) -> TestClient:  # type: ignore[type-arg]
+async def officer(service: Service, sitting: Sitting) -> Client:
     """An exams officer whose register is complete and whose scripts are planned into two packets of five."""
     client = await service.client(Role.EXAMS_OFFICER, FIRST)
     lines = [
@@ -47,13 +46,13 @@ async def officer(service: Service, sitting: Sitting) -> TestClient:  # type: ig
     return client
 
 
-async def plan_of(client: TestClient) -> dict[str, Any]:  # type: ignore[type-arg]
-    return await done(await client.get("/api/despatch-log/plan"), 200)  # type: ignore[no-any-return]
+async def plan_of(client: Client) -> dict[str, Any]:
+    return await done(await client.get("/api/despatch-log/plan"), 200)
 
 
-async def send(service: Service, client: TestClient, *entries: Any) -> list[dict[str, Any]]:  # type: ignore[type-arg]
+async def send(service: Service, client: Client, *entries: Any) -> list[dict[str, Any]]:
     body = {"device": "phone-1", "sent_at": service.clock().isoformat(), "entries": list(entries)}
-    return (await done(await client.post("/api/despatch-log", json=body), 200))["results"]  # type: ignore[no-any-return]
+    return (await done(await client.post("/api/despatch-log", json=body), 200))["results"]
 
 
 def sealing(service: Service, label: str, name: str, count: int = 5, **more: Any) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def hand_over(service: Service, labels: list[str], name: str, **more: Any) -> di
     return said | {"signed_as": "glass", "driver_name": "C. Driver", "packets": packets} | more
 
 
-async def test_a_bad_entry_holds_up_none_of_the_others(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+async def test_a_bad_entry_holds_up_none_of_the_others(service: Service, officer: Client) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]
     entries = [
         sealing(service, labels[0], "seal-0001"),
@@ -93,7 +92,7 @@ async def test_a_bad_entry_holds_up_none_of_the_others(service: Service, officer
     ]
 
 
-async def test_a_signature_makes_packets_collected_and_a_receipt(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+async def test_a_signature_makes_packets_collected_and_a_receipt(service: Service, officer: Client) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]
     here = "/api/despatch-log/hand-0001/evidence"
     assert (await officer.put(f"{here}/picture-1?kind=signature", data=picture())).status == 404
@@ -126,7 +125,7 @@ async def test_a_signature_makes_packets_collected_and_a_receipt(service: Servic
 
 async def test_a_picture_is_our_own_drawing_and_goes_to_who_may_read_the_sitting(
     service: Service,
-    officer: TestClient,  # type: ignore[type-arg]
+    officer: Client,
 ) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]
     await send(service, officer, hand_over(service, labels, "hand-0001"))
@@ -151,7 +150,7 @@ async def test_a_picture_is_our_own_drawing_and_goes_to_who_may_read_the_sitting
     assert wrong.status == 404
 
 
-async def test_the_log_is_its_centre_s_alone(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+async def test_the_log_is_its_centre_s_alone(service: Service, officer: Client) -> None:
     label = (await plan_of(officer))["packets"][0]["label"]
     await send(service, officer, sealing(service, label, "seal-0001"))
     other = await service.client(Role.EXAMS_OFFICER, "99002")
@@ -208,9 +207,7 @@ async def test_the_phone_s_page_holds_nothing_of_anybody_and_may_work_off_line(
     assert wasm.headers["Content-Type"] == "application/wasm"
 
 
-async def test_bookings_photographs_and_the_paper_log_work_without_scripts(
-    service: Service, officer: TestClient
-) -> None:  # type: ignore[type-arg]
+async def test_bookings_photographs_and_the_paper_log_work_without_scripts(service: Service, officer: Client) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]
     await send(service, officer, hand_over(service, labels, "hand-0001", signed_as="paper"))
     page = await service.browser(Role.EXAMS_OFFICER, FIRST)
@@ -237,7 +234,7 @@ async def test_bookings_photographs_and_the_paper_log_work_without_scripts(
         assert (await pdf.read()).startswith(b"%PDF-")
 
 
-async def test_what_the_log_says_is_never_changed(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+async def test_what_the_log_says_is_never_changed(service: Service, officer: Client) -> None:
     label = (await plan_of(officer))["packets"][0]["label"]
     await send(service, officer, sealing(service, label, "seal-0001"))
     with sqlite3.connect(service.folder / "nea.sqlite3") as database:
@@ -246,7 +243,7 @@ async def test_what_the_log_says_is_never_changed(service: Service, officer: Tes
                 database.execute(statement)
 
 
-async def test_the_paper_log_of_a_day_long_past_still_names_its_packets(service: Service, officer: TestClient) -> None:  # type: ignore[type-arg]
+async def test_the_paper_log_of_a_day_long_past_still_names_its_packets(service: Service, officer: Client) -> None:
     labels = [one["label"] for one in (await plan_of(officer))["packets"]]
     day = service.clock().date().isoformat()
     await send(service, officer, *(sealing(service, label, f"seal-000{at}") for at, label in enumerate(labels)))

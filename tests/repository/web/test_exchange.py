@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from moderation.entries import Series
@@ -38,12 +37,10 @@ from repository.acts.imports import COMMAND
 from repository.audit import Context
 from repository.tables import AuditEvent
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_journey_bad_input import FIRST, SECOND, Rehearsed, refused, rehearsed
 
 __all__ = ["rehearsed"]
-
-Client = TestClient[Any, Any]
 
 
 def posted(*files: tuple[str, bytes]) -> FormData:

@@ -42,7 +42,7 @@ async def test_a_centre_is_told_when_and_its_early_look_is_recorded(service_on_e
     text = await page_text(teacher, path, 403)
     assert "not open yet" in text
     assert "adjust" not in text.lower()
-    assert await events(service, "explanation.read") == [(teacher.person_id, "refused")]  # type: ignore[attr-defined]
+    assert await events(service, "explanation.read") == [(teacher.person_id, "refused")]
     await service.write(lambda s: issue(s, case_id))
     service.clock.now = OPENS_AT - timedelta(minutes=1)
     teacher = await service.client(Role.TEACHER, CENTRE)
@@ -53,7 +53,7 @@ async def test_a_centre_is_told_when_and_its_early_look_is_recorded(service_on_e
         assert answer.status == status
         assert ("from Wednesday 12 August 2026, 12:01am, UK time" in text) is (status == 403)
         assert ("Your marks were adjusted" in text) is (status == 200)
-    me = teacher.person_id  # type: ignore[attr-defined]
+    me = teacher.person_id
     assert (await events(service, "explanation.read"))[1:] == [(me, "refused")] * 2 + [(me, "done")] * 2
 
 
@@ -110,7 +110,7 @@ async def test_another_centre_sees_nothing(service: Service) -> None:
 async def test_officer_and_moderator_see_a_preview(service: Service) -> None:
     case_id = await service.write(lambda s: moderated(s, ADJUSTING, D.OUTCOME))
     officer, moderator = await service.client(Role.AB_OFFICER), await service.client(Role.MODERATOR)
-    await service.write(lambda s: let_moderate(s, moderator.person_id))  # type: ignore[attr-defined]
+    await service.write(lambda s: let_moderate(s, moderator.person_id))
     path = f"/cases/{case_id}/explanation"
     for client in (officer, moderator):
         text = await page_text(client, path)
@@ -126,7 +126,7 @@ async def test_officer_and_moderator_see_a_preview(service: Service) -> None:
 
 
 async def test_a_centre_of_a_consortium_sees_its_own_only(service: Service) -> None:
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         stage.make_series(session)
         set_level(session, D.DIFFERENCES)
         ids = stage.make_consortium(session, ["99901", "99902"], [8, 7])
@@ -194,7 +194,7 @@ async def test_an_order_that_fails_is_shown_without_marks(service: Service) -> N
 
 
 async def test_nobody_to_sample_is_explained_too(service: Service) -> None:
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         stage.make_series(session)
         set_level(session, D.DIFFERENCES)
         case_id = stage.make_centre(session, 2)

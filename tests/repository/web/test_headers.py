@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient
 
 from repository.access import Role
 from repository.web.built import DEFAULT_DIR, needed
@@ -13,7 +12,7 @@ from repository.web.headers import CONTENT_POLICY, DATA_POLICY
 from repository.web.keys import Site
 from repository.web.routes import ROUTES
 
-from .conftest import Service
+from .conftest import Client, Service
 
 ID = "0b1f8f1e-0000-4000-8000-000000000000"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -35,7 +34,7 @@ def address_of(path: str) -> str:
     return re.sub(r"\{[^}]+\}", ID, path)
 
 
-async def look(client: TestClient, method: str, path: str, **more: object) -> str:  # type: ignore[type-arg]
+async def look(client: Client, method: str, path: str, **more: object) -> str:
     """Ask, hold the answer's headers against what every answer has, and return the policy of its content."""
     answer = await client.request(method, path, allow_redirects=False, **more)
     where = f"{method} {path}: {answer.status}"
@@ -69,7 +68,7 @@ async def look(client: TestClient, method: str, path: str, **more: object) -> st
     return policy
 
 
-async def test_every_route(everybody: dict[str, TestClient]) -> None:  # type: ignore[type-arg]
+async def test_every_route(everybody: dict[str, Client]) -> None:
     for route in ROUTES:
         if route.site is Site.CONTENT:
             answer = await everybody["stranger"].get(address_of(route.path), headers={"Host": "localhost"})
@@ -89,7 +88,7 @@ async def test_every_route(everybody: dict[str, TestClient]) -> None:  # type: i
 
 
 @pytest.fixture
-async def everybody(service: Service) -> dict[str, TestClient]:  # type: ignore[type-arg]
+async def everybody(service: Service) -> dict[str, Client]:
     """A browser, a program, and nobody."""
     return {
         "officer": await service.browser(Role.AB_OFFICER),
@@ -98,7 +97,7 @@ async def everybody(service: Service) -> dict[str, TestClient]:  # type: ignore[
     }
 
 
-async def test_what_is_no_route_and_what_is_static(everybody: dict[str, TestClient]) -> None:  # type: ignore[type-arg]
+async def test_what_is_no_route_and_what_is_static(everybody: dict[str, Client]) -> None:
     officer, stranger = everybody["officer"], everybody["stranger"]
     policies = {
         await look(officer, "GET", "/nothing"),

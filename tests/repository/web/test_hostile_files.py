@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from aiohttp.test_utils import TestClient
 
 from repository.access import Role
 from tests.corpus import Case, cases
 
+from .conftest import Client
 from .uploading import CENTRE, Stage
 
 SPREAD = (
@@ -34,7 +34,7 @@ async def test_each_ends_in_its_state_and_nothing_answers_with_an_error_of_ours(
             await _check(stage, officer, named[name], made[name])
 
 
-async def _check(stage: Stage, officer: TestClient, case: Case, made: dict[str, str]) -> None:  # type: ignore[type-arg]
+async def _check(stage: Stage, officer: Client, case: Case, made: dict[str, str]) -> None:
     expected = case.expected
     document = await stage.document(made)
     assert document["state"] == ("held" if expected.held else "released"), (case.name, document)

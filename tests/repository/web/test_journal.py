@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import Integer, LargeBinary, Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -22,12 +21,11 @@ from repository.journal_tables import JournalEntry
 from repository.tables import AuditEvent, DocumentRow
 from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, SERIES
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_checking import lead, proposed
 from .test_two_tabs import open_desk
 
 CENTRE = "99901"
-Client = TestClient  # type: ignore[type-arg]
 
 
 @dataclass
@@ -166,7 +164,7 @@ async def test_a_journal_is_of_one_person_and_one_case_and_a_wrong_stroke_holds_
     assert (await stranger.get("/api/desk/journal", params={"case": desk.case_id})).status == 404
     # The same entry id of somebody else is another entry.
     place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": CENTRE}
-    await service.write(lambda s: allocate(s, person_id=stranger.person_id, **place))  # type: ignore[attr-defined]
+    await service.write(lambda s: allocate(s, person_id=stranger.person_id, **place))
     theirs = Window(stranger, desk.case_id)
     assert await theirs.entries() == []
     assert await theirs.send({**good, "body": {"text": "mine"}}) == ["kept"]

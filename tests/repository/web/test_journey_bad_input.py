@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, FormData
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from moderation.entries import SubmissionMode
@@ -21,7 +20,7 @@ from repository.tables import new_id
 from scripts.tables import Packet, Script, Sitting
 
 from ...worlds import MADE
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 FIRST, SECOND = "99001", "99002"
 
@@ -148,7 +147,7 @@ async def test_moderator_marks_and_outcomes(rehearsed: Rehearsed) -> None:
     proposed = await rehearsed.case(state=CaseState.OUTCOME_PROPOSED)
     people = await rehearsed.service.services.database.read(lambda s: {one.role: one for one in sign_in_lines.read(s)})
 
-    async def rehearsal_client(role: Role) -> TestClient:  # type: ignore[type-arg]
+    async def rehearsal_client(role: Role) -> Client:
         client = await rehearsed.service.anonymous()
         answer = await client.post("/api/sessions", json={"token": people[role].token})
         client.session.headers["Authorization"] = f"Bearer {(await answer.json())['token']}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,7 +13,7 @@ from repository.sign_in import one_time_codes
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, AuditEvent, WebSession
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 from .signing_in import PASSWORD, browser, make_person, signed_in
 from .test_bad_input import STREAM, half_sent
 from .test_sign_in import cookies
@@ -23,11 +22,11 @@ from .uploading import Stage
 NEW = "kettle sonnet badger harbour"
 
 
-async def alive(client: TestClient) -> bool:  # type: ignore[type-arg]
+async def alive(client: Client) -> bool:
     return (await client.get("/", allow_redirects=False)).status == 200
 
 
-async def post(client: TestClient, path: str, **form: str):  # type: ignore[no-untyped-def,type-arg]
+async def post(client: Client, path: str, **form: str):
     form["csrf_token"] = await csrf(client)
     return await client.post(path, data=form, allow_redirects=False)
 
@@ -93,7 +92,7 @@ async def test_sf_07_a_disabled_account_and_an_ended_role_end_it_at_the_next_req
 async def test_sf_07_an_upload_stops_when_all_accounts_of_its_sender_are_disabled(stage_on_each: Stage) -> None:
     stage = stage_on_each
     made = await half_sent(stage)
-    person_id = stage.teacher.person_id  # type: ignore[attr-defined]
+    person_id = stage.teacher.person_id
 
     def account(session: Session, disabled: bool) -> None:
         one = session.scalars(select(Account).where(Account.person_id == person_id)).first()

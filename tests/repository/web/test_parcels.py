@@ -9,7 +9,6 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,10 +20,9 @@ from scripts import records
 from scripts.tables import Packet
 from tests.moderation.records.stage import COMPONENT, SERIES, confirm, make_centre, make_series
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 CENTRE = "99901"
-Browser = TestClient[Any, Any]
 
 
 @dataclass
@@ -35,8 +33,8 @@ class Posted:
     case_id: str
     items: list[str]
     parcel_id: str
-    officer: Browser
-    moderator: Browser
+    officer: Client
+    moderator: Client
 
     async def post_it(self, number: str, **further: str) -> Any:
         """Post the parcel that is packed, by the form of its page."""
@@ -94,9 +92,9 @@ async def asked_here(service: Service) -> Posted:
 
 async def asked_for(service: Service) -> Posted:
     moderator = await service.browser(Role.MODERATOR)
-    person: str = moderator.person_id  # type: ignore[attr-defined]
+    person: str = moderator.person_id
 
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         make_series(session, "POSTAL")
         case_id = make_centre(session, 3, CENTRE, mode="POSTAL")
         confirm(session, case_id, [60, 50, 40])

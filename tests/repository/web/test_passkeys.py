@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select, update
 
 from repository.access import Role
@@ -21,28 +20,21 @@ from repository.sign_in.tables import Account
 from repository.tables import AuditEvent
 
 from .authenticator import FLAG, ORIGIN, Authenticator
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 from .signing_in import LocalPerson, browser, make_person, signed_in
 
-Client = TestClient  # type: ignore[type-arg]
 STARTS = {"NEA_REHEARSAL": "no", "NEA_BASE_URL": ORIGIN}
 
 
 @pytest.fixture
 async def service(start_service: StartService) -> Service:
     """The service in earnest, at an address that allows passkeys."""
-    return by_name(await start_service(None, **STARTS))
+    return await start_service(None, **STARTS)
 
 
 @pytest.fixture
 async def service_on_each(start_service: StartService, migrated_url: str) -> Service:
-    return by_name(await start_service(migrated_url, **STARTS))
-
-
-def by_name(service: Service) -> Service:
-    """Let clients come by the name that the service has."""
-    service.headers = {"Host": "localhost:18300"}  # type: ignore[attr-defined]
-    return service
+    return await start_service(migrated_url, **STARTS)
 
 
 async def window(service: Service) -> Client:

@@ -19,7 +19,7 @@ async def test_staff_are_listed_taught_and_ended(stage_on_each: Stage) -> None:
 
     async def teaches() -> list[dict[str, object]]:
         found = (await (await officer.get("/api/staff")).json())["people"]
-        (one,) = [person for person in found if person["id"] == teacher.person_id]  # type: ignore[attr-defined]
+        (one,) = [person for person in found if person["id"] == teacher.person_id]
         return list(one["roles"][0]["teaches"])
 
     (whole,) = await teaches()
@@ -45,7 +45,7 @@ async def test_officers_list_and_end_everywhere(stage: Stage) -> None:
     service = stage.service
     officer, moderator = await service.client(Role.AB_OFFICER), await service.client(Role.MODERATOR)
     found = await (await officer.get("/api/people/roles", params={"role": "moderator"})).json()
-    assert [one["id"] for one in found["people"]] == [moderator.person_id]  # type: ignore[attr-defined]
+    assert [one["id"] for one in found["people"]] == [moderator.person_id]
     assert found["total"] == 1
     there = f"/api/people/roles/{await assignment_of(service, moderator)}"
     assert (await moderator.delete(there)).status == 404

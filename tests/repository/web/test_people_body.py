@@ -6,7 +6,6 @@ import asyncio
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from moderation.errors import RecordKept, SamePerson
@@ -16,7 +15,7 @@ from repository.access import GIVES, POLICY, ROLES_OF_TWO, Action, Role, Scope
 from repository.sign_in.people_tables import RoleProposal
 from repository.tables import Assignment, Person
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_people_centre import assignment_of
 from .test_people_links import WHOM, accept, invite, roles, stranger, with_account
 
@@ -27,7 +26,7 @@ async def known_centre(service: Service) -> None:
     await service.write(lambda s: s.add(Centre(centre_number=CENTRE, name="Example School", nation="ENGLAND")))
 
 
-async def post(client: TestClient, path: str, **form: str) -> tuple[int, str]:  # type: ignore[type-arg]
+async def post(client: Client, path: str, **form: str) -> tuple[int, str]:
     answer = await client.post(path, data={"csrf_token": await csrf(client), **form}, allow_redirects=False)
     return answer.status, await answer.text()
 
@@ -122,7 +121,7 @@ async def test_a_wide_role_needs_a_second_officer(service_on_each: Service, role
 async def test_sf18_one_human_under_two_accounts_is_no_second_person(service_on_each: Service) -> None:
     service = service_on_each
     first, second, third = [await service.browser(Role.AB_OFFICER) for _ in range(3)]
-    pair = {"person_id": first.person_id, "other_id": second.person_id}  # type: ignore[attr-defined]
+    pair = {"person_id": first.person_id, "other_id": second.person_id}
     await service.write(
         lambda s: s.add(PersonAlias(**pair, merged_by="x", merged_at=service.clock.now, reason="the same human"))
     )
@@ -133,11 +132,11 @@ async def test_sf18_one_human_under_two_accounts_is_no_second_person(service_on_
     assert (await post(third, f"{path}/confirm"))[0] == 404
     # A role for oneself, or for one's other account.
     for about in (first, second):
-        status, text = await post(first, f"/people/{about.person_id}/roles", role=Role.TRACKING_CLERK)  # type: ignore[attr-defined]
+        status, text = await post(first, f"/people/{about.person_id}/roles", role=Role.TRACKING_CLERK)
         assert status == 422
         assert "Ask a second person" in text
     # Who would get it does not confirm it.
-    await post(first, f"/people/{third.person_id}/roles", role=Role.TRACKING_CLERK)  # type: ignore[attr-defined]
+    await post(first, f"/people/{third.person_id}/roles", role=Role.TRACKING_CLERK)
     path = f"/people/proposals/{await proposal(service)}"
     assert (await post(third, f"{path}/confirm"))[0] == 409
     assert await roles(service, Role.TRACKING_CLERK) == 0
@@ -149,15 +148,15 @@ async def test_sf18_the_database_refuses_what_code_forgot(service_on_each: Servi
     (one, _), (other, _) = ids
     now = service.clock.now
 
-    def given(role: Role, person_id: str, by: str, confirmed_by: str | None):  # type: ignore[no-untyped-def]
-        def work(session):  # type: ignore[no-untyped-def]
+    def given(role: Role, person_id: str, by: str, confirmed_by: str | None):
+        def work(session):
             session.add(
                 Assignment(person_id=person_id, role=role, valid_from=now, granted_by=by, confirmed_by=confirmed_by)
             )
 
         return work
 
-    def new_person(session):  # type: ignore[no-untyped-def]
+    def new_person(session):
         person = Person(display_name="New", created_at=now)
         session.add(person)
         session.flush()
@@ -175,7 +174,7 @@ async def test_sf18_the_database_refuses_what_code_forgot(service_on_each: Servi
             await service.write(work)
     await service.write(given(Role.AB_OFFICER, new, one, other))
 
-    def widen(session):  # type: ignore[no-untyped-def]
+    def widen(session):
         row = people.add_person(session, "Small", Role.MODERATOR, now)
         session.flush()
         row.role = Role.AB_OFFICER
@@ -188,10 +187,10 @@ async def test_the_last_officer_stays(service_on_each: Service) -> None:
     service = service_on_each
     officer = await service.browser(Role.AB_OFFICER)
     own = await assignment_of(service, officer)
-    path = f"/people/{officer.person_id}"  # type: ignore[attr-defined]
+    path = f"/people/{officer.person_id}"
     assert (await post(officer, f"{path}/roles/{own}/end"))[0] == 409
 
-    def forget(session):  # type: ignore[no-untyped-def]
+    def forget(session):
         session.get_one(Assignment, own).valid_to = service.clock.now
 
     with pytest.raises(RecordKept, match="last awarding body officer"):
@@ -205,14 +204,14 @@ async def test_a_suspended_person_is_out_with_the_next_request(service_on_each: 
     service = service_on_each
     officer = await with_account(service, Role.AB_OFFICER)
     moderator = await with_account(service, Role.MODERATOR)
-    path = f"/people/{moderator.person_id}"  # type: ignore[attr-defined]
+    path = f"/people/{moderator.person_id}"
     assert (await moderator.get("/worklist")).status == 200
     assert (await post(officer, f"{path}/suspend"))[0] == 303
     assert (await moderator.get("/worklist", allow_redirects=False)).status == 303
     assert "cannot sign in" in await (await officer.get(path)).text()
     assert (await post(officer, f"{path}/restore"))[0] == 303
     assert "cannot sign in" not in await (await officer.get(path)).text()
-    own = f"/people/{officer.person_id}"  # type: ignore[attr-defined]
+    own = f"/people/{officer.person_id}"
     assert (await post(officer, f"{own}/suspend"))[0] == 409
     assert (await post(officer, f"{own}/restore"))[0] == 409
     assert (await post(officer, "/people/none/suspend"))[0] == 404
@@ -264,7 +263,7 @@ async def test_two_officers_who_end_each_other_at_once_leave_one(service_on_each
     answers = await asyncio.gather(
         *(
             pair[n].post(
-                f"/people/{pair[1 - n].person_id}/roles/{ids[1 - n]}/end",  # type: ignore[attr-defined]
+                f"/people/{pair[1 - n].person_id}/roles/{ids[1 - n]}/end",
                 data=forms[n],
                 allow_redirects=False,
             )

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
@@ -15,7 +14,7 @@ from repository.sign_in.people_tables import Invitation, Teaching
 from repository.tables import Assignment, AuditEvent
 from tests.moderation.records.stage import COMPONENT, SERIES
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .signing_in_elsewhere import Elsewhere, running_elsewhere
 from .test_people_links import with_account
 from .uploading import CENTRE, Stage
@@ -23,15 +22,15 @@ from .uploading import CENTRE, Stage
 ELSEWHERE = "99777"
 
 
-async def assignment_of(service: Service, client: TestClient) -> str:  # type: ignore[type-arg]
-    query = select(Assignment.id).where(Assignment.person_id == client.person_id)  # type: ignore[attr-defined]
+async def assignment_of(service: Service, client: Client) -> str:
+    query = select(Assignment.id).where(Assignment.person_id == client.person_id)
     return str(await service.services.database.read(lambda s: s.scalars(query).one()))
 
 
 async def taught(service: Service, assignment_id: str) -> list[tuple[str | None, ...]]:
     query = select(Teaching).where(Teaching.assignment_id == assignment_id)
 
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         return [(row.series_key, row.component_code, row.teaching_set) for row in session.scalars(query)]
 
     return list(await service.services.database.read(read))
@@ -63,7 +62,7 @@ async def test_a_role_that_is_ended_is_refused_with_the_next_request(stage_on_ea
     assert (await officer.post(f"/staff/{assignment_id}/end", data=form)).status == 404
     assert (await officer.get(f"/staff/{assignment_id}")).status == 404
 
-    def events(session):  # type: ignore[no-untyped-def]
+    def events(session):
         query = select(AuditEvent).where(AuditEvent.action == "role.ended")
         return [(row.object_id, row.details["sessions"]) for row in session.scalars(query)]
 
@@ -133,7 +132,7 @@ async def test_another_centre_and_other_roles_are_as_if_they_were_not(stage: Sta
                 await officer.post(f"/staff/{assignment_id}/teaching", data={**form, "component": "*"}),
                 await officer.post(
                     f"/staff/{assignment_id}/reset",
-                    data={**form, "account_id": client.account_id},  # type: ignore[attr-defined]
+                    data={**form, "account_id": client.account_id},
                 ),
             ]
             assert [one.status for one in answers] == [404] * 4

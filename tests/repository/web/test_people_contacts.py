@@ -22,7 +22,7 @@ CONTACT = {"office": "Exams office", "email": "exams@school.example"}
 
 
 async def codes(service: Service) -> list[str]:
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         rows = session.scalars(select(MailMessage).where(MailMessage.letter == "contact-code"))
         return [row.facts["code"] for row in rows]
 
@@ -30,7 +30,7 @@ async def codes(service: Service) -> list[str]:
 
 
 async def addresses(service: Service, kind: str, centre: str = CENTRE) -> tuple[str, ...]:
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         return contacts.contacts_for(session, centre, kind)
 
     return tuple(await service.services.database.read(read))
@@ -64,7 +64,7 @@ async def test_a_contact_counts_once_its_code_came_back(service_on_each: Service
     assert await addresses(service, "receipts", "99002") == ()
     assert "Name a notification contact" not in await (await officer.get("/")).text()
 
-    def of_mail(session):  # type: ignore[no-untyped-def]
+    def of_mail(session):
         return mail_contacts.addresses_for(session, Context(None, service.clock.now, "test"), CENTRE, "deadlines")
 
     assert await service.services.database.read(of_mail) == (CONTACT["email"],)

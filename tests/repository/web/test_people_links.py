@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from moderation.errors import RecordKept
@@ -24,7 +23,7 @@ from repository.sign_in.people_tables import Invitation
 from repository.sign_in.tables import Account
 from repository.tables import Assignment, AuditEvent, WebSession
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .signing_in_elsewhere import Elsewhere, running_elsewhere
 
 CENTRE = "99001"
@@ -40,7 +39,7 @@ class Handed:
     code: str
 
 
-async def invite(officer: TestClient, role: Role = Role.TEACHER, base: str = "/staff", **more: str) -> Handed:  # type: ignore[type-arg]
+async def invite(officer: Client, role: Role = Role.TEACHER, base: str = "/staff", **more: str) -> Handed:
     form = {"csrf_token": await csrf(officer), "role": role, **WHOM, **more}
     answer = await officer.post(f"{base}/invitations", data=form)
     text = await answer.text()
@@ -52,17 +51,17 @@ async def invite(officer: TestClient, role: Role = Role.TEACHER, base: str = "/s
     return Handed(link[0], found[1])
 
 
-async def stranger(service: Service) -> TestClient:  # type: ignore[type-arg]
+async def stranger(service: Service) -> Client:
     client = await service.anonymous()
     client.session.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
     return client
 
 
-async def with_account(service: Service, role: Role, centre_number: str | None = None) -> TestClient:  # type: ignore[type-arg]
+async def with_account(service: Service, role: Role, centre_number: str | None = None) -> Client:
     """Return the browser of somebody who is signed in with an account of this service."""
     person_id, _ = await service.add_person(role, centre_number)
 
-    def sign_in(session):  # type: ignore[no-untyped-def]
+    def sign_in(session):
         assignment = session.scalars(select(Assignment).where(Assignment.person_id == person_id)).one()
         context = Context(None, service.clock.now, "test")
         name = f"{role}.{person_id[:8]}"
@@ -73,11 +72,11 @@ async def with_account(service: Service, role: Role, centre_number: str | None =
     token, account_id = await service.write(sign_in)
     client = await stranger(service)
     client.session.cookie_jar.update_cookies({"nea_session": token}, response_url=client.make_url("/"))
-    client.person_id, client.account_id = person_id, account_id  # type: ignore[attr-defined]
+    client.person_id, client.account_id = person_id, account_id
     return client
 
 
-async def accept(client: TestClient, handed: Handed, name: str = "ada") -> int:  # type: ignore[type-arg]
+async def accept(client: Client, handed: Handed, name: str = "ada") -> int:
     claimed = await client.post(handed.path, data={"code": handed.code}, allow_redirects=False)
     if claimed.status != 303:
         return claimed.status
@@ -111,7 +110,7 @@ async def test_link_and_code_together_give_the_role_once(service_on_each: Servic
     assert await roles(service, Role.TEACHER) == 1
     assert await sessions(service) == before  # a second factor comes first
 
-    def look(session):  # type: ignore[no-untyped-def]
+    def look(session):
         row = session.scalars(select(Invitation)).one()
         account = session.scalars(select(Account)).one()
         given = session.scalars(select(Assignment).where(Assignment.role == Role.TEACHER)).one()
@@ -147,7 +146,7 @@ async def test_a_forwarded_link_opens_nothing_without_the_code(service_on_each: 
     assert "Wrong code too often" in await (await officer.get("/staff")).text()
     assert await roles(service, Role.TEACHER) == 0
 
-    def refused(session):  # type: ignore[no-untyped-def]
+    def refused(session):
         rows = session.scalars(select(AuditEvent).where(AuditEvent.action == "invitation.claimed"))
         return [row.outcome for row in rows]
 
@@ -199,8 +198,8 @@ async def test_invitations_fall_with_whoever_made_them(service_on_each: Service)
     handed = await invite(hijacked, Role.EXAMS_OFFICER)
     text = await (await other.get("/staff")).text()
 
-    def assignment(session):  # type: ignore[no-untyped-def]
-        return session.scalars(select(Assignment.id).where(Assignment.person_id == hijacked.person_id)).one()  # type: ignore[attr-defined]
+    def assignment(session):
+        return session.scalars(select(Assignment.id).where(Assignment.person_id == hijacked.person_id)).one()
 
     assignment_id = await service.services.database.read(assignment)
     assert assignment_id in text
@@ -242,8 +241,8 @@ async def test_whoever_is_signed_in_accepts_under_the_same_account(service_on_ea
     done = await person.post("/invitation/accept-signed-in", data=token, allow_redirects=False)
     assert done.status == 303
 
-    def centres(session):  # type: ignore[no-untyped-def]
-        of_person = select(Assignment.centre_number).where(Assignment.person_id == person.person_id)  # type: ignore[attr-defined]
+    def centres(session):
+        of_person = select(Assignment.centre_number).where(Assignment.person_id == person.person_id)
         return set(session.scalars(of_person))
 
     assert await service.services.database.read(centres) == {CENTRE, "99002"}
@@ -263,8 +262,8 @@ async def test_nobody_accepts_what_they_made_themselves(service_on_each: Service
 
     second = await with_account(service, Role.MODERATOR)
 
-    def merge(session):  # type: ignore[no-untyped-def]
-        pair = {"person_id": officer.person_id, "other_id": second.person_id}  # type: ignore[attr-defined]
+    def merge(session):
+        pair = {"person_id": officer.person_id, "other_id": second.person_id}
         session.add(PersonAlias(**pair, merged_by="x", merged_at=service.clock.now, reason="the same human"))
 
     await service.write(merge)
@@ -379,8 +378,8 @@ async def test_the_database_uses_a_link_once_and_for_what_it_was_made(service_on
     officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     await accept(await stranger(service), await invite(officer))
 
-    def changed(**values: object):  # type: ignore[no-untyped-def]
-        def work(session):  # type: ignore[no-untyped-def]
+    def changed(**values: object):
+        def work(session):
             row = session.scalars(select(Invitation)).one()
             for name, value in values.items():
                 setattr(row, name, value)

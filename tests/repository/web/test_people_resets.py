@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from repository import contacts
@@ -23,7 +22,7 @@ from repository.sign_in.resets import OWN_RESETS_A_DAY, RESET_HOURS
 from repository.tables import Assignment
 from repository.web.pages.people_links import FORGOTTEN_SECONDS
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_people_centre import assignment_of
 from .test_people_links import Handed, stranger, with_account
 
@@ -35,7 +34,7 @@ async def fill(service: Service, account_id: str) -> list[str]:
     """Give an account every kind of second factor; returns its recovery codes."""
     now = service.clock.now
 
-    def work(session):  # type: ignore[no-untyped-def]
+    def work(session):
         from repository.audit import Context
 
         session.add(OneTimeCode(account_id=account_id, sealed=b"x", enrolled_at=now, last_used_step=0))
@@ -61,7 +60,7 @@ async def fill(service: Service, account_id: str) -> list[str]:
 async def left(service: Service, account_id: str) -> dict[str, int]:
     """Return what an account still has."""
 
-    def count(session):  # type: ignore[no-untyped-def]
+    def count(session):
         found = {}
         for table in (OneTimeCode, RecoveryCode, KnownDevice):
             query = select(func.count()).select_from(table).where(table.account_id == account_id)
@@ -72,7 +71,7 @@ async def left(service: Service, account_id: str) -> dict[str, int]:
     return dict(await service.services.database.read(count))
 
 
-async def open_reset(manager: TestClient, path: str, account_id: str) -> Handed:  # type: ignore[type-arg]
+async def open_reset(manager: Client, path: str, account_id: str) -> Handed:
     answer = await manager.post(f"{path}/reset", data={"csrf_token": await csrf(manager), "account_id": account_id})
     text = await answer.text()
     assert answer.status == 200, text
@@ -82,7 +81,7 @@ async def open_reset(manager: TestClient, path: str, account_id: str) -> Handed:
     return Handed(link[0], code[1])
 
 
-def heard_of(session) -> None:  # type: ignore[no-untyped-def]
+def heard_of(session) -> None:
     """Let mail be queued, and give the centre a contact for security."""
     now = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
     mail.set_sent_here(session, True, now)
@@ -96,7 +95,7 @@ def heard_of(session) -> None:  # type: ignore[no-untyped-def]
 async def told(service: Service) -> list[tuple[str, str]]:
     """Return the letters that are queued, and to whom."""
 
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         return sorted((row.letter, row.to_address) for row in session.scalars(select(MailMessage)))
 
     return list(await service.services.database.read(read))
@@ -106,7 +105,7 @@ async def phc(service: Service, account_id: str) -> str:
     return str(await service.services.database.read(lambda s: s.get_one(LocalPassword, account_id).phc))
 
 
-async def finish(client: TestClient, handed: Handed) -> int:  # type: ignore[type-arg]
+async def finish(client: Client, handed: Handed) -> int:
     claimed = await client.post(handed.path, data={"code": handed.code}, allow_redirects=False)
     if claimed.status != 303:
         return claimed.status
@@ -118,7 +117,7 @@ async def test_a_person_above_opens_it_and_everything_old_is_gone(service_on_eac
     service = service_on_each
     officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     teacher = await with_account(service, Role.TEACHER, CENTRE)
-    account_id = teacher.account_id  # type: ignore[attr-defined]
+    account_id = teacher.account_id
     await fill(service, account_id)
     old = await phc(service, account_id)
     page = f"/staff/{await assignment_of(service, teacher)}"
@@ -136,7 +135,7 @@ async def test_a_person_above_opens_it_and_everything_old_is_gone(service_on_eac
     assert await phc(service, account_id) != old
     assert await told(service) == [
         ("centre-security-notice", "security@school.example"),
-        ("security-notice", f"teacher.{teacher.person_id[:8]}@school.example"),  # type: ignore[attr-defined]
+        ("security-notice", f"teacher.{teacher.person_id[:8]}@school.example"),
     ]
     assert await left(service, account_id) == {"one_time_code": 0, "recovery_code": 0, "known_device": 0, "passkey": 0}
     assert (await teacher.get("/cases", allow_redirects=False)).status == 303
@@ -150,16 +149,16 @@ async def test_sf08_a_mailbox_alone_resets_nothing(service_on_each: Service) -> 
     await service.write(lambda s: mail.set_sent_here(s, True, service.clock.now))
     officer = await service.browser(Role.AB_OFFICER)
     moderator = await with_account(service, Role.MODERATOR)
-    account_id = moderator.account_id  # type: ignore[attr-defined]
+    account_id = moderator.account_id
     await fill(service, account_id)
     old = await phc(service, account_id)
     form = {"csrf_token": await csrf(officer), "account_id": account_id}
-    shown = await (await officer.post(f"/people/{moderator.person_id}/reset", data=form)).text()  # type: ignore[attr-defined]
+    shown = await (await officer.post(f"/people/{moderator.person_id}/reset", data=form)).text()
     code = re.search(r'govuk-panel__title">(\d{4} \d{4})<', shown)
     assert code
     assert "/reset/" not in shown  # whoever opens it does not get the link: the mailbox does
 
-    def mailbox(session):  # type: ignore[no-untyped-def]
+    def mailbox(session):
         return [(row.letter, str(row.facts)) for row in session.scalars(select(MailMessage))]
 
     letters = await service.services.database.read(mailbox)
@@ -184,7 +183,7 @@ async def test_a_recovery_code_stands_in_for_a_person(service_on_each: Service) 
     service = service_on_each
     await service.write(lambda s: mail.set_sent_here(s, True, service.clock.now))
     teacher = await with_account(service, Role.TEACHER, CENTRE)
-    account_id, name = teacher.account_id, f"{Role.TEACHER}.{teacher.person_id[:8]}"  # type: ignore[attr-defined]
+    account_id, name = teacher.account_id, f"{Role.TEACHER}.{teacher.person_id[:8]}"
     codes = await fill(service, account_id)
     person = await stranger(service)
     texts = set()
@@ -196,7 +195,7 @@ async def test_a_recovery_code_stands_in_for_a_person(service_on_each: Service) 
         texts.add(re.sub(r'nonce="[^"]+"|\d+:\d+[ap]m', "", await answer.text()))
     assert len(texts) == 1  # who has an account is not told
 
-    def link(session):  # type: ignore[no-untyped-def]
+    def link(session):
         rows = session.scalars(select(MailMessage).where(MailMessage.letter == "reset")).all()
         return [row.facts["path"] for row in rows]
 
@@ -220,10 +219,10 @@ async def test_what_a_person_above_opened_is_not_undone_by_a_guessed_name(servic
     await service.write(lambda s: mail.set_sent_here(s, False, service.clock.now))
     officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     teacher = await with_account(service, Role.TEACHER, CENTRE)
-    await fill(service, teacher.account_id)  # type: ignore[attr-defined]
+    await fill(service, teacher.account_id)
     page = f"/staff/{await assignment_of(service, teacher)}"
-    handed = await open_reset(officer, page, teacher.account_id)  # type: ignore[attr-defined]
-    name = f"{Role.TEACHER}.{teacher.person_id[:8]}"  # type: ignore[attr-defined]
+    handed = await open_reset(officer, page, teacher.account_id)
+    name = f"{Role.TEACHER}.{teacher.person_id[:8]}"
     await (await stranger(service)).post("/forgotten", data={"sign_in_name": name})
     assert await finish(await stranger(service), handed) == 303
 
@@ -233,25 +232,23 @@ async def test_who_may_open_a_reset_for_whom(service: Service) -> None:
     teacher = await with_account(service, Role.TEACHER, CENTRE)
     other_exams = await with_account(service, Role.EXAMS_OFFICER, CENTRE)
 
-    async def status(client: TestClient, path: str, about: TestClient) -> int:  # type: ignore[type-arg]
-        form = {"csrf_token": await csrf(client), "account_id": about.account_id}  # type: ignore[attr-defined]
+    async def status(client: Client, path: str, about: Client) -> int:
+        form = {"csrf_token": await csrf(client), "account_id": about.account_id}
         return (await client.post(f"{path}/reset", data=form)).status
 
     page = f"/staff/{await assignment_of(service, teacher)}"
     assert await status(exams, page, teacher) == 200
     assert await status(exams, page, other_exams) == 422  # a colleague's is the awarding body's to open
     assert await status(exams, page, officer) == 404
-    assert await status(officer, f"/people/{other_exams.person_id}", other_exams) == 200  # type: ignore[attr-defined]
-    assert await status(officer, f"/people/{officer.person_id}", officer) == 422  # type: ignore[attr-defined]
+    assert await status(officer, f"/people/{other_exams.person_id}", other_exams) == 200
+    assert await status(officer, f"/people/{officer.person_id}", officer) == 422
 
-    def promote(session):  # type: ignore[no-untyped-def]
-        session.add(
-            Assignment(person_id=teacher.person_id, role=Role.MODERATOR, valid_from=service.clock.now)  # type: ignore[attr-defined]
-        )
+    def promote(session):
+        session.add(Assignment(person_id=teacher.person_id, role=Role.MODERATOR, valid_from=service.clock.now))
 
     await service.write(promote)
     assert await status(exams, page, teacher) == 422  # a school does not open the way to work of other schools
-    assert await status(officer, f"/people/{teacher.person_id}", teacher) == 200  # type: ignore[attr-defined]
+    assert await status(officer, f"/people/{teacher.person_id}", teacher) == 200
 
 
 @pytest.mark.fault("att:E11")
@@ -259,7 +256,7 @@ async def test_a_reset_is_over_in_time_and_with_who_opened_it(service_on_each: S
     service = service_on_each
     exams = [await service.browser(Role.EXAMS_OFFICER, CENTRE) for _ in range(2)]
     teacher = await with_account(service, Role.TEACHER, CENTRE)
-    account_id = teacher.account_id  # type: ignore[attr-defined]
+    account_id = teacher.account_id
     page = f"/staff/{await assignment_of(service, teacher)}"
     first = await open_reset(exams[0], page, account_id)
     second = await open_reset(exams[0], page, account_id)
@@ -271,7 +268,7 @@ async def test_a_reset_is_over_in_time_and_with_who_opened_it(service_on_each: S
     service.clock.advance(hours=RESET_HOURS)
     assert await finish(await stranger(service), third) == 410
 
-    def states(session):  # type: ignore[no-untyped-def]
+    def states(session):
         return session.scalar(select(func.count()).where(Reset.used_at.is_not(None)))
 
     assert await service.services.database.read(states) == 0
@@ -282,7 +279,7 @@ async def test_a_bad_new_password_is_named_and_the_reset_stays(service: Service,
     officer = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     teacher = await with_account(service, Role.TEACHER, CENTRE)
     page = f"/staff/{await assignment_of(service, teacher)}"
-    handed = await open_reset(officer, page, teacher.account_id)  # type: ignore[attr-defined]
+    handed = await open_reset(officer, page, teacher.account_id)
     person = await stranger(service)
     assert (await person.post(handed.path, data={"code": handed.code}, allow_redirects=False)).status == 303
     answer = await person.post("/reset", data={"password": password})

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -26,7 +24,7 @@ from repository.web.routes import ROUTES
 from tests.moderation.records.stage import COMPONENT, SERIES
 
 from ..files import pdf
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_submissions import send_all
 from .uploading import CENTRE, Stage, objects_of
 
@@ -66,7 +64,7 @@ def lists(role: Role) -> list[str]:
 Seen = dict[tuple[Role, str], tuple[int, str]]
 
 
-async def seen(readers: dict[Role, TestClient[Any, Any]]) -> Seen:
+async def seen(readers: dict[Role, Client]) -> Seen:
     found: Seen = {}
     for role, client in readers.items():
         for path in lists(role):
@@ -89,7 +87,7 @@ def changes(before: Seen, after: Seen) -> list[str]:
     return found
 
 
-async def post(browser: TestClient[Any, Any], path: str, **fields: str) -> None:
+async def post(browser: Client, path: str, **fields: str) -> None:
     data = {"csrf_token": await csrf(browser, "/account"), **fields}
     answer = await browser.post(path, data=data, allow_redirects=False)
     assert answer.status == 303, await answer.text()
@@ -121,7 +119,7 @@ def of_practice(session: Session) -> tuple[str, str, str, str]:
     return made.centre_number, made.series_key, case, item
 
 
-async def upload_by_form(browser: TestClient[Any, Any], case_id: str, item_id: str) -> None:
+async def upload_by_form(browser: Client, case_id: str, item_id: str) -> None:
     form = FormData()
     for name, value in {"csrf_token": await csrf(browser, "/account"), "item": item_id, "slot": "work"}.items():
         form.add_field(name, value)
@@ -135,7 +133,7 @@ async def test_nobody_sees_that_somebody_practises_and_nothing_is_left_of_it(sta
     await send_all(stage, log=False, record=False)
     owner = await service.browser(Role.EXAMS_OFFICER, CENTRE)
     readers = {role: await service.browser(role, CENTRE if role in CENTRE_ROLES else None) for role in READERS}
-    moderator: str = readers[Role.MODERATOR].person_id  # type: ignore[attr-defined]
+    moderator: str = readers[Role.MODERATOR].person_id
     await service.write(lambda s: allocate(s, moderator))
     read = service.services.database.read
     before, rows, objects = await seen(readers), await read(counts), kept(service)

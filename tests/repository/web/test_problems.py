@@ -26,7 +26,7 @@ def test_the_table_is_complete() -> None:
 
 def test_every_fact_says_a_sentence() -> None:
     for kind in classes():
-        problem = problem_of(kind())  # type: ignore[arg-type]
+        problem = problem_of(kind())
         assert problem.detail.strip().endswith((".", "?")), kind
         assert problem.title
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -20,9 +19,8 @@ from repository.web.routes import ROUTES
 from tests.moderation.records.stage import COMPONENT, SERIES, hand_in
 
 from ..files import pdf
+from .conftest import Client
 from .uploading import CENTRE, Stage
-
-Client = TestClient  # type: ignore[type-arg]
 
 NAMES = ("ZYXWIDGET", "QUOKKAFORENAME")
 FILE_NAME = "7001_zyxwidget_quokka.pdf"
@@ -43,7 +41,7 @@ async def blind_case(stage: Stage) -> tuple[dict[str, Client], dict[str, str]]:
     made = await stage.create(len(data), data, filename=FILE_NAME)
     assert (await stage.document(made))["state"] == "released"
     people = {role.value: await service.client(role) for role in BLIND_ROLES}
-    ids = {role: client.person_id for role, client in people.items()}  # type: ignore[attr-defined]
+    ids = {role: client.person_id for role, client in people.items()}
 
     def mark(session: Session) -> dict[str, str]:
         hand_in(session, stage.case_id)

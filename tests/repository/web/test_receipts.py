@@ -8,10 +8,8 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -33,11 +31,10 @@ from ...patience import PATIENCE_SECONDS
 from ...servers.mail import MailServer, running_mail_server
 from ...worlds import MADE
 from ..files import pdf
-from .conftest import Service, StartService
+from .conftest import Client, Service, StartService
 from .uploading import CENTRE, Stage, make_stage
 
 CONTACT, OWN = "exams@school.example", "officer@school.example"
-Client = TestClient[Any, Any]
 
 
 @dataclass
@@ -53,7 +50,7 @@ class Posted:
         return self.stage.service
 
     async def receipts(self, kind: ReceiptKind) -> list[ReceiptRow]:
-        def read(session):  # type: ignore[no-untyped-def]
+        def read(session):
             query = select(ReceiptRow).where(ReceiptRow.kind == kind).order_by(ReceiptRow.issued_at, ReceiptRow.id)
             return list(session.scalars(query))
 
@@ -94,9 +91,9 @@ async def posted(start_service: StartService, migrated_url: str) -> AsyncIterato
         )
         stage = await make_stage(service)
         officer = await service.client(Role.EXAMS_OFFICER, CENTRE)
-        person_id = officer.person_id  # type: ignore[attr-defined]
+        person_id = officer.person_id
 
-        def add(session):  # type: ignore[no-untyped-def]
+        def add(session):
             now = service.clock.now
             session.add(
                 Account(id=new_id(), person_id=person_id, issuer="local", subject="o", email=OWN, created_at=now)
@@ -128,7 +125,7 @@ async def send_all(posted: Posted, **headers: str) -> dict[str, bytes]:
 
 
 def attachments(message: EmailMessage) -> dict[str, bytes]:
-    return {str(one.get_filename()): one.get_payload(decode=True) for one in message.iter_attachments()}  # type: ignore[misc]
+    return {str(one.get_filename()): one.get_payload(decode=True) for one in message.iter_attachments()}
 
 
 async def test_a_submitted_sample_is_receipted_on_the_page_as_files_and_by_mail(posted: Posted) -> None:
@@ -203,14 +200,14 @@ async def test_submitted_marks_are_receipted_and_mail_never_carries_them(posted:
 async def _marks_case(posted: Posted) -> str:
     """A case of the centre whose marks are not entered yet."""
 
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         return make_centre(session, 3, "99905")
 
     case_id: str = await posted.service.write(build)
     posted.stage.teacher = await posted.service.client(Role.TEACHER, "99905")
     posted.officer = await posted.service.client(Role.EXAMS_OFFICER, "99905")
 
-    def contact(session):  # type: ignore[no-untyped-def]
+    def contact(session):
         now = posted.service.clock.now
         session.add(
             NotificationContact(
@@ -319,7 +316,7 @@ async def test_a_sample_given_back_is_receipted_and_so_is_what_comes_after(poste
 
 
 async def test_a_posted_parcel_is_receipted_with_whose_work_is_not_in_it(posted: Posted) -> None:
-    def by_post(session):  # type: ignore[no-untyped-def]
+    def by_post(session):
         session.get_one(ModerationCase, posted.stage.case_id).submission_mode = "POSTAL"
 
     await posted.service.write(by_post)
@@ -373,7 +370,7 @@ async def test_mail_that_is_refused_is_shown_to_the_centre_and_can_be_sent_again
     await posted.officer.post(f"/api/cases/{posted.stage.case_id}/sample/submit")
     await posted.mailed(OWN, 1)
 
-    def refused(session):  # type: ignore[no-untyped-def]
+    def refused(session):
         return session.scalars(select(MailMessage).where(MailMessage.state == State.REFUSED)).first()
 
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -420,7 +417,7 @@ async def test_packets_of_scripts_that_are_handed_over_are_receipted_once(
         answer = await officer.post(f"/api/sittings/{sitting}/despatch", json=body)
         assert answer.status == 204, await answer.text()
 
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         return session.scalars(select(ReceiptRow).where(ReceiptRow.kind == ReceiptKind.PACKETS_DESPATCHED)).all()
 
     (row,) = await service.services.database.read(read)
@@ -472,7 +469,7 @@ async def test_receipts_of_the_first_format_stay_readable(posted: Posted) -> Non
     row = {"id": "old", "centre_number": CENTRE, "case_id": case_id, "kind": "sample-submitted"}
     issued_at = posted.service.clock.now
 
-    def add(session):  # type: ignore[no-untyped-def]
+    def add(session):
         session.add(ReceiptRow(**row, body=body, signature=signer.sign(body), issued_at=issued_at))
 
     await posted.service.write(add)

@@ -25,7 +25,7 @@ from .uploading import Stage
 async def refused(service: Service) -> list[tuple[Any, ...]]:
     """Every event of a refused request: reason, what was asked, of whom, which centre the person is of."""
 
-    def read(session):  # type: ignore[no-untyped-def]
+    def read(session):
         rows = session.scalars(select(AuditEvent).where(AuditEvent.action == "request.refused").order_by(AuditEvent.id))
         return [
             (row.details["reason"], row.details.get("asked"), row.details.get("subject"), row.centre_number)
@@ -73,7 +73,7 @@ async def test_a_flood_is_counted_and_no_refusal_is_lost(service: Service) -> No
     service.clock.advance(minutes=2)
     await tend(log, service.clock())
 
-    def counted(session):  # type: ignore[no-untyped-def]
+    def counted(session):
         rows = session.scalars(select(AuditEvent).where(AuditEvent.action == "refusals.counted"))
         return sum(row.details["count"] for row in rows), session.scalar(select(func.count()).select_from(RefusalCount))
 

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import pytest
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 from sqlalchemy import create_engine
 
 from repository.access import POLICY, STEP_UP, Action, Role, Scope
@@ -24,7 +23,7 @@ from repository.web.routes import ROUTES, Route
 from tests.repository.scoping import world
 from tests.repository.scoping.world import World
 
-from .conftest import Service, StartService
+from .conftest import Client, Service, StartService
 
 OWN, OTHER = "99003", "99004"
 """Neither is in a consortium."""
@@ -148,7 +147,7 @@ async def peopled(start_service: StartService, migrated_file: Path, tmp_path: Pa
     return await start_service(f"sqlite:///{path}")
 
 
-async def asked(client: TestClient, method: str, path: str) -> tuple[int, dict[str, str], str]:  # type: ignore[type-arg]
+async def asked(client: Client, method: str, path: str) -> tuple[int, dict[str, str], str]:
     body = None if method in {"GET", "HEAD"} else {}
     answer: ClientResponse = await client.request(
         method,

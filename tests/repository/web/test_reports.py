@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 
 from moderation.exchange.faults import FileRefused
 from moderation.records import reports
@@ -16,14 +15,14 @@ from repository.access import Role
 from repository.acts import imports
 from repository.audit import Context
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .explaining import ADJUSTING, OPENS_AT, SECTIONS, issue, let_moderate, moderated, page_text
 
 
 class Desk:
     """A moderator's browser and an officer's, on one case."""
 
-    def __init__(self, service: Service, case_id: str, moderator: TestClient, officer: TestClient) -> None:  # type: ignore[type-arg]
+    def __init__(self, service: Service, case_id: str, moderator: Client, officer: Client) -> None:
         self.service, self.case_id, self.moderator, self.officer = service, case_id, moderator, officer
         self.path = f"/marking/{case_id}/report"
 
@@ -32,7 +31,7 @@ class Desk:
         verdicts = {f"verdict-{at}-0": "GENEROUS" for at in range(10)}
         return {**sections, **verdicts, "act": act, "number": str(number), **more}
 
-    async def post(self, client: TestClient, path: str, form: dict[str, str], status: int = 303) -> str:  # type: ignore[type-arg]
+    async def post(self, client: Client, path: str, form: dict[str, str], status: int = 303) -> str:
         data = {**form, "csrf_token": await csrf(client)}
         answer = await client.post(path, data=data, allow_redirects=False)
         text = await answer.text()
@@ -77,7 +76,7 @@ async def test_what_is_not_right_comes_back_as_it_was_typed(desk: Desk) -> None:
     assert 'href="#verdict-3-0"' in text
     await desk.post(desk.moderator, desk.path, desk.form(**{"verdict-3-0": "PERFECT"}), 422)
     await desk.post(desk.moderator, desk.path, desk.form(accuracy="x" * 4001), 422)
-    await desk.post(desk.moderator, desk.path, desk.form(number="many"), 422)  # type: ignore[arg-type]
+    await desk.post(desk.moderator, desk.path, desk.form(number="many"), 422)
     text = await desk.post(desk.moderator, desk.path, desk.form("submit", general="", **{"verdict-2-0": ""}), 422)
     assert 'href="#general"' in text
     assert 'href="#verdict-2-0"' in text

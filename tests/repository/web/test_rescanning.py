@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,7 +19,7 @@ from repository.care import rescanning
 from repository.documents import DocumentState
 from repository.tables import AuditEvent, DocumentRow
 
-from .conftest import Service, StartService
+from .conftest import Client, Service, StartService
 from .uploading import make_stage
 
 PATIENT = Patience(connect_seconds=60, probe_seconds=60, retries_seconds=())
@@ -61,7 +60,7 @@ async def scanning(path: Path) -> AsyncIterator[Scanner]:
         server.close()
 
 
-async def with_documents(service: Service, count: int) -> tuple[TestClient, list[str]]:  # type: ignore[type-arg]
+async def with_documents(service: Service, count: int) -> tuple[Client, list[str]]:
     stage = await make_stage(service)
     ids = []
     for number in range(count):

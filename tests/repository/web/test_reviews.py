@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from moderation import guards
@@ -39,7 +38,7 @@ from repository.tables import (
 from tests.moderation.records import stage
 from tests.moderation.records.stage import CENTRE_B, COMPONENT, MODERATOR_B, PAPER, SERIES
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 OUT = embargo_from(date(2026, 8, 19)).restricted_at
 CENTRE, OTHER = "99901", "99902"
@@ -52,10 +51,10 @@ class Released:
 
     service: Service
     case_id: str
-    exams: TestClient  # type: ignore[type-arg]
-    officer: TestClient  # type: ignore[type-arg]
-    second: TestClient  # type: ignore[type-arg]
-    reviewer: TestClient  # type: ignore[type-arg]
+    exams: Client
+    officer: Client
+    second: Client
+    reviewer: Client
 
     async def state(self, request_id: str) -> dict[str, Any]:
         return dict(await (await self.officer.get(f"/api/reviews/{request_id}")).json())
@@ -128,7 +127,7 @@ async def released(service_on_each: Service) -> Released:
     signer = service.services.signer
     person_id, _ = await service.add_person(Role.TEACHER, CENTRE)
 
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         stage.make_series(session)
         case_id = stage.make_centre(session, len(CENTRE_B))
         stage.confirm(session, case_id, CENTRE_B)
@@ -181,10 +180,10 @@ async def test_a_review_of_moderation_from_request_to_new_results(released: Rele
     await refused(await one.officer.get(path), 404)
     await done(await one.exams.post(f"{path}/submit", json={}))
     await done(await one.officer.post(f"{path}/decide", json={"step": "ACKNOWLEDGE"}))
-    reviewer_id = one.reviewer.person_id  # type: ignore[attr-defined]
+    reviewer_id = one.reviewer.person_id
     curious, _ = await one.service.add_person(Role.MODERATOR)
 
-    def peeped(session):  # type: ignore[no-untyped-def]
+    def peeped(session):
         document = session.scalars(select(Evidence.document_id)).first()
         session.add(
             AuditInbox(
@@ -254,7 +253,7 @@ async def test_a_sample_that_changed_has_no_review(released: Released) -> None:
     one = released
     request_id = await one.started(service="3", component=WHOLE, is_kept=True)
 
-    def withdraw(session):  # type: ignore[no-untyped-def]
+    def withdraw(session):
         session.scalars(select(Evidence)).first().withdrawn_at = stage.NOW
 
     await one.service.write(withdraw)
@@ -265,14 +264,14 @@ async def test_a_sample_that_changed_has_no_review(released: Released) -> None:
 async def test_a_manifest_with_another_signature_has_no_review(released: Released) -> None:
     one = released
 
-    def forge(session):  # type: ignore[no-untyped-def]
+    def forge(session):
         row = session.scalars(select(ReceiptRow)).one()
         row.body = row.body.replace(b"sample-submitted", b"sample-submitteD")
 
     with pytest.raises(RecordKept):
         await one.service.write(forge)
 
-    def forge_behind_the_guards(session):  # type: ignore[no-untyped-def]
+    def forge_behind_the_guards(session):
         guards.drop(session.connection())
         forge(session)
 
@@ -377,10 +376,10 @@ async def test_an_appeal_is_heard_by_uninvolved_people(released: Released) -> No
     await done(await one.exams.post(f"{appeal}/submit", json={}))
     await done(await one.officer.post(f"{appeal}/decide", json={"step": "ACKNOWLEDGE"}))
     for person, status in ((one.officer, 422), (one.second, 409)):
-        involved = {"people": [person.person_id]}  # type: ignore[attr-defined]
+        involved = {"people": [person.person_id]}
         await refused(await one.officer.post(f"{appeal}/begin", json=involved), status)
     await refused(await one.officer.post(f"{appeal}/begin", json={"people": []}), 422)
-    fresh = {"people": [one.reviewer.person_id]}  # type: ignore[attr-defined]
+    fresh = {"people": [one.reviewer.person_id]}
     await done(await one.officer.post(f"{appeal}/begin", json=fresh))
     body = {"finding": "APPEAL_DISMISSED", "rationale": "The page is counted."}
     # Who decided on the review decides nothing about the appeal: the database refuses it.
@@ -443,9 +442,9 @@ async def test_disposal_needs_its_time_two_officers_and_no_hold(released: Releas
     assert await ask(one.officer, "begin") == 409  # its time is not over
     one.service.clock.now = datetime(2026, 10, 22, 9, 0, tzinfo=UTC)
     first, second = await one.service.client(Role.AB_OFFICER), await one.service.client(Role.AB_OFFICER)
-    person_id: str = first.person_id  # type: ignore[attr-defined]
+    person_id: str = first.person_id
 
-    def hold(session):  # type: ignore[no-untyped-def]
+    def hold(session):
         oid = session.scalars(select(DocumentRow.oid)).first()
         session.add(LegalHold(oid=oid, reason="court", placed_by=person_id, placed_at=stage.NOW))
 
@@ -454,7 +453,7 @@ async def test_disposal_needs_its_time_two_officers_and_no_hold(released: Releas
     assert (line["is_due"], line["kept_by"]) == (False, ["a legal hold"])
     assert await ask(first, "begin") == 409
 
-    def lift(session):  # type: ignore[no-untyped-def]
+    def lift(session):
         held = session.scalars(select(LegalHold)).one()
         held.lifted_by, held.lifted_at = person_id, stage.NOW
 

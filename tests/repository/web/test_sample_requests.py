@@ -27,7 +27,7 @@ ASSIGN_CHOICE = {"format": FORMAT, "assignments": [{"awarding_body": "01", "prof
 
 
 async def make_case(service: Service, size: int = 40, rules: dict[str, Any] | None = None) -> str:
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         records.make_series(session)
         if rules is not None:
             import_rules(session, "r.json", json.dumps(rules).encode(), actor="o", now=NOW)
@@ -115,10 +115,10 @@ async def test_only_officers_and_allocated_moderators_ask(service: Service) -> N
         assert (await client.post("/api/rules", data=b"{}")).status == 404
     view = await service.services.database.read(lambda session: view_case(session, case_id))
 
-    def allocate(session):  # type: ignore[no-untyped-def]
+    def allocate(session):
         records.allocate(
             session,
-            person_id=stranger.person_id,  # type: ignore[attr-defined]
+            person_id=stranger.person_id,
             series_key=view.series_key,
             component_code=view.component_code,
             centre_number=view.centre_number,
@@ -210,9 +210,9 @@ async def test_a_moderator_does_not_choose_for_a_centre(service: Service) -> Non
     case_id = await make_case(service, 20, ASSIGN_CHOICE)
     moderator = await service.client(Role.MODERATOR)
 
-    def allocate(session):  # type: ignore[no-untyped-def]
+    def allocate(session):
         fields = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": CENTRE}
-        records.allocate(session, person_id=moderator.person_id, **fields)  # type: ignore[attr-defined]
+        records.allocate(session, person_id=moderator.person_id, **fields)
         return records.candidate_ids(session, CENTRE)
 
     ids = await service.write(allocate)

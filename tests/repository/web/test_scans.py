@@ -12,7 +12,6 @@ from typing import Any
 
 import pikepdf
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import delete, func, select, update
 
 from moderation.errors import RecordKept
@@ -27,7 +26,7 @@ from scripts.errors import BundleTooLarge
 from scripts.tables import PageDecision, QualityCheck, RegisterLine, ScanBundle, ScanPage, Script, ScriptCase, Sitting
 from tests.scripts import bundles
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 from .test_custody import load
 
 CENTRE = "99002"
@@ -39,8 +38,8 @@ class Station:
     """A scanning station: two clerks, a sitting whose scripts arrived, and the candidates of it."""
 
     service: Service
-    clerk: TestClient  # type: ignore[type-arg]
-    other: TestClient  # type: ignore[type-arg]
+    clerk: Client
+    other: Client
     sitting: Sitting
     numbers: list[str]
 
@@ -67,7 +66,7 @@ class Station:
 
     async def script(self, number: str) -> Script:
         (found,) = await self.all(select(Script).filter_by(sitting_id=self.sitting.id, candidate_number=number))
-        return found  # type: ignore[no-any-return]
+        return found
 
     async def versions(self, script: Script) -> list[tuple[int, bool, int]]:
         """Each version of a script: its number, whether it is the present one, how many pages it has."""
@@ -157,7 +156,7 @@ async def looked_at_by_a_third(station: Station, number: str) -> None:
     script = await station.script(number)
     kept = await station.all(select(PageDecision.decided_by))
     clerk, officer = await station.service.browser(Role.TRACKING_CLERK), await station.service.browser(Role.AB_OFFICER)
-    assert clerk.person_id not in kept  # type: ignore[attr-defined]
+    assert clerk.person_id not in kept
     told = {"event_id": "m-1", "kind": "marked"}
     assert (await station.clerk.post(f"/api/scripts/{script.id}/events", json=told)).status == 409
     release = f"/scripts/{script.id}/release"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -40,9 +39,8 @@ from scripts.tables import DeclaredMissing, ScriptCase, ScriptCaseEvent
 from tests.scripts import worlds
 from tests.scripts.worlds import SERIES, Bag, Made
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 
-Browser = TestClient[Any, Any]
 MONDAY = date(2026, 5, 11)
 COLLECTED_AT = datetime(2026, 5, 11, 14, tzinfo=UTC)
 PAPER = "H446/01"
@@ -112,7 +110,7 @@ async def sent(service: Service) -> dict[str, int]:
     return await service.write(read)
 
 
-async def post(browser: Browser, path: str, **form: Any) -> tuple[int, str]:
+async def post(browser: Client, path: str, **form: Any) -> tuple[int, str]:
     page = path.rpartition("/")[0]
     data = {"csrf_token": await csrf(browser, page), **form}
     answer = await browser.post(path, data=data, allow_redirects=False)

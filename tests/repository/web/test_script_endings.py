@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select, update
 
 from moderation.review_terms import retention_margin_days
@@ -23,7 +22,7 @@ from scripts import records
 from scripts.tables import RegisterLine, Script, ScriptCase, Sitting
 from tests.scripts import bundles
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .uploading import objects_of
 
 CENTRE, PAPER, KEY = "99001", "H446/01", "01-6A26"
@@ -65,11 +64,11 @@ class Store:
 
         await self.service.write(release)
 
-    async def propose(self, officer: TestClient, what: str = "scans") -> int:  # type: ignore[type-arg]
+    async def propose(self, officer: Client, what: str = "scans") -> int:
         form = {"series": KEY, "what": what, "csrf_token": await csrf(officer)}
         return (await officer.post(f"/sittings/{self.sitting.id}/destruction", data=form, allow_redirects=False)).status
 
-    async def decide(self, officer: TestClient, **form: str) -> int:  # type: ignore[type-arg]
+    async def decide(self, officer: Client, **form: str) -> int:
         (row,) = await self.all(select(ScriptDestruction).filter_by(what=form.pop("what", "scans"), withdrawn_at=None))
         form |= {"series": KEY, "csrf_token": await csrf(officer)}
         answer = await officer.post(f"/script-destructions/{row.id}", data=form, allow_redirects=False)
@@ -83,7 +82,7 @@ class Store:
         """How many files the store holds of scripts."""
         return len(objects_of(self.service.folder))
 
-    async def certificate(self, officer: TestClient, what: str = "scans") -> files.ReceiptFile:  # type: ignore[type-arg]
+    async def certificate(self, officer: Client, what: str = "scans") -> files.ReceiptFile:
         (row,) = await self.all(select(ScriptDestruction).filter_by(what=what))
         answer = await officer.get(f"/receipts/{row.receipt_id}/download")
         assert answer.status == 200
@@ -182,7 +181,7 @@ async def test_a_script_under_a_hold_is_kept_and_named_and_what_was_cut_off_is_c
     store.service.clock.advance(days=YEAR_DAYS)
     first, second = [await store.service.browser(Role.AB_OFFICER) for _ in range(2)]
     by, other = [
-        Context(Actor(one.person_id, "", "Officer", Role.AB_OFFICER, None), store.service.clock(), "test")  # type: ignore[attr-defined]
+        Context(Actor(one.person_id, "", "Officer", Role.AB_OFFICER, None), store.service.clock(), "test")
         for one in (first, second)
     ]
     await store.service.write(lambda s: holds.place(s, by, holds.OBJECT, store.oids[0], "appeal"))
@@ -238,7 +237,7 @@ async def test_a_copy_is_for_the_centre_whose_request_was_granted_and_every_copy
     assert pdf.startswith(b"%PDF")
     (copy,) = await store.all(select(ScriptCopy))
     (version,) = await store.all(select(ScriptVersion).filter_by(script_id=store.scripts[0].id))
-    assert (copy.pages, copy.document_id, copy.given_to) == (2, version.document_id, officer.person_id)  # type: ignore[attr-defined]
+    assert (copy.pages, copy.document_id, copy.given_to) == (2, version.document_id, officer.person_id)
     (source,) = await store.all(select(DocumentRow).filter_by(id=version.document_id))
     assert copy.sha256 != source.sha256
 
@@ -284,7 +283,7 @@ async def test_programs_list_copies_and_fetch_those_that_the_centre_may_have(sto
     sha256 = hashlib.sha256(await answer.read()).hexdigest()
     for client in (officer, body):
         (given,) = (await (await client.get("/api/script-copies")).json())["given"]
-        assert (given["sha256"], given["pages"], given["given_to"]) == (sha256, 2, officer.person_id)  # type: ignore[attr-defined]
+        assert (given["sha256"], given["pages"], given["given_to"]) == (sha256, 2, officer.person_id)
     assert (await (await other.get("/api/script-copies")).json()) == {"entitled": [], "given": []}
     assert (await other.post(path)).status == (await body.post(path)).status == 404
 

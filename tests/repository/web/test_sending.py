@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
 
 import pytest
 from aiohttp import FormData
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
@@ -16,7 +14,7 @@ from repository.tables import AuditEvent, ReceiptRow, WorkLook
 from tests.moderation.records.stage import COMPONENT
 
 from ..files import pdf
-from .conftest import csrf
+from .conftest import Client, csrf
 from .test_submissions import bring_in_slots, refused, send_all, upload
 from .uploading import CENTRE, Stage
 
@@ -26,7 +24,7 @@ def stage(stage_on_each: Stage) -> Stage:
     return stage_on_each
 
 
-async def post(browser: TestClient[Any, Any], path: str, status: int = 303, **fields: str) -> str:
+async def post(browser: Client, path: str, status: int = 303, **fields: str) -> str:
     token = await csrf(browser, "/account")
     answer = await browser.post(path, data={"csrf_token": token, **fields}, allow_redirects=False)
     text = await answer.text()

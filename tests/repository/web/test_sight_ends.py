@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from moderation.independence import ConflictKind
@@ -16,19 +15,20 @@ from repository.access import Role
 from repository.tables import Assignment
 from tests.moderation.records.stage import COMPONENT, SERIES, make_centre
 
+from .conftest import Client
 from .uploading import CENTRE, STREAM, Stage
 
 pytestmark = pytest.mark.usefixtures("stage_on_each")
 
 
-async def moderating(stage: Stage) -> TestClient:  # type: ignore[type-arg]
+async def moderating(stage: Stage) -> Client:
     """Return a moderator who was given the case of the stage."""
     client = await stage.service.client(Role.MODERATOR)
 
-    def give(session) -> None:  # type: ignore[no-untyped-def]
+    def give(session) -> None:
         allocate(
             session,
-            person_id=client.person_id,  # type: ignore[attr-defined]
+            person_id=client.person_id,
             series_key=SERIES,
             component_code=COMPONENT,
             centre_number=CENTRE,
@@ -41,7 +41,7 @@ async def moderating(stage: Stage) -> TestClient:  # type: ignore[type-arg]
     return client
 
 
-async def sights(client: TestClient, stage: Stage) -> dict[str, object]:  # type: ignore[type-arg]
+async def sights(client: Client, stage: Stage) -> dict[str, object]:
     """Return what a moderator sees of the centre on every way there is."""
     case = stage.case_id
     found: dict[str, object] = {}
@@ -60,14 +60,14 @@ async def test_a_tie_takes_every_sight_at_once(stage_on_each: Stage) -> None:
     before = await sights(client, stage)
     assert set(before.values()) == {200, 1}
 
-    def declare(session) -> None:  # type: ignore[no-untyped-def]
+    def declare(session) -> None:
         independence.declare_conflict(
             session,
-            person_id=client.person_id,  # type: ignore[attr-defined]
+            person_id=client.person_id,
             centre_number=CENTRE,
             kind=ConflictKind.OTHER,
             note="a friend teaches there",
-            declared_by=client.person_id,  # type: ignore[attr-defined]
+            declared_by=client.person_id,
             now=stage.service.clock.now,
         )
 
@@ -84,7 +84,7 @@ async def test_a_window_that_closes_and_a_role_that_ends_act_on_the_next_request
     client = await moderating(stage)
     closes = stage.service.clock.now + timedelta(minutes=5)
 
-    def close(session) -> None:  # type: ignore[no-untyped-def]
+    def close(session) -> None:
         from moderation.tables import Allocation
 
         for given in session.scalars(select(Allocation)):
@@ -99,7 +99,7 @@ async def test_a_window_that_closes_and_a_role_that_ends_act_on_the_next_request
     made = await stage.create(20)
     assert (await stage.patch(made, 0, b"0123456789"))[0] == 204
 
-    def end(session) -> None:  # type: ignore[no-untyped-def]
+    def end(session) -> None:
         for assignment in session.scalars(select(Assignment).where(Assignment.centre_number == CENTRE)):
             assignment.valid_to = stage.service.clock.now
 
@@ -119,7 +119,7 @@ async def test_one_foreign_row_refuses_the_whole_of_many(stage_on_each: Stage) -
     stage = stage_on_each
     other = "99902"
 
-    def build(session) -> tuple[str, str, str, int]:  # type: ignore[no-untyped-def]
+    def build(session) -> tuple[str, str, str, int]:
         foreign = make_centre(session, 3, other)
         own = make_centre(session, 3, "99903")
         number = session.scalar(select(func.max(Candidate.candidate_number)).where(Candidate.centre_number == CENTRE))
@@ -139,7 +139,7 @@ async def test_one_foreign_row_refuses_the_whole_of_many(stage_on_each: Stage) -
     assert refusals[0][0] in {404, 409, 422}
     assert (await teacher.put(f"/api/cases/{foreign}/marks", json={"rows": rows})).status == 404
 
-    def count(session) -> tuple[int, set[str]]:  # type: ignore[no-untyped-def]
+    def count(session) -> tuple[int, set[str]]:
         states = session.scalars(select(ModerationCase.state).where(ModerationCase.id.in_([own, foreign])))
         return session.scalar(select(func.count()).select_from(CentreMark)), set(states)
 

@@ -7,7 +7,6 @@ import time
 from itertools import combinations
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -18,13 +17,13 @@ from repository.sign_in.methods import Method, is_enough
 from repository.sign_in.tables import Account, SignInAttempt
 from repository.tables import Assignment, WebSession
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 from .signing_in import PASSWORD, browser, hashed, make_person, signed_in
 
 WRONG = {"password": "not the password at all"}
 
 
-def cookies(client: TestClient) -> dict[str, str]:  # type: ignore[type-arg]
+def cookies(client: Client) -> dict[str, str]:
     return {one.key: one.value for one in client.session.cookie_jar}
 
 

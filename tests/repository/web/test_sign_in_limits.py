@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,13 +15,13 @@ from repository.sign_in import throttle
 from repository.sign_in.local_tables import Failures
 from repository.sign_in.tables import Account
 
-from .conftest import Service
+from .conftest import Client, Service
 from .signing_in import PASSWORD, LocalPerson, browser, make_person, signed_in
 
 WRONG = "not the password at all"
 
 
-async def attempt(client: TestClient, name: str, password: str) -> int:  # type: ignore[type-arg]
+async def attempt(client: Client, name: str, password: str) -> int:
     return (await client.post("/sign-in", data={"name": name, "password": password}, allow_redirects=False)).status
 
 
@@ -137,7 +136,7 @@ async def test_sf_09_a_whole_school_behind_one_address_signs_in_while_somebody_g
     assert count == throttle.ADDRESS_FREE + 9, "right passwords neither add to the count nor take from it"
 
 
-async def with_password(service: Service, person: LocalPerson) -> TestClient:  # type: ignore[type-arg]
+async def with_password(service: Service, person: LocalPerson) -> Client:
     client = await browser(service)
     assert await attempt(client, person.name, PASSWORD) == 303
     return client

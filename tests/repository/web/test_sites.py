@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from repository.access import Role
 from repository.tables import AuditEvent
 from scripts.tables import Packet, Site, SiteRoute
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .test_tracking import event, labelled
 
-Client = TestClient[Any, Any]
 SITE = {"code": "scan-1", "name": "North hall", "kind": "scanning", "time_zone": "Europe/London", "is_active": "yes"}
 
 

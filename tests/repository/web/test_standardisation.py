@@ -6,7 +6,6 @@ import re
 from urllib.parse import quote
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -17,13 +16,12 @@ from repository.access import Role
 from tests.moderation.records.stage import COMPONENT, SERIES, confirm, hand_in, make_centre
 
 from ..files import pdf
-from .conftest import csrf
+from .conftest import Client, csrf
 from .uploading import Stage
 
 OTHER = "99902"
 BASE = f"/series/{SERIES}/component/standardisation"
 QUERY = f"?code={quote(COMPONENT, safe='')}"
-Client = TestClient  # type: ignore[type-arg]
 
 
 async def send(client: Client, path: str, **fields: str) -> tuple[int, str]:
@@ -42,7 +40,7 @@ async def people_of(stage: Stage) -> tuple[Client, Client, Client, str]:
         await service.browser(role) for role in (Role.PRINCIPAL_MODERATOR, Role.AB_OFFICER, Role.MODERATOR)
     ]
     api = await service.client(Role.AB_OFFICER)
-    body = {"series": SERIES, "component": COMPONENT, "person_id": principal.person_id}  # type: ignore[attr-defined]
+    body = {"series": SERIES, "component": COMPONENT, "person_id": principal.person_id}
     assert (await api.post("/api/principals", json=body)).status == 201
 
     def build(session: Session) -> str:
@@ -50,7 +48,7 @@ async def people_of(stage: Stage) -> tuple[Client, Client, Client, str]:
         confirm(session, case_id, [61, 51, 41, 31, 21, 11])
         hand_in(session, case_id)
         place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": OTHER}
-        allocate(session, person_id=moderator.person_id, **place)  # type: ignore[attr-defined]
+        allocate(session, person_id=moderator.person_id, **place)
         return case_id
 
     return principal, officer, moderator, await service.write(build)
@@ -117,7 +115,7 @@ async def test_works_are_agreed_by_two_people_practised_on_and_approve_before_li
     assert (status, "Whoever answers for the component decides" in page) == (303, True)
     assert ">30<" not in await page_of(moderator, f"/standardisation/works/{approval}")
 
-    person = moderator.person_id  # type: ignore[attr-defined]
+    person = moderator.person_id
     status, page = await send(principal, BASE + "/approvals" + QUERY, person_id=person, decision="approve", reason="")
     assert status == 422
     status, page = await send(
@@ -142,7 +140,7 @@ async def test_who_has_no_part_in_a_component_sees_none_of_its_works(stage: Stag
 
     def to_own_centre(session: Session) -> None:
         place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": "99901"}
-        allocate(session, person_id=own.person_id, **place)  # type: ignore[attr-defined]
+        allocate(session, person_id=own.person_id, **place)
 
     await stage.service.write(to_own_centre)
     other = await stage.service.browser(Role.PRINCIPAL_MODERATOR)
@@ -188,7 +186,7 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
 
     def to_other(session: Session) -> None:
         place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": OTHER}
-        allocate(session, person_id=api.person_id, **place)  # type: ignore[attr-defined]
+        allocate(session, person_id=api.person_id, **place)
 
     await stage.service.write(to_other)
     path = f"/api/cases/{live}/marking"
@@ -216,7 +214,7 @@ async def test_a_seed_stands_among_blind_works_is_marked_like_them_and_counts_in
 
     def to_browser(session: Session) -> None:
         place = {"series_key": SERIES, "component_code": COMPONENT, "centre_number": OTHER}
-        allocate(session, person_id=browser.person_id, **place)  # type: ignore[attr-defined]
+        allocate(session, person_id=browser.person_id, **place)
 
     await stage.service.write(to_browser)
     work = f"/marking/{live}/works/{seed['id']}"

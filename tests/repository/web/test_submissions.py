@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, FormData
-from aiohttp.test_utils import TestClient
 
 from moderation.entries import Series
 from moderation.exchange.slots_csv import write_slots_csv
@@ -23,7 +22,7 @@ from repository.places import TYPE_WORDS
 from tests.moderation.records.stage import COMPONENT, SERIES, make_consortium, make_series
 
 from ..files import pdf
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 from .uploading import CENTRE, STREAM, TUS, Stage
 
 MIB = 1024 * 1024
@@ -86,7 +85,7 @@ async def sample(stage: Stage) -> dict[str, Any]:
     return dict(await answer.json())
 
 
-async def officers(stage: Stage) -> tuple[TestClient[Any, Any], TestClient[Any, Any], TestClient[Any, Any]]:
+async def officers(stage: Stage) -> tuple[Client, Client, Client]:
     service = stage.service
     return (
         await service.client(Role.EXAMS_OFFICER, CENTRE),
@@ -336,9 +335,9 @@ async def test_marks_stay_as_they_are_once_the_sample_is_drawn(stage: Stage) -> 
 async def test_a_moderator_reads_documents_about_the_group_and_asks_for_a_work_again(stage: Stage) -> None:
     centre, _, _ = await officers(stage)
     moderator = await stage.service.client(Role.MODERATOR)
-    person: str = moderator.person_id  # type: ignore[attr-defined]
+    person: str = moderator.person_id
 
-    def allocate(session):  # type: ignore[no-untyped-def]
+    def allocate(session):
         session.add(
             Allocation(
                 person_id=person, series_key=SERIES, component_code=COMPONENT, centre_number=CENTRE, act="MODERATE"
@@ -400,7 +399,7 @@ async def test_officers_help_many_centres_after_an_incident(stage: Stage) -> Non
 
 
 async def test_marks_come_back_while_a_consortium_waits_and_the_change_is_shown(service_on_each: Service) -> None:
-    def build(session):  # type: ignore[no-untyped-def]
+    def build(session):
         make_series(session)
         return make_consortium(session, [CENTRE, "99902"], [3, 3])
 
@@ -441,7 +440,7 @@ async def test_when_more_work_is_asked_for_what_was_read_stays_as_it_is(stage: S
     first, second = stage.items[0], stage.items[1]
     assert (await centre.post(f"/api/cases/{stage.case_id}/sample/submit")).status == 201
 
-    def read_one(session):  # type: ignore[no-untyped-def]
+    def read_one(session):
         now = stage.service.clock()
         session.add(
             ModeratorMark(sample_item_id=first, number=1, mark=50, marked_by="another", marked_at=now, comment="")

@@ -70,7 +70,7 @@ async def until_held(gate: receiving.WriterGate, made: dict[str, str]) -> None:
 async def first_part_committed(stage: Stage, made: dict[str, str]) -> None:
     """Wait until the first part of an upload stands in the database; asking by HEAD would end the zombie already."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await stage.kept())[0][0][2] < P:  # type: ignore[index]
+        while (await stage.kept())[0][0][2] < P:
             await asyncio.sleep(0.02)
 
 

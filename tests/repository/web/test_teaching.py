@@ -59,7 +59,7 @@ async def test_a_teacher_of_a_group_reads_its_candidates_only(service_on_each: S
     case_id, items = await make_case(service)
     teacher = await service.client(Role.TEACHER, CENTRE)
     officer = await service.client(Role.EXAMS_OFFICER, CENTRE)
-    await teach(service, teacher.person_id, (COMPONENT, "A"))  # type: ignore[attr-defined]
+    await teach(service, teacher.person_id, (COMPONENT, "A"))
     assert await numbers_of(officer, f"/api/cases/{case_id}/marks", "rows") == {"1001", "1002", "1003", "1004"}
     assert await numbers_of(teacher, f"/api/cases/{case_id}/marks", "rows") == {"1001", "1003"}
     assert await numbers_of(teacher, f"/api/cases/{case_id}/sample", "items") == {"1001", "1003"}
@@ -80,7 +80,7 @@ async def test_a_teacher_of_nothing_or_of_another_component_sees_no_case(service
     teacher = await service.client(Role.TEACHER, CENTRE)
     assert len((await (await teacher.get("/api/cases")).json())["cases"]) == 1
     for taught in ((), (("X999/09", None),)):
-        await teach(service, teacher.person_id, *taught)  # type: ignore[attr-defined]
+        await teach(service, teacher.person_id, *taught)
         assert (await (await teacher.get("/api/cases")).json())["cases"] == []
         absent = await (await teacher.get("/api/cases/nothing-here")).json()
         hidden = await (await teacher.get(f"/api/cases/{case_id}")).json()
@@ -97,7 +97,7 @@ async def test_a_teacher_of_a_group_changes_its_marks_only(service_on_each: Serv
     case_id = await service.write(build)
     officer = await service.client(Role.EXAMS_OFFICER, CENTRE)
     teacher = await service.client(Role.TEACHER, CENTRE)
-    await teach(service, teacher.person_id, (COMPONENT, "A"))  # type: ignore[attr-defined]
+    await teach(service, teacher.person_id, (COMPONENT, "A"))
     path = f"/api/cases/{case_id}/marks"
     others = {"candidate_number": "1002", "mark": 50, "teaching_set": "B"}
     assert (await officer.put(path, json={"rows": [others]})).status == 200

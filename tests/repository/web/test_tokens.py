@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import event, select, update
 
 from repository.access import Action, Role
@@ -21,11 +20,10 @@ from repository.sign_in.token_format import GRANTS, Grant
 from repository.tables import Assignment, AuditEvent
 from repository.web.routes import ROUTES
 
-from .conftest import Service, StartService, csrf
+from .conftest import Client, Service, StartService, csrf
 from .signing_in import make_person, signed_in
 from .uploading import CENTRE, Stage, make_stage
 
-Client = TestClient  # type: ignore[type-arg]
 TOKEN = re.compile(r"sdr_test_[0-9a-z]{12}_[0-9A-Za-z]{43}_[0-9a-f]{8}")
 EVERY = tuple(Grant)
 

@@ -8,7 +8,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,7 +18,7 @@ from scripts.labels import PacketLabel
 from scripts.stations import Command
 from scripts.tables import Packet, PacketEventRow, PacketLabelRow, PacketTrackingNumber, Sitting
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 CENTRE = "99901"
 
@@ -117,7 +116,7 @@ async def test_a_trigger_pulled_twice_is_one_event_under_any_id(service: Service
     assert [(one["outcome"], one["same_as"]) for one in done] == [("recorded", ""), ("repeat", "a")]
 
 
-async def form(clerk: TestClient[Any, Any], label: str, **said: str) -> str:
+async def form(clerk: Client, label: str, **said: str) -> str:
     """Send the plain form of the station; returns the page."""
     fields = {"event_id": new_id(), "label": label, "kind": "received", "place": "Desk", "site": "", **said}
     answer = await clerk.post("/tracking", data={"csrf_token": await csrf(clerk, "/tracking"), **fields})

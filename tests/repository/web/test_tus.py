@@ -82,7 +82,7 @@ async def test_wrong_offsets_change_nothing(stage: Stage) -> None:
 async def test_bytes_beyond_the_length_without_announcing_them_are_refused(stage: Stage) -> None:
     made = await stage.create(10)
 
-    async def chunks():  # type: ignore[no-untyped-def]
+    async def chunks():
         yield b"12345"
         yield b"678901"
 
@@ -131,7 +131,7 @@ async def test_an_ended_role_ends_its_uploads(stage: Stage) -> None:
 
     made = await stage.create(4)
 
-    def end(session):  # type: ignore[no-untyped-def]
+    def end(session):
         for assignment in session.scalars(select(Assignment)):
             assignment.valid_to = stage.service.clock.now
 
@@ -258,7 +258,7 @@ async def test_exactly_one_arrival_is_recorded_and_worked(stage: Stage) -> None:
     made = await stage.create(len(data), data)
     await stage.document(made)
 
-    def count(session):  # type: ignore[no-untyped-def]
+    def count(session):
         arrivals = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "document.arrived")
         return session.scalar(arrivals), session.scalar(select(func.count()).select_from(Work))
 
@@ -325,7 +325,7 @@ async def test_staged_parts_are_gone_after_release(stage: Stage) -> None:
     names = {str(path.relative_to(stage.service.folder / "objects")) for path in objects_of(stage.service.folder)}
     assert not [name for name in names if "/q/" in f"/{name}"]
 
-    def parts(session):  # type: ignore[no-untyped-def]
+    def parts(session):
         return [part.key for part in session.scalars(select(ObjectPart))], session.scalars(select(DocumentRow)).one()
 
     keys, document = await stage.service.services.database.read(parts)

@@ -23,7 +23,7 @@ def stage(stage_on_each: Stage) -> Stage:
 
 def expires(headers: object) -> datetime:
     """Return what Upload-Expires says; it must be in the one format of RFC 7231 that is not obsolete."""
-    text = headers["Upload-Expires"]  # type: ignore[index]
+    text = headers["Upload-Expires"]
     assert re.fullmatch(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", text)
     return parsedate_to_datetime(text)
 
@@ -92,22 +92,22 @@ async def test_first_bytes_are_taken_and_the_offset_after_them_is_told(stage: St
 
 
 async def test_refused_first_bytes_leave_no_upload_open(stage: Stage) -> None:
-    async def too_many():  # type: ignore[no-untyped-def]
+    async def too_many():
         yield b"x" * 6
         yield b"x" * 6
 
     answer = await stage.post(10, b"abcd", **{"Upload-Checksum": sha("sha1", b"abce")})
     await refused(answer, 460, "checksum-mismatch")
-    answer = await stage.post(10, too_many())  # type: ignore[arg-type]
+    answer = await stage.post(10, too_many())
     await refused(answer, 400, "upload-too-long")
     answer = await stage.post(10, b"x" * 11)
     await refused(answer, 400, "upload-too-long")
     uploads, parts, documents, _, files = await stage.kept()
-    assert {row[1] for row in uploads} == {"terminated"}  # type: ignore[attr-defined]
+    assert {row[1] for row in uploads} == {"terminated"}
     assert (parts, documents, files) == ([], [], [])
     answer = await stage.post(10, b"abcd", **{"Upload-Checksum": "crc32 AAAA"})
     await refused(answer, 400, "checksum-unknown")
-    assert len((await stage.kept())[0]) == len(uploads)  # type: ignore[arg-type]
+    assert len((await stage.kept())[0]) == len(uploads)
 
 
 async def asked_first(stage: Stage, head: dict[str, str], path: str, method: str, body: bytes) -> list[int]:
@@ -145,7 +145,7 @@ async def test_who_asks_first_hears_a_refusal_before_the_body(stage: Stage) -> N
     assert await asked_first(stage, {**item, "Upload-Length": "8"}, *create) == [401]
     assert await asked_first(stage, {**signed_in, **item, "Upload-Length": "7"}, *create) == [400]
     after = await stage.kept()
-    assert {row[1] for row in after[0]} - {row[1] for row in before[0]} <= {"terminated"}  # type: ignore[attr-defined]
+    assert {row[1] for row in after[0]} - {row[1] for row in before[0]} <= {"terminated"}
     assert await asked_first(stage, {**signed_in, **item}, *create) == [100, 201]
 
 
@@ -269,7 +269,7 @@ async def test_termination_frees_what_the_upload_held(stage: Stage, size: int) -
         assert objects_of(stage.service.folder)
     assert (await stage.ask("DELETE", made)).status == 204
     uploads, parts, documents, events, files = await stage.kept()
-    assert [row[1] for row in uploads] == ["terminated"]  # type: ignore[attr-defined]
+    assert [row[1] for row in uploads] == ["terminated"]
     assert (parts, documents, files) == ([], [], [])
     assert events == ["upload.create", "upload.terminated"]
     for method in ("HEAD", "PATCH", "DELETE"):

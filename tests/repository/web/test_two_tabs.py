@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,7 +20,7 @@ from moderation.tables import ModeratedMark
 from repository.access import Role
 from tests.moderation.records import stage as records
 
-from .conftest import Service, csrf
+from .conftest import Client, Service, csrf
 
 CENTRE = "99901"
 MARKS = (60, 50, 40, 30, 20, 10)
@@ -33,14 +32,14 @@ class Desk:
 
     service: Service
     case_id: str
-    moderator: TestClient  # type: ignore[type-arg]
+    moderator: Client
     items: list[str]
 
-    async def read(self, work):  # type: ignore[no-untyped-def]
+    async def read(self, work):
         return await self.service.services.database.read(work)
 
     async def mark_all(self, less: int = 0) -> None:
-        person: str = self.moderator.person_id  # type: ignore[attr-defined]
+        person: str = self.moderator.person_id
 
         def work(session: Session) -> None:
             whole = {item.item_id: item.centre_mark for item in sample_of(session, self.case_id).items}
@@ -52,8 +51,8 @@ class Desk:
         await self.service.write(work)
 
 
-async def open_desk(service: Service, client: TestClient) -> Desk:  # type: ignore[type-arg]
-    person: str = client.person_id  # type: ignore[attr-defined]
+async def open_desk(service: Service, client: Client) -> Desk:
+    person: str = client.person_id
 
     def build(session: Session) -> tuple[str, list[str]]:
         records.make_series(session)

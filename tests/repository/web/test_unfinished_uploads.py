@@ -6,7 +6,6 @@ import hashlib
 from datetime import timedelta
 
 import pytest
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from moderation.records.samples import submit_sample
@@ -14,7 +13,7 @@ from repository.access import Role
 from repository.tables import AuditEvent, DocumentRow, UploadRow
 from tests.repository.files import pdf
 
-from .conftest import csrf
+from .conftest import Client, csrf
 from .uploading import CENTRE, STREAM, TUS, Stage
 
 DATA = pdf(1)
@@ -37,7 +36,7 @@ def oid_of(made: dict[str, str]) -> str:
     return made["Location"].rpartition("/")[2]
 
 
-async def listed(stage: Stage, client: TestClient) -> list[dict[str, object]]:  # type: ignore[type-arg]
+async def listed(stage: Stage, client: Client) -> list[dict[str, object]]:
     answer = await client.get(f"/api/cases/{stage.case_id}/uploads")
     assert answer.status == 200, await answer.text()
     return list((await answer.json())["uploads"])
@@ -87,7 +86,7 @@ async def test_a_colleague_with_the_same_file_sends_only_the_rest(stage: Stage) 
     assert await stage.patch(passed_on, 40, DATA[40:]) == (204, str(len(DATA)))
     await stage.service.settle()
 
-    def kept(session):  # type: ignore[no-untyped-def]
+    def kept(session):
         document = session.scalars(select(DocumentRow)).one()
         event = session.scalars(select(AuditEvent).where(AuditEvent.action == "upload.continue")).one()
         told = {name: value for name, value in event.details.items() if name != "origin"}
@@ -95,7 +94,7 @@ async def test_a_colleague_with_the_same_file_sends_only_the_rest(stage: Stage) 
 
     state, sha256, uploaded_by, who, details = await stage.service.services.database.read(kept)
     assert (state, sha256) == ("released", SHA256)
-    assert uploaded_by == who == officer.person_id  # type: ignore[attr-defined]
+    assert uploaded_by == who == officer.person_id
     assert details == {"offset_bytes": 40, "size_bytes": len(DATA), "passed_on": True}
 
 
@@ -127,7 +126,7 @@ async def test_only_the_centre_goes_on_and_only_while_work_is_asked_for(stage: S
     forged = await stage.service.browser(Role.TEACHER, CENTRE)
     assert (await forged.post(f"/api/uploads/{oid_of(made)}/continue", json=SAME)).status == 403
 
-    def submitted(session):  # type: ignore[no-untyped-def]
+    def submitted(session):
         submit_sample(session, stage.case_id, items_with_work=stage.items, actor="officer", now=stage.service.clock.now)
 
     await stage.service.write(submitted)
@@ -140,7 +139,7 @@ async def test_what_has_ended_is_not_gone_on_with(stage: Stage) -> None:
     assert (await stage.ask("DELETE", given_up)).status == 204
     assert (await stage.teacher.post(f"/api/uploads/{oid_of(given_up)}/continue", json=SAME)).status == 410
 
-    def run_out(session):  # type: ignore[no-untyped-def]
+    def run_out(session):
         row = session.get_one(UploadRow, oid_of(expired))
         row.expires_at = stage.service.clock.now - timedelta(seconds=1)
 

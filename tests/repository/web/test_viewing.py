@@ -19,7 +19,7 @@ async def test_the_ranges_of_one_viewing_share_one_event(stage_on_each: Stage) -
     assert document["state"] == "released", document
     content = f"/documents/{made['Location'].rpartition('/')[2]}/content"
 
-    def events(session):  # type: ignore[no-untyped-def]
+    def events(session):
         query = select(AuditEvent.person_id).where(AuditEvent.action == "document.view").order_by(AuditEvent.id)
         return list(session.scalars(query))
 
@@ -41,8 +41,8 @@ async def test_the_ranges_of_one_viewing_share_one_event(stage_on_each: Stage) -
     assert len(await seen()) == 3
 
     # What was permitted a moment ago is asked again: an event that stands is no pass.
-    def end(session):  # type: ignore[no-untyped-def]
-        row = session.scalars(select(Assignment).where(Assignment.person_id == stage.teacher.person_id)).one()  # type: ignore[attr-defined]
+    def end(session):
+        row = session.scalars(select(Assignment).where(Assignment.person_id == stage.teacher.person_id)).one()
         row.valid_to = stage.service.clock()
 
     await stage.service.write(end)

@@ -50,7 +50,7 @@ async def test_an_officer_sees_who_would_move_and_nothing_is_stored(service: Ser
     assert await service.rows() == before
     looks = await events(service, "what_if")
     assert len(looks) == 7
-    assert {person for person, _ in looks} == {officer.person_id}  # type: ignore[attr-defined]
+    assert {person for person, _ in looks} == {officer.person_id}
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
-from aiohttp.test_utils import TestClient
-
 from repository.access import Role
 from repository.audit.keeping import log_of
 
 from ..files import pdf
-from .conftest import Service
+from .conftest import Client, Service
 from .uploading import CENTRE, Stage
 
 OTHER = "99002"
@@ -22,7 +20,7 @@ async def log_now(service: Service) -> None:
     await log_of(service.services).sequence()
 
 
-async def page(client: TestClient, path: str) -> str:  # type: ignore[type-arg]
+async def page(client: Client, path: str) -> str:
     answer = await client.get(path)
     assert answer.status == 200, await answer.text()
     return await answer.text()

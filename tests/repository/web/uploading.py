@@ -7,9 +7,9 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from repository.access import Role
 from repository.tables import AuditEvent, DocumentRow, ObjectPart, UploadRow
 
 from ... import worlds
-from .conftest import Service
+from .conftest import Client, Service
 
 CENTRE = worlds.STAGED_CENTRE
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -32,7 +32,7 @@ class Stage:
     """A centre whose sample has been requested, and its teacher."""
 
     service: Service
-    teacher: TestClient  # type: ignore[type-arg]
+    teacher: Client
     case_id: str
     items: list[str] = field(default_factory=list)
 
@@ -93,10 +93,10 @@ class Stage:
         assert answer.status == 200, await answer.text()
         return dict(await answer.json())
 
-    async def kept(self) -> tuple[object, ...]:
+    async def kept(self) -> tuple[Any, ...]:
         """Return everything that an upload changes: rows, parts, documents, events, and the files of the store."""
 
-        def rows(session):  # type: ignore[no-untyped-def]
+        def rows(session):
             uploads = [
                 (row.oid, row.state, row.offset_bytes, row.total_bytes, row.tail_key, row.expires_at)
                 for row in session.scalars(select(UploadRow).order_by(UploadRow.oid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+# These are installed for a benchmark only, in a place of their own.
 import uvicorn  # type: ignore[import-not-found]
 from fastapi import FastAPI  # type: ignore[import-not-found]
 from tuspyserver import create_tus_router  # type: ignore[import-not-found]

@@ -36,9 +36,9 @@ def ask() -> Iterator[Ask]:
     assert process.stdout is not None
 
     def call(module: str = "", function: str = "", /, *args: object, **special: object) -> Any:
-        process.stdin.write(json.dumps(special or {"module": module, "name": function, "args": args}) + "\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-        answer = json.loads(process.stdout.readline())  # type: ignore[union-attr]
+        process.stdin.write(json.dumps(special or {"module": module, "name": function, "args": args}) + "\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
         assert "error" not in answer, answer["error"]
         return answer["value"]
 

@@ -188,5 +188,5 @@ def test_order_accents_and_case_of_a_name_do_not_matter(
     text = text.upper() if upper else text
     plain = unicodedata.normalize("NFD", text)
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    for written in (unicodedata.normalize(form, text), bare):  # type: ignore[arg-type]
+    for written in (unicodedata.normalize(form, text), bare):
         assert shown(place(ask, f"{written}.pdf")) == ("likely", number)
