@@ -63,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="infra/bench national")
-    parser.add_argument("--quick", action="store_true", help="1 % of the series, once")
+    parser.add_argument("--quick", action="store_true", help="1 %% of the series, once")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--share", default=",".join(map(str, CURVE)), help="shares of the series in per cent")
     parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
